@@ -1,0 +1,16 @@
+"""Measures: plain functions on arrays and tables, each usable alone.
+
+The folder is scanned: a module with a function decorated by ``@measure`` is all a new measure needs.
+"""
+
+import importlib
+import pkgutil
+
+from ._registry import Measure, get_measure, list_measures, measure
+
+for _module in pkgutil.iter_modules(__path__):
+    if not _module.name.startswith("_"):
+        importlib.import_module(f"{__name__}.{_module.name}")
+
+globals().update({_name: get_measure(_name).function for _name in list_measures()})
+__all__ = ["Measure", "get_measure", "list_measures", "measure", *list_measures()]

@@ -1,0 +1,122 @@
+"""The ``@measure`` decorator and the table of all measures."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from ..resources import muscle_window
+from ..schema import unknown_word
+
+Kind = Literal["trial", "average", "course", "epochs", "summary"]
+_REGISTRY: dict[str, Measure] = {}
+_NDIM = {"trial": 2, "average": 2, "course": 2, "epochs": 3}
+_SHAPE = {"trial": "(n_trials, n_times)", "epochs": "(n_trials, n_channels, n_times)"}
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What is known about a measure beside its function."""
+
+    name: str
+    function: Callable[..., Any]
+    kind: Kind
+    unit: str | Mapping[str, str]
+    form: str = ""
+    over: Literal["table", "condition", "conditioned"] = "table"
+    references: tuple[str, ...] = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    def unit_of(self, key: str = "") -> str:
+        """Unit of one entry of a measure that returns a mapping."""
+        return self.unit if isinstance(self.unit, str) else self.unit.get(key, "")
+
+
+def _checked(x: Any, times: Any, name: str, ndim: int, shape: str) -> tuple[np.ndarray, np.ndarray]:
+    x = np.ascontiguousarray(x, dtype=np.float64)
+    times = np.ascontiguousarray(times, dtype=np.float64)
+    if x.ndim != ndim or times.ndim != 1 or x.shape[-1] != times.size:
+        raise ValueError(
+            f"{name}: x has shape {x.shape} and times {times.shape}; expected x {shape} and times (n_times,)"
+        )
+    if times.size < 2 or not np.all(np.diff(times) > 0):
+        raise ValueError(f"{name}: times must be at least two increasing values in seconds")
+    return x, times
+
+
+def measure(
+    kind: Kind,
+    unit: str | Mapping[str, str],
+    *,
+    form: str = "",
+    over: Literal["table", "condition", "conditioned"] = "table",
+    references: list[str] | None = None,
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register a function as a measure under its own name.
+
+    Parameters
+    ----------
+    kind : {"trial", "average", "course", "epochs", "summary"}
+        What the function takes: ``x (n_trials, n_times)``, ``x (n_channels, n_times)`` (a number, or a
+        time course), ``x (n_trials, n_channels, n_times)``, or a trial table of one channel.
+    unit : str or mapping
+        SI unit of the value, or of each entry of a returned mapping. The unit implies the scaling: volts
+        double when the signal doubles, seconds and ratios do not.
+    form : str
+        Form of a paired-pulse value: ratio, log_ratio, percent or percent_inhibition.
+    over : {"table", "condition", "conditioned"}
+        For summaries: the whole table at once, one call a condition, or each condition against the test.
+    references : list of str
+        DOIs of the definition.
+    """
+
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        name = function.__name__
+        signature = inspect.signature(function)
+        defaults = {
+            key: parameter.default
+            for key, parameter in signature.parameters.items()
+            if parameter.default is not inspect.Parameter.empty
+        }
+
+        @functools.wraps(function)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            if kind == "summary":
+                return function(*args, **kwargs)
+            unknown = set(kwargs) - set(signature.parameters)
+            if unknown:
+                raise TypeError(unknown_word(f"parameter of {name}", min(unknown), signature.parameters))
+            bound = signature.bind(*args, **kwargs).arguments
+            shape = _SHAPE.get(kind, "(n_channels, n_times)")
+            bound["x"], bound["times"] = _checked(bound["x"], bound["times"], name, _NDIM[kind], shape)
+            if isinstance(bound.get("window"), str):
+                bound["window"] = muscle_window(bound["window"])
+            return function(**bound)
+
+        if name in _REGISTRY and _REGISTRY[name].function.__module__ != function.__module__:
+            raise ValueError(
+                f"two measures are called {name!r}: {_REGISTRY[name].function.__module__} has it too"
+            )
+        _REGISTRY[name] = Measure(
+            name, wrapper, kind, unit, form, over, tuple(references or ()), parameters=defaults
+        )
+        return wrapper
+
+    return register
+
+
+def get_measure(name: str) -> Measure:
+    """A registered measure by name; an unknown name is an error that lists the nearest."""
+    if name not in _REGISTRY:
+        raise ValueError(unknown_word("measure", name, _REGISTRY))
+    return _REGISTRY[name]
+
+
+def list_measures(kind: Kind | None = None) -> list[str]:
+    """Names of all measures, or of one kind."""
+    return sorted(name for name, entry in _REGISTRY.items() if kind in (None, entry.kind))

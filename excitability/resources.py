@@ -1,0 +1,95 @@
+"""Where ``protocols/`` and ``sample_data/`` are, in a checkout and in a wheel, and the muscles they describe."""
+
+from __future__ import annotations
+
+import functools
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from .schema import unknown_word
+
+_HERE = Path(__file__).parent
+
+
+def _folder(name: str) -> Path:
+    for candidate in (_HERE / "_bundled" / name, _HERE.parent / name):
+        if candidate.is_dir():
+            return candidate
+    raise FileNotFoundError(f"the folder {name}/ of excitability is missing; install the package again")
+
+
+def protocols_path() -> Path:
+    """Folder of the protocol files."""
+    return _folder("protocols")
+
+
+def sample_data_path() -> Path:
+    """Folder of the simulated sample recordings."""
+    return _folder("sample_data")
+
+
+@dataclass(frozen=True)
+class Muscle:
+    """A muscle and where its responses lie, in seconds from the pulse."""
+
+    name: str
+    title: str
+    aliases: tuple[str, ...]
+    region: str
+    window: tuple[float, float]
+    onset_window: tuple[float, float]
+    state: str
+    source: str
+
+
+@functools.cache
+def muscles() -> dict[str, Muscle]:
+    """Muscles of ``protocols/shared/muscles.toml`` by name."""
+    with (protocols_path() / "shared" / "muscles.toml").open("rb") as file:
+        entries = tomllib.load(file)
+    return {
+        name: Muscle(
+            name=name,
+            title=entry["title"],
+            aliases=tuple(entry.get("aliases", ())),
+            region=entry["region"],
+            window=tuple(entry["window"]),
+            onset_window=tuple(entry["onset_window"]),
+            state=entry.get("state", "rest"),
+            source=entry["source"],
+        )
+        for name, entry in entries.items()
+    }
+
+
+def muscle(name: str) -> Muscle:
+    """One muscle by its name or alias, in any case.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name; the message lists the known ones.
+
+    Examples
+    --------
+    >>> muscle("tibialis anterior").name
+    'TA'
+    """
+    for entry in muscles().values():
+        if name.lower() in (
+            entry.name.lower(),
+            entry.title.lower(),
+            *(alias.lower() for alias in entry.aliases),
+        ):
+            return entry
+    raise ValueError(unknown_word("muscle", name, muscles()))
+
+
+def muscle_window(name: str) -> tuple[float, float]:
+    """Window in seconds in which the response of a muscle lies.
+
+    >>> muscle_window("FDI")
+    (0.015, 0.05)
+    """
+    return muscle(name).window

@@ -1,0 +1,322 @@
+"""Every column of every table: its name, unit, type, meaning and BIDS spelling.
+
+This module is the dictionary of the package. Tables in memory are in SI units; :func:`display` is
+the only place where millivolts, microvolts and milliseconds appear.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table."""
+
+    name: str
+    unit: str
+    dtype: str
+    meaning: str
+    bids: str = ""
+
+
+def _columns(*rows: tuple[str, ...]) -> dict[str, Column]:
+    return {row[0]: Column(*row) for row in rows}
+
+
+STIMULUS_COLUMNS = _columns(
+    ("pulse_count", "1", "float", "pulses in the trial: 1 (test alone) or 2 (paired)", "PulseCount"),
+    (
+        "inter_stimulus_interval",
+        "s",
+        "float",
+        "from the first to the last pulse of a pair",
+        "PulseRepetitionInterval",
+    ),
+    ("intensity", "%MSO", "float", "intensity of the last (test) pulse", "base_pulse_intensity"),
+    ("conditioning_intensity", "%MSO", "float", "intensity of the first pulse of a pair", ""),
+    ("intensity_rmt", "%RMT", "float", "intensity of the last pulse relative to resting motor threshold", ""),
+    ("stimulus_type", "", "str", "tms, nerve or root", ""),
+    ("conditioning_type", "", "str", "kind of the conditioning stimulus: tms or nerve", ""),
+    ("conditioning_target", "", "str", "where the conditioning stimulus was given", ""),
+    ("target", "", "str", "stimulated area: M1, DLPFC, …", "target_id"),
+    ("hemisphere", "", "str", "stimulated hemisphere: left or right", ""),
+    ("current_direction", "", "str", "induced current: PA, AP or LM", "PulseCurrentDirection"),
+    ("muscle_state", "", "str", "rest or active", ""),
+    ("coil_x", "m", "float", "coil position, first axis of the navigation frame", ""),
+    ("coil_y", "m", "float", "coil position, second axis of the navigation frame", ""),
+    ("coil_z", "m", "float", "coil position, third axis of the navigation frame", ""),
+    ("protocol", "", "str", "which protocol the trial belongs to, in a recording that mixes them", "task"),
+)
+
+TRIAL_COLUMNS = _columns(
+    ("trial", "1", "int", "number of the pulse (trial) in the recording, from 0"),
+    ("onset", "s", "float", "time of the last pulse from the start of the recording"),
+    ("channel", "", "str", "EMG channel"),
+    ("muscle", "", "str", "muscle of the channel, by its name in muscles.toml"),
+    ("condition", "", "str", "condition of the protocol the trial belongs to"),
+    ("reject", "", "str", "why the trial is left out of the summaries; empty when it is kept"),
+    ("flag", "", "str", "what a reader of the trial's values must know"),
+)
+
+RESULT_COLUMNS = _columns(
+    ("participant", "", "str", "participant label", "participant_id"),
+    ("session", "", "str", "session label", "session_id"),
+    ("protocol", "", "str", "protocol name: path under protocols/ without suffix"),
+    ("channel", "", "str", "EMG channel, EEG region or electrode"),
+    ("condition", "", "str", "condition of the protocol, or 'all'"),
+    ("measure", "", "str", "name of the measure"),
+    ("value", "as in unit", "float", "the estimate; NaN when it cannot be known (see flag)"),
+    ("unit", "", "str", "SI unit of value, ci_low and ci_high"),
+    ("form", "", "str", "for paired-pulse measures: ratio, log_ratio, percent or percent_inhibition"),
+    ("ci_low", "as in unit", "float", "lower limit of the 95 % interval"),
+    ("ci_high", "as in unit", "float", "upper limit of the 95 % interval"),
+    ("n_trials", "1", "int", "trials that entered the value"),
+    ("n_rejected", "1", "int", "trials of the same condition that were rejected"),
+    ("flag", "", "str", "why the value needs care or is NaN"),
+    ("protocol_sha256", "", "str", "fingerprint of the protocol as it was run"),
+    ("version", "", "str", "version of excitability"),
+    ("error", "", "str", "message of a failure; the row then holds no value"),
+)
+
+#: Covariates that the studies reviewed by Zou & Hao (2024) record, with the unit expected of each.
+COVARIATES = _columns(
+    ("age", "years", "float", "age"),
+    ("sex", "", "str", "sex"),
+    ("handedness", "", "str", "handedness"),
+    ("height", "m", "float", "body height (conduction times depend on it)"),
+    ("weight", "kg", "float", "body weight"),
+    ("medication", "", "str", "medication"),
+    ("pain_intensity", "0-10", "float", "pain intensity, numeric rating or visual analogue scale"),
+    ("pain_duration", "months", "float", "time since the pain began"),
+    ("disability", "%", "float", "Oswestry disability index"),
+    ("pain_catastrophizing", "0-52", "float", "Pain Catastrophizing Scale"),
+    ("kinesiophobia", "17-68", "float", "Tampa Scale for Kinesiophobia"),
+    ("fatigue", "0-10", "float", "rating of fatigue"),
+    ("physical_activity", "MET-min/week", "float", "International Physical Activity Questionnaire"),
+    ("vo2_peak", "ml/kg/min", "float", "peak oxygen uptake"),
+    ("bdnf", "ng/ml", "float", "brain-derived neurotrophic factor (serum or plasma: say which)"),
+    ("bdnf_genotype", "", "str", "BDNF Val66Met genotype"),
+    ("igf1", "ng/ml", "float", "insulin-like growth factor 1"),
+    ("vegf", "pg/ml", "float", "vascular endothelial growth factor"),
+    ("lactate", "mmol/l", "float", "blood lactate"),
+    ("cortisol", "nmol/l", "float", "cortisol"),
+    ("cortical_thickness", "mm", "float", "cortical thickness of the region named in the study"),
+    ("hippocampal_volume", "mm^3", "float", "hippocampal volume"),
+)
+
+SESSION_COLUMNS = _columns(
+    ("participant", "", "str", "participant label", "participant_id"),
+    ("session", "", "str", "session label", "session_id"),
+    ("file", "", "str", "recording; relative paths are relative to the sessions table"),
+    ("protocol", "", "str", "protocol the recording belongs to", "task"),
+    ("timepoint", "", "str", "time point of the session: pre, post0, post30, …"),
+    ("group", "", "str", "group of the participant: patient, control, …"),
+    ("arm", "", "str", "intervention the participant received"),
+)
+
+COMPARISON_COLUMNS = _columns(
+    ("protocol", "", "str", "protocol name"),
+    ("measure", "", "str", "name of the measure"),
+    ("channel", "", "str", "EMG channel, EEG region or electrode"),
+    ("condition", "", "str", "condition of the protocol"),
+    ("group", "", "str", "group, 'all', or 'patient - control' for a difference of changes"),
+    ("contrast", "", "str", "what is compared, e.g. 'post0 - pre'"),
+    ("estimate", "as in unit", "float", "estimated change"),
+    ("unit", "", "str", "unit of estimate, ci_low and ci_high"),
+    ("form", "", "str", "log_ratio where a ratio of time points is estimated, else difference"),
+    ("ci_low", "as in unit", "float", "lower limit of the 95 % interval"),
+    ("ci_high", "as in unit", "float", "upper limit of the 95 % interval"),
+    ("p_value", "1", "float", "two-sided p value"),
+    ("n", "1", "int", "participants in the estimate"),
+    ("model", "", "str", "the model, with its formula"),
+    ("percent_change", "%", "float", "back-transformed change where the estimate is a log ratio"),
+    ("percent_ci_low", "%", "float", "lower limit of percent_change"),
+    ("percent_ci_high", "%", "float", "upper limit of percent_change"),
+    ("effect_size", "1", "float", "Hedges g_av (within) or d_ppc2 (between groups)"),
+    ("smallest_detectable_change", "as in unit", "float", "smallest detectable change of one person"),
+    ("smallest_detectable_group_change", "as in unit", "float", "smallest detectable change of the group"),
+    ("responders", "1", "float", "share of participants beyond the smallest detectable change"),
+    ("flag", "", "str", "what a reader of the estimate must know"),
+    ("sentence", "", "str", "the result in plain words"),
+)
+
+_ALL = COMPARISON_COLUMNS | TRIAL_COLUMNS | STIMULUS_COLUMNS | SESSION_COLUMNS | COVARIATES | RESULT_COLUMNS
+
+_DISPLAY = {
+    "V": (1e3, "mV"),
+    "V*s": (1e6, "mV·ms"),
+    "V^2": (1e12, "µV²"),
+    "s": (1e3, "ms"),
+    "m": (1e3, "mm"),
+    "m^2": (1e4, "cm²"),
+    "V*m^2": (1e7, "mV·cm²"),
+    "V/%MSO": (1e3, "mV/%MSO"),
+    "V*%MSO": (1e3, "mV·%MSO"),
+    "1": (1.0, ""),
+}
+
+
+class Estimate(float):
+    """A number that knows how sure it is.
+
+    Parameters
+    ----------
+    value : float
+        The estimate, NaN when it cannot be known.
+    ci_low, ci_high : float
+        Limits of the 95 % interval.
+    n : int
+        Trials that entered the value.
+    flag : str
+        Why the value needs care, or why it is NaN.
+    n_rejected : int
+        Trials of the same condition that were rejected.
+
+    Examples
+    --------
+    >>> ratio = Estimate(0.52, 0.41, 0.66, n=15)
+    >>> ratio < 1, ratio.ci_high
+    (True, 0.66)
+    """
+
+    ci_low: float
+    ci_high: float
+    n: int
+    flag: str
+    n_rejected: int
+
+    def __new__(
+        cls,
+        value: float,
+        ci_low: float = math.nan,
+        ci_high: float = math.nan,
+        n: int = 0,
+        flag: str = "",
+        n_rejected: int = 0,
+    ) -> Estimate:
+        self = super().__new__(cls, value)
+        self.ci_low, self.ci_high = float(ci_low), float(ci_high)
+        self.n, self.flag, self.n_rejected = int(n), flag, int(n_rejected)
+        return self
+
+    def __getnewargs__(self) -> tuple[Any, ...]:  # pickling, for the workers of a batch
+        return float(self), self.ci_low, self.ci_high, self.n, self.flag, self.n_rejected
+
+    def __repr__(self) -> str:
+        flag = f", {self.flag}" if self.flag else ""
+        return f"{float(self):.6g} [{self.ci_low:.6g}, {self.ci_high:.6g}] (n={self.n}{flag})"
+
+
+def join_flags(*flags: str) -> str:
+    """Join flags into one string, each once, in order.
+
+    >>> join_flags("clipped", "", "few_trials;clipped")
+    'clipped;few_trials'
+    """
+    words = [word for flag in flags for word in flag.split(";") if word]
+    return ";".join(dict.fromkeys(words))
+
+
+def unknown_word(what: str, given: object, known: Iterable[str]) -> str:
+    """Message for an unknown name: what was given, the nearest valid word, and all of them.
+
+    >>> unknown_word("measure", "mep_amplitud", ["mep_amplitude", "mep_latency"])
+    "unknown measure 'mep_amplitud': did you mean 'mep_amplitude'? Known: mep_amplitude, mep_latency"
+    """
+    words = sorted(str(word) for word in known)
+    near = difflib.get_close_matches(str(given), words, n=1, cutoff=0.5)
+    hint = f" did you mean {near[0]!r}?" if near else ""
+    return f"unknown {what} {given!r}:{hint} Known: {', '.join(words) or '(none)'}"
+
+
+def isi_label(interval: float) -> str:
+    """Condition label of an inter-stimulus interval in seconds, grouped to 0.1 ms.
+
+    >>> isi_label(0.00249999)
+    'isi_0.0025'
+    """
+    return f"isi_{round(interval, 4):g}"
+
+
+def display(unit: str) -> tuple[float, str]:
+    """Factor and label that turn a value in ``unit`` into what a reader expects.
+
+    >>> display("s")
+    (1000.0, 'ms')
+    """
+    return _DISPLAY.get(unit, (1.0, unit))
+
+
+def in_display_units(table: pd.DataFrame) -> pd.DataFrame:
+    """Copy of a result or comparison table in display units (mV, ms, …)."""
+    shown = table.copy()
+    factors = shown["unit"].map(lambda unit: display(unit)[0])
+    for column, declared in _ALL.items():
+        if declared.unit == "as in unit" and column in shown:
+            shown[column] = shown[column] * factors
+    shown["unit"] = shown["unit"].map(lambda unit: display(unit)[1])
+    return shown
+
+
+def validate(
+    table: pd.DataFrame, columns: Mapping[str, Column], *, required: Iterable[str], what: str
+) -> None:
+    """Check that a table has its required columns and numbers where numbers belong.
+
+    Raises
+    ------
+    ValueError
+        Naming the table, the missing column or the rows that hold text instead of a number.
+    """
+    import pandas as pd
+
+    for name in required:
+        if name not in table:
+            given = ", ".join(map(str, table.columns))
+            raise ValueError(f"{what} has no column {name!r}; its columns are: {given}")
+    for name in table.columns.intersection(list(columns)):
+        if columns[name].dtype not in ("float", "int"):
+            continue
+        bad = (
+            pd.to_numeric(table[name], errors="coerce").isna() & table[name].notna() & (table[name] != "n/a")
+        )
+        if bad.any():
+            rows = ", ".join(str(row) for row in table.index[bad][:5])
+            raise ValueError(
+                f"{what}: column {name!r} must hold numbers ({columns[name].unit}), "
+                f"but has {table[name][bad].iloc[0]!r} in row {rows}"
+            )
+
+
+def data_dictionary(table: pd.DataFrame, units: Mapping[str, str] | None = None) -> dict[str, dict[str, str]]:
+    """BIDS-style description of the columns of a table, for the JSON beside its TSV.
+
+    Parameters
+    ----------
+    table : DataFrame
+    units : mapping, optional
+        Units of columns that this module does not declare (one column a measure).
+    """
+    units = units or {}
+    described = {}
+    for name in map(str, table.columns):
+        column = _ALL.get(name)
+        if column is None:
+            described[name] = {"Description": f"measure {name}" if name in units else "study column"}
+            unit = units.get(name, "")
+        else:
+            described[name] = {"Description": column.meaning}
+            unit = column.unit
+            if column.bids:
+                described[name]["TermURL"] = f"BIDS: {column.bids}"
+        if unit:
+            described[name]["Units"] = unit
+    return described
