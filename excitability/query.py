@@ -84,9 +84,7 @@ def _check(node: ast.AST, text: str, known: set[str]) -> None:
                     )
                 _check(operand, text, known)
         case _:
-            raise ValueError(
-                f"query {text!r} may only compare columns with constants, not use {type(node).__name__}"
-            )
+            raise ValueError(f"query {text!r} may only compare columns with constants, not use {type(node).__name__}")
 
 
 def names(text: str) -> set[str]:

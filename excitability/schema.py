@@ -266,9 +266,7 @@ def in_display_units(table: pd.DataFrame) -> pd.DataFrame:
     return shown
 
 
-def validate(
-    table: pd.DataFrame, columns: Mapping[str, Column], *, required: Iterable[str], what: str
-) -> None:
+def validate(table: pd.DataFrame, columns: Mapping[str, Column], *, required: Iterable[str], what: str) -> None:
     """Check that a table has its required columns and numbers where numbers belong.
 
     Raises
@@ -285,9 +283,7 @@ def validate(
     for name in table.columns.intersection(list(columns)):
         if columns[name].dtype not in ("float", "int"):
             continue
-        bad = (
-            pd.to_numeric(table[name], errors="coerce").isna() & table[name].notna() & (table[name] != "n/a")
-        )
+        bad = pd.to_numeric(table[name], errors="coerce").isna() & table[name].notna() & (table[name] != "n/a")
         if bad.any():
             rows = ", ".join(str(row) for row in table.index[bad][:5])
             raise ValueError(

@@ -1,0 +1,173 @@
+"""Trials cut out of a recording around its pulses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import mne
+import numpy as np
+import pandas as pd
+
+from .stimuli import stimuli
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Trials and the pulses that could not be cut.
+
+    Attributes
+    ----------
+    epochs : mne.Epochs
+        The trials; ``.metadata`` holds the stimulus columns, ``.selection`` the numbers of the pulses.
+    table : DataFrame
+        Stimuli of ALL pulses, those at the edge of the recording too.
+    """
+
+    epochs: mne.BaseEpochs
+    table: pd.DataFrame
+
+
+def first_pulse_times(table: pd.DataFrame, lock: str = "last_pulse") -> np.ndarray:
+    """Time of the first pulse of each trial relative to the pulse it is locked to (s, never positive)."""
+    if lock == "first_pulse" or "inter_stimulus_interval" not in table:
+        return np.zeros(len(table))
+    return -table["inter_stimulus_interval"].fillna(0.0).to_numpy(dtype=float)
+
+
+def cut(
+    inst: mne.io.BaseRaw | mne.BaseEpochs,
+    *,
+    tmin: float,
+    tmax: float,
+    lock: str = "last_pulse",
+    every: float | None = None,
+    picks: list[str] | None = None,
+    only: np.ndarray | None = None,
+) -> Cut:
+    """Cut trials from a recording.
+
+    Parameters
+    ----------
+    inst : Raw | Epochs
+        Continuous recording with ``"TMS"`` annotations, or frames (their time 0 is the last pulse).
+    tmin, tmax : float
+        Limits in seconds; ``tmin`` is counted from the first pulse of a trial, so all trials begin earlier
+        by the longest inter-stimulus interval.
+    lock : {"last_pulse", "first_pulse"}
+        The pulse at time 0.
+    every : float, optional
+        Length in seconds of the pieces that a recording without pulses is cut into.
+    picks : list of str, optional
+        Channels to keep.
+    only : ndarray of bool, optional
+        Which pulses to cut; the others stay out of the table too.
+
+    Returns
+    -------
+    Cut
+
+    Raises
+    ------
+    ValueError
+        When there are no pulses, or no trial fits into the recording.
+    """
+    picks = list(inst.ch_names) if picks is None else picks
+    if every is not None:
+        return _cut_pieces(inst, every, picks)
+    table = stimuli(inst)
+    numbers = np.arange(len(table))
+    if only is not None:
+        numbers = numbers[only]
+        table = table[only]
+    if not len(table):
+        raise ValueError(
+            "the recording has no pulses; mark them with ex.set_stimuli(raw, table), name the trigger with "
+            "ex.read(path, trigger='NAME'), or run 'excitability inspect FILE' to see what it holds"
+        )
+    table = table.set_axis(numbers, axis=0)
+    first = first_pulse_times(table)
+    early = float(first.min()) if lock == "last_pulse" else 0.0
+    shift = first if lock == "first_pulse" else np.zeros(len(table))
+    if isinstance(inst, mne.io.BaseRaw):
+        epochs = _cut_raw(inst, table, shift, tmin + early, tmax, picks)
+    else:
+        epochs = _cut_frames(inst, table, shift, tmin + early, tmax, picks)
+    if not len(epochs):
+        raise ValueError(
+            f"none of the {len(table)} trials fits into the recording with an epoch of {tmin + early:g} to {tmax:g} s"
+        )
+    return Cut(epochs, table)
+
+
+def _cut_raw(
+    raw: mne.io.BaseRaw, table: pd.DataFrame, shift: np.ndarray, tmin: float, tmax: float, picks: list[str]
+) -> mne.BaseEpochs:
+    sfreq = raw.info["sfreq"]
+    samples = np.round((table["onset"].to_numpy(float) + shift) * sfreq).astype(int) + raw.first_samp
+    events = np.column_stack([samples, np.zeros_like(samples), np.ones_like(samples)])
+    if np.unique(samples).size < samples.size:
+        raise ValueError("two trials fall on the same sample; each pulse needs its own time")
+    epochs = mne.Epochs(
+        raw,
+        events,
+        {"TMS": 1},
+        tmin,
+        tmax,
+        picks=picks,
+        baseline=None,
+        preload=True,
+        reject_by_annotation=False,
+        metadata=table.reset_index(drop=True),
+        proj=False,
+        verbose="ERROR",
+    )
+    # pulses keep their numbers in the recording, also where only some of them were cut
+    epochs.selection = table.index.to_numpy()[epochs.selection]
+    return epochs
+
+
+def _cut_frames(
+    frames: mne.BaseEpochs, table: pd.DataFrame, shift: np.ndarray, tmin: float, tmax: float, picks: list[str]
+) -> mne.BaseEpochs:
+    """Frames keep what they hold of the asked epoch: their length was decided at the recording."""
+    sfreq = frames.info["sfreq"]
+    moved = np.round(shift * sfreq).astype(int)
+    data = frames.get_data(picks=picks, verbose="ERROR")[table.index.to_numpy()]
+    times = frames.times
+    low = max(tmin, times[0] - moved.min() / sfreq) if moved.any() else max(tmin, times[0])
+    high = min(tmax, times[-1])
+    begin = int(np.round((low - times[0]) * sfreq))
+    length = int(np.round((high - low) * sfreq)) + 1
+    rows = begin + moved[:, None] + np.arange(length)
+    inside = (rows >= 0) & (rows < times.size)
+    out = np.take_along_axis(data, np.clip(rows, 0, times.size - 1)[:, None, :], axis=2)
+    out = np.where(inside[:, None, :], out, np.nan)
+    info = mne.pick_info(frames.info, [frames.ch_names.index(name) for name in picks])
+    events = frames.events[table.index.to_numpy()].copy()
+    events[:, 2] = 1
+    epochs = mne.EpochsArray(
+        out,
+        info,
+        events=events,
+        event_id={"TMS": 1},
+        tmin=times[0] + begin / sfreq,
+        baseline=None,
+        metadata=table.reset_index(drop=True),
+        proj=False,
+        verbose="ERROR",
+    )
+    epochs.selection = table.index.to_numpy()
+    return epochs
+
+
+def _cut_pieces(inst: mne.io.BaseRaw | mne.BaseEpochs, every: float, picks: list[str]) -> Cut:
+    if isinstance(inst, mne.io.BaseRaw):
+        if inst.times[-1] < every:
+            raise ValueError(f"the recording lasts {inst.times[-1]:.1f} s; pieces of {every:g} s do not fit")
+        epochs = mne.make_fixed_length_epochs(inst, duration=every, preload=True, verbose="ERROR", proj=False)
+        epochs.pick(picks, verbose="ERROR")
+    else:
+        epochs = inst.copy().load_data().pick(picks, verbose="ERROR")
+    table = pd.DataFrame({"onset": (epochs.events[:, 0] - epochs.events[0, 0]) / epochs.info["sfreq"]})
+    epochs.metadata = table.copy()
+    return Cut(epochs, table)

@@ -1,0 +1,105 @@
+"""Rejection by declared rules, and by the decisions a person wrote down."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ..query import evaluate
+from ..schema import STIMULUS_COLUMNS, unknown_word
+
+_OUTSIDE = re.compile(r"outside\s+([0-9.eE+-]+)\s+of\s+median$")
+_COMPARISON = re.compile(r"(==|!=|<=|>=|<|>)\s*\S+")
+
+#: Columns a rule's ``when`` may ask about beside the stimulus columns.
+CONTEXT = ("channel", "muscle", "state")
+
+
+def check_rule(rule: str) -> None:
+    """Refuse a rule that is no comparison, before anything is computed."""
+    if not (_OUTSIDE.fullmatch(rule.strip()) or _COMPARISON.match(rule.strip())):
+        raise ValueError(
+            f"rejection rule {rule!r} is neither a comparison such as '> 10e-6' nor 'outside 0.25 of median'"
+        )
+
+
+def reject(table: pd.DataFrame, rules: Mapping[str, str | Mapping[str, str]], state: str = "rest") -> pd.Series:
+    """Reason for which each trial of one channel is rejected, empty where it is kept.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Trial table of one channel.
+    rules : mapping
+        Column to a comparison (``"> 10e-6"``), to ``"outside 0.25 of median"``, or to a mapping with ``rule``
+        and ``when``, a query that says which trials the rule is for.
+    state : {"rest", "active"}
+        State of the muscle where the stimulus table does not say.
+
+    Returns
+    -------
+    Series of str
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"background_emg": [3e-6, 40e-6]})
+    >>> reject(table, {"background_emg": "> 10e-6"}).tolist()
+    ['', 'background_emg > 10e-6']
+    """
+    reasons = pd.Series("", index=table.index, dtype=object)
+    told = table.get("muscle_state", pd.Series(np.nan, index=table.index))
+    context = table.assign(state=told.where(told.notna(), state))
+    for column, entry in rules.items():
+        rule = (entry if isinstance(entry, str) else entry["rule"]).strip()
+        when = "" if isinstance(entry, str) else entry.get("when", "")
+        applies = evaluate(when, context, (*STIMULUS_COLUMNS, *CONTEXT)) if when else np.ones(len(table), bool)
+        outside = _OUTSIDE.fullmatch(rule)
+        if outside:
+            middle = table.loc[applies, column].median()
+            hit = (table[column] - middle).abs().to_numpy() > float(outside.group(1)) * abs(middle)
+        else:
+            hit = evaluate(f"{column} {rule}", table)
+        hit &= applies & (reasons == "").to_numpy()
+        reasons[hit] = f"{column} {rule}"
+    return reasons
+
+
+def read_decisions(source: str | Path) -> pd.DataFrame | None:
+    """Manual decisions beside a recording (``<recording>_decisions.tsv``), or None.
+
+    The file has the columns ``pulse, channel, decision, who, why``; ``channel`` may be ``n/a`` for all channels,
+    ``decision`` is ``keep`` or ``reject``.
+    """
+    source = Path(source)
+    path = source.with_name(source.name.split(".")[0] + "_decisions.tsv")
+    if not path.is_file():
+        return None
+    table = pd.read_csv(path, sep="\t", dtype={"channel": str, "who": str, "why": str})
+    for name in ("pulse", "channel", "decision", "who", "why"):
+        if name not in table:
+            raise ValueError(f"{path.name} has no column {name!r}; expected pulse, channel, decision, who, why")
+    unknown = set(table["decision"]) - {"keep", "reject"}
+    if unknown:
+        raise ValueError(f"{path.name}: " + unknown_word("decision", sorted(map(str, unknown))[0], ["keep", "reject"]))
+    return table
+
+
+def apply_decisions(table: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
+    """Trial table in which a person's decisions override the rules."""
+    table = table.copy()
+    for row in decisions.to_dict("records"):
+        here = table["trial"] == row["pulse"]
+        if isinstance(row["channel"], str) and row["channel"] not in ("n/a", "all"):
+            here &= table["channel"] == row["channel"]
+        if not here.any():
+            raise ValueError(
+                f"the decision file names pulse {row['pulse']}, channel {row['channel']}; the recording has pulses "
+                f"{table['trial'].min()} to {table['trial'].max()} on {', '.join(table['channel'].unique())}"
+            )
+        reason = f"by hand ({row['who']}): {row['why']}" if row["decision"] == "reject" else ""
+        table.loc[here, "reject"] = reason
+    return table

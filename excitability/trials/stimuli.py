@@ -1,0 +1,205 @@
+"""Pulses as annotations: read, written, found among triggers, and paired."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+import mne
+import numpy as np
+import pandas as pd
+
+from ..schema import STIMULUS_COLUMNS, validate
+
+#: Description of the annotation of a trial.
+PULSE = "TMS"
+
+
+def stimuli(inst: mne.io.BaseRaw | mne.BaseEpochs) -> pd.DataFrame:
+    """Stimuli of a recording, one row a trial.
+
+    Parameters
+    ----------
+    inst : Raw | Epochs
+        A recording whose trials are annotated ``"TMS"``, or frames with metadata.
+
+    Returns
+    -------
+    DataFrame
+        ``onset`` (s from the start of the recording, of the last pulse) and the stimulus columns that are
+        known. ``pulse_count`` follows from the inter-stimulus interval where it was not given: a trial
+        without an interval is a single pulse.
+
+    Examples
+    --------
+    >>> import mne, numpy as np
+    >>> raw = mne.io.RawArray(np.zeros((1, 5000)), mne.create_info(["FDI"], 1000.0, "emg"), verbose="ERROR")
+    >>> raw = set_stimuli(raw, pd.DataFrame({"onset": [1.0, 3.0], "intensity": [50.0, 60.0]}))
+    >>> stimuli(raw)[["onset", "intensity", "pulse_count"]].values.tolist()
+    [[1.0, 50.0, 1.0], [3.0, 60.0, 1.0]]
+    """
+    if isinstance(inst, mne.io.BaseRaw):
+        rows = [
+            {"onset": onset - inst.first_time, **(extras or {})}
+            for onset, description, extras in zip(
+                inst.annotations.onset, inst.annotations.description, inst.annotations.extras, strict=True
+            )
+            if str(description) == PULSE
+        ]
+        table = pd.DataFrame(rows, columns=None if rows else ["onset"])
+    else:
+        # a frame's own time of day, where its reader knows it, beats the running sample count
+        onset = inst.events[:, 0] / inst.info["sfreq"]
+        metadata = inst.metadata
+        table = pd.DataFrame({"onset": onset}) if metadata is None else metadata.reset_index(drop=True).copy()
+        if "onset" not in table:
+            table.insert(0, "onset", onset)
+    for name in table.columns.intersection(list(STIMULUS_COLUMNS)):
+        if STIMULUS_COLUMNS[name].dtype == "float":
+            table[name] = pd.to_numeric(table[name], errors="coerce")
+    if "pulse_count" not in table:
+        interval = table.get("inter_stimulus_interval", pd.Series(np.nan, index=table.index))
+        table["pulse_count"] = np.where(interval > 0, 2.0, 1.0)
+    return table
+
+
+def set_stimuli(raw: mne.io.BaseRaw, table: pd.DataFrame) -> mne.io.BaseRaw:
+    """Copy of a recording whose trials are those of a table.
+
+    Parameters
+    ----------
+    raw : Raw
+    table : DataFrame
+        One row a trial: ``onset`` (s from the start of the recording, of the LAST pulse of the trial) and any
+        stimulus columns (``intensity``, ``inter_stimulus_interval``, …). Other columns are kept as they are,
+        but one that looks like a misspelt stimulus column is an error.
+
+    Returns
+    -------
+    Raw
+        A copy; other annotations stay.
+
+    Raises
+    ------
+    ValueError
+        When ``onset`` is missing or outside the recording, or a column is misspelt.
+
+    Examples
+    --------
+    >>> import mne, numpy as np
+    >>> raw = mne.io.RawArray(np.zeros((1, 5000)), mne.create_info(["FDI"], 1000.0, "emg"), verbose="ERROR")
+    >>> set_stimuli(raw, pd.DataFrame({"onset": [1.0], "intensty": [50.0]}))
+    Traceback (most recent call last):
+    ...
+    ValueError: the stimulus table has a column 'intensty': did you mean 'intensity'?
+    """
+    if not isinstance(raw, mne.io.BaseRaw):
+        raise TypeError(
+            f"set_stimuli takes a continuous recording (mne.io.Raw), not {type(raw).__name__}; "
+            "for frames, set epochs.metadata"
+        )
+    table = pd.DataFrame(table)
+    validate(table, STIMULUS_COLUMNS, required=["onset"], what="the stimulus table")
+    check_columns(table, "the stimulus table")
+    onset = pd.to_numeric(table["onset"], errors="coerce").to_numpy(dtype=float)
+    end = raw.times[-1]
+    bad = ~((onset >= 0) & (onset <= end))
+    if bad.any():
+        raise ValueError(
+            f"stimulus {int(np.flatnonzero(bad)[0])} has onset {table['onset'].iloc[int(np.flatnonzero(bad)[0])]}; "
+            f"expected seconds from the start of the recording, 0 to {end:.3f}"
+        )
+    repeated = np.flatnonzero(np.diff(np.sort(onset)) == 0)
+    if repeated.size:
+        raise ValueError(f"two stimuli have the onset {np.sort(onset)[repeated[0]]:.4f} s; each needs its own")
+    extras = [_extras(row) for row in table.drop(columns="onset").to_dict("records")]
+    ours = mne.Annotations(onset, np.zeros(onset.size), [PULSE] * onset.size, extras=extras)
+    keep = [i for i, text in enumerate(raw.annotations.description) if str(text) != PULSE]
+    out = raw.copy()
+    others = raw.annotations[keep]
+    out.set_annotations(None)
+    out.set_annotations(ours)
+    if keep:
+        out.set_annotations(out.annotations + others)
+    return out
+
+
+def _extras(row: dict[Any, Any]) -> dict[str, float | str]:
+    """Values of one row as annotation extras; missing ones are left out."""
+    values: dict[str, float | str] = {}
+    for key, value in row.items():
+        if value is None or value != value or value is pd.NA or str(value) == "n/a":
+            continue
+        values[str(key)] = value if isinstance(value, str) else float(value)
+    return values
+
+
+def check_columns(table: pd.DataFrame, what: str) -> None:
+    """Refuse a column that looks like a misspelt stimulus column."""
+    for name in map(str, table.columns):
+        near = difflib.get_close_matches(name, STIMULUS_COLUMNS, n=1, cutoff=0.82)
+        if name not in STIMULUS_COLUMNS and near:
+            raise ValueError(f"{what} has a column {name!r}: did you mean {near[0]!r}?")
+
+
+def find_triggers(raw: mne.io.BaseRaw) -> dict[str, np.ndarray]:
+    """Onsets in seconds of every train of triggers: annotations by description, and stimulus channels.
+
+    Parameters
+    ----------
+    raw : Raw
+
+    Returns
+    -------
+    dict of str to ndarray
+        Trigger name to onsets (s from the start of the recording). Markers that say a segment began
+        or that data are bad are no triggers.
+    """
+    trains: dict[str, list[float]] = {}
+    for onset, description in zip(raw.annotations.onset, raw.annotations.description, strict=True):
+        name = str(description)
+        if name != PULSE and not name.upper().startswith(("BAD", "EDGE", "NEW SEGMENT", "TMS ARTEFACT")):
+            trains.setdefault(name, []).append(onset - raw.first_time)
+    found = {name: np.sort(np.array(onsets)) for name, onsets in trains.items()}
+    for channel in mne.pick_types(raw.info, meg=False, stim=True):
+        data = raw.get_data(picks=[channel])[0]
+        low, high = np.nanmin(data), np.nanmax(data)
+        if not high > low:
+            continue
+        rises = np.flatnonzero(np.diff((data > (low + high) / 2).astype(np.int8)) == 1) + 1
+        if rises.size:
+            found[raw.ch_names[channel]] = rises / raw.info["sfreq"]
+    return found
+
+
+def pair_pulses(onsets: np.ndarray, longest: float = 0.35) -> pd.DataFrame:
+    """Trials of single and paired pulses from the times of all pulses.
+
+    Parameters
+    ----------
+    onsets : ndarray, shape (n_pulses,)
+        Times of the pulses in seconds.
+    longest : float
+        Two pulses closer than this are one trial (LICI reaches 250 ms, LAI is given by its own trigger).
+
+    Returns
+    -------
+    DataFrame
+        ``onset`` of the last pulse, ``pulse_count``, ``inter_stimulus_interval``.
+
+    Examples
+    --------
+    >>> pair_pulses(np.array([1.0, 5.0, 5.003])).values.tolist()
+    [[1.0, 1.0, nan], [5.003, 2.0, 0.003]]
+    """
+    onsets = np.sort(np.asarray(onsets, dtype=float))
+    groups = np.split(onsets, np.flatnonzero(np.diff(onsets) > longest) + 1) if onsets.size else []
+    return pd.DataFrame(
+        {
+            "onset": [group[-1] for group in groups],
+            "pulse_count": [float(group.size) for group in groups],
+            "inter_stimulus_interval": [
+                round(group[-1] - group[0], 6) if group.size > 1 else np.nan for group in groups
+            ],
+        }
+    )
