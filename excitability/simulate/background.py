@@ -48,7 +48,7 @@ def rest_noise(n, n_times, sampling_rate, rng, hum=0.25, hum_frequency=50.0):
 def interference_pattern(n_times, sampling_rate, rng, n_units=45, n_kernels=6):
     """EMG of a steady contraction, unit RMS, (n_times,): motor units firing at 7 to 18 Hz with a little jitter."""
     duration = n_times / sampling_rate
-    kernels = motor_unit_potentials(rng, n_kernels, sampling_rate)
+    kernels = motor_unit_potentials(rng, n_kernels, sampling_rate, widening=1.6)
     sizes = np.exp(rng.uniform(0.0, np.log(12.0), n_units))
     trains = np.zeros((n_kernels, n_times + 1))
     for unit in range(n_units):  # a loop over units, not samples

@@ -11,7 +11,7 @@ from .artefacts import pulse_artefact, saturate
 from .background import active_background, rest_noise
 from .responses import make_shapes, place_responses
 
-_STRETCH = {"leg": 1.35, "arm": 1.1}  # responses of far or long muscles last longer
+_STRETCH = {"leg": 1.9, "arm": 1.1}  # responses of far or long muscles last longer
 _CHUNK = 1000  # trials made at a time, to bound memory
 BACKGROUNDS = ("rest", "active")
 

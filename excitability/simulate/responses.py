@@ -48,10 +48,10 @@ def template_shapes(relative_size, rng):
     return shapes
 
 
-def motor_unit_potentials(rng, n_kernels=_N_KERNELS, rate=FINE_RATE):
+def motor_unit_potentials(rng, n_kernels=_N_KERNELS, rate=FINE_RATE, widening=1.0):
     """Surface motor-unit action potentials: tripoles of different width and asymmetry, (n_kernels, n_samples)."""
-    t = np.arange(round(0.016 * rate)) / rate
-    width = rng.uniform(0.0005, 0.0010, (n_kernels, 1))
+    t = np.arange(round(0.016 * widening * rate)) / rate
+    width = widening * rng.uniform(0.0005, 0.0010, (n_kernels, 1))
     spacing = rng.uniform(1.9, 2.6, (n_kernels, 1)) * width
     tail = rng.uniform(0.1, 0.6, (n_kernels, 1))  # share of the trailing phase
     start = 4.0 * width
