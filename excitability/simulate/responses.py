@@ -81,7 +81,9 @@ def _unit_discharges(relative_size, sizes, conduction, rng):
     recruited = np.maximum(np.searchsorted(np.cumsum(sizes) / sizes.sum(), share), 3)
     # recruitment fluctuates from trial to trial: a unit near the edge sometimes fires, sometimes does not
     rank = np.arange(len(sizes)) + rng.normal(0.0, 2.5, (n, len(sizes)))
-    trial, unit = np.nonzero(rank < recruited[:, None])
+    fires = rank < recruited[:, None]
+    fires[:, 0] = True  # no response without a unit
+    trial, unit = np.nonzero(fires)
     i_wave = rng.choice(4, size=trial.size, p=[0.40, 0.33, 0.19, 0.08])
     time = conduction[unit] + _I_WAVE * i_wave + rng.normal(0.0, 0.00035, trial.size)
     again = np.flatnonzero(rng.random(trial.size) < 0.15 * share[trial])
@@ -128,6 +130,7 @@ def volley_shapes(relative_size, rng):
     trains = np.zeros((n, len(decays), length))
     rate = expected[:, None, None] / len(decays) * volley[:early]
     counts = rng.poisson(np.broadcast_to(rate, (n, len(decays), early)))
+    counts[:, 0, np.argmax(volley)] += counts.sum(axis=(1, 2)) == 0  # no response without a discharge
     hit = counts > 0
     trains[:, :, :early][hit] = rng.gamma(2.0 * counts[hit])  # each discharge has a random size
     rise = 0.0007
