@@ -1,1 +1,26 @@
-""""""
+"""From result tables to an answer: changes, their intervals, what is detectable, and how well a measure repeats."""
+
+from .change import compare
+from .effect_sizes import d_av, d_ppc2, d_rm, d_z, g_av, hedges_g, small_sample_correction
+from .mixed_models import MixedFit, mixed_model
+from .reliability import ICC_FORMS, bland_altman, ccc, cv, icc, sdc, sem
+
+__all__ = [
+    "ICC_FORMS",
+    "MixedFit",
+    "bland_altman",
+    "ccc",
+    "compare",
+    "cv",
+    "d_av",
+    "d_ppc2",
+    "d_rm",
+    "d_z",
+    "g_av",
+    "hedges_g",
+    "icc",
+    "mixed_model",
+    "sdc",
+    "sem",
+    "small_sample_correction",
+]
