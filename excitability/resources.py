@@ -93,3 +93,28 @@ def muscle_window(name: str) -> tuple[float, float]:
     (0.015, 0.05)
     """
     return muscle(name).window
+
+
+@functools.cache
+def regions() -> dict[str, tuple[str, ...]]:
+    """Regions of interest of ``protocols/shared/montages.toml``: name to electrodes."""
+    with (protocols_path() / "shared" / "montages.toml").open("rb") as file:
+        return {name: tuple(entry["electrodes"]) for name, entry in tomllib.load(file).items()}
+
+
+def roi_channels(name: str) -> tuple[str, ...]:
+    """Electrodes of a region of interest.
+
+    Raises
+    ------
+    ValueError
+        For an unknown region; the message lists the known ones.
+
+    Examples
+    --------
+    >>> roi_channels("M1_left")
+    ('C1', 'C3', 'FC1', 'FC3')
+    """
+    if name not in regions():
+        raise ValueError(unknown_word("region", name, regions()))
+    return regions()[name]

@@ -92,6 +92,8 @@ def cut(
         epochs = _cut_raw(inst, table, shift, tmin + early, tmax, picks)
     else:
         epochs = _cut_frames(inst, table, shift, tmin + early, tmax, picks)
+    facts = epochs.info["temp"] if epochs.info.get("temp") else {}
+    epochs.info["temp"] = {**facts, "excitability": {**facts.get("excitability", {}), "lock": lock}}
     if not len(epochs):
         raise ValueError(
             f"none of the {len(table)} trials fits into the recording with an epoch of {tmin + early:g} to {tmax:g} s"

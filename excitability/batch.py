@@ -1,0 +1,412 @@
+"""Many sessions at once: found, run, stored, resumed. A failure is a row, never a stop."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from . import __version__
+from .measures import get_measure, list_measures
+from .protocol import Battery, Protocol, load_battery, protocol_of_task, run_all
+from .recording import read
+from .schema import RESULT_COLUMNS, join_flags
+from .tables import read_table, write_table, write_text
+
+_ENTITIES = re.compile(r"(?:^|_)(sub|ses|task|run|acq)-([A-Za-z0-9]+)")
+_SUFFIXES = (".vhdr", ".edf", ".bdf", ".set", ".fif", ".smr", ".mat", ".txt", ".npy", ".npz", ".csv")
+_KEYS = ("participant", "session", "file", "protocol")
+
+
+def find_sessions(path: str | Path) -> pd.DataFrame:
+    """Recordings of a study, one row each.
+
+    Parameters
+    ----------
+    path : path
+        A BIDS tree, or a TSV with the columns ``participant, session, file`` (relative to the TSV) and optionally
+        ``protocol``, ``timepoint``, ``group``, ``arm`` and covariates.
+
+    Returns
+    -------
+    DataFrame
+        ``participant, session, file, protocol``, then what the study says of its sessions. In a BIDS tree the
+        protocol is that of the ``task``, ``group`` and covariates come from ``participants.tsv``, ``timepoint`` and
+        covariates of a session from ``sub-*_sessions.tsv``.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        When there is nothing to find, or a column is missing.
+
+    Examples
+    --------
+    >>> import excitability as ex
+    >>> sessions = find_sessions(ex.sample_data_path() / "study")
+    >>> {"participant", "session", "file", "protocol", "group"} <= set(sessions.columns)
+    True
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"no study {path}; expected a BIDS folder or a TSV of participant, session, file")
+    sessions = _from_tree(path) if path.is_dir() else _from_table(path)
+    if not len(sessions):
+        raise ValueError(
+            f"{path} holds no recording; expected files such as sub-01/ses-pre/emg/sub-01_ses-pre_task-sici_emg.bdf, "
+            "or give a TSV with the columns participant, session, file"
+        )
+    return sessions
+
+
+def _from_table(path: Path) -> pd.DataFrame:
+    table = read_table(path)
+    for name in ("participant", "session", "file"):
+        if name not in table:
+            given = ", ".join(table.columns)
+            raise ValueError(f"{path.name} has no column {name!r}; its columns are: {given}")
+    table["file"] = [str((path.parent / file).resolve()) for file in table["file"]]
+    if "protocol" not in table:
+        table["protocol"] = ""
+    table["protocol"] = [_protocol_name(word) for word in table["protocol"]]
+    rest = [name for name in table if name not in _KEYS]
+    return table[[*_KEYS, *rest]]
+
+
+def _protocol_name(word: Any) -> str:
+    return protocol_of_task(word) if isinstance(word, str) and word else ""
+
+
+def _from_tree(root: Path) -> pd.DataFrame:
+    rows = []
+    for kind in ("emg", "eeg"):
+        for file in sorted([*root.glob(f"sub-*/{kind}/*"), *root.glob(f"sub-*/ses-*/{kind}/*")]):
+            if not file.stem.endswith(f"_{kind}") or file.suffix.lower() not in _SUFFIXES:
+                continue
+            found = dict(_ENTITIES.findall(file.stem))
+            rows.append(
+                {
+                    "participant": found.get("sub", ""),
+                    "session": found.get("ses", ""),
+                    "file": str(file.resolve()),
+                    "protocol": _protocol_name(found.get("task", "")),
+                }
+            )
+    table = pd.DataFrame(rows, columns=list(_KEYS)).sort_values(list(_KEYS), ignore_index=True)
+    people = root / "participants.tsv"
+    if people.is_file() and len(table):
+        facts = _labelled(read_table(people), "participant_id", "participant", "sub-")
+        table = table.merge(facts, on="participant", how="left", validate="many_to_one")
+    frames = []
+    for participant in table["participant"].unique():
+        file = root / f"sub-{participant}" / f"sub-{participant}_sessions.tsv"
+        if file.is_file():
+            facts = _labelled(read_table(file), "session_id", "session", "ses-")
+            frames.append(facts.assign(participant=participant))
+    if frames:
+        facts = pd.concat(frames, ignore_index=True)
+        facts = facts.drop(columns=[name for name in table if name in facts and name not in ("participant", "session")])
+        table = table.merge(facts, on=["participant", "session"], how="left", validate="many_to_one")
+    return table
+
+
+def _labelled(table: pd.DataFrame, column: str, name: str, prefix: str) -> pd.DataFrame:
+    if column not in table:
+        raise ValueError(f"a BIDS table has no column {column!r}; its columns are: {', '.join(table.columns)}")
+    table = table.rename(columns={column: name})
+    table[name] = table[name].str.removeprefix(prefix)
+    return table
+
+
+def run_batch(
+    sessions: pd.DataFrame | str | Path,
+    protocol: str | Path | Protocol | Battery,
+    output: str | Path | None = None,
+    n_jobs: int = 1,
+    *,
+    picks: str | Iterable[str] | None = None,
+    muscles: Mapping[str, str] | None = None,
+    options: Mapping[str, Any] | None = None,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> pd.DataFrame:
+    """Run a protocol or a battery over many sessions.
+
+    Parameters
+    ----------
+    sessions : DataFrame | path
+        From :func:`find_sessions`, or what it takes.
+    protocol : str | path | Protocol | Battery
+        Recordings of other protocols are left alone.
+    output : path, optional
+        Folder for the tables (BIDS derivatives). Each recording is stored when it is done, and a later run
+        computes only what is new or has changed. Without it nothing is stored or reused.
+    n_jobs : int
+        Processes, one recording each; -1 for all cores.
+    picks, muscles
+        As for :func:`excitability.run`, for every EMG recording.
+    options : mapping, optional
+        Options of :func:`excitability.read`, for every recording.
+    progress : callable, optional
+        Called with (done, all, label) after each recording.
+
+    Returns
+    -------
+    DataFrame
+        Result rows of all sessions with the columns of the sessions table; a recording that failed is one row
+        with its message in ``error``.
+
+    Raises
+    ------
+    ValueError
+        When no session has a recording of the protocol.
+
+    Examples
+    --------
+    >>> import excitability as ex
+    >>> sessions = ex.find_sessions(ex.sample_data_path() / "study")
+    >>> results = run_batch(sessions[:2], "m1_exercise")
+    >>> (results["error"] == "").all()
+    np.True_
+    """
+    table = find_sessions(sessions) if isinstance(sessions, str | Path) else _checked(sessions)
+    battery = load_battery(protocol)
+    tasks = _tasks(table, battery)
+    folder = None if output is None else Path(output)
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    reading = {"options": dict(options or {}), "picks": picks, "muscles": dict(muscles or {}) or None}
+    done = _run_tasks(tasks, folder, reading, n_jobs, progress)
+    results = _joined([done[i][0] for i in range(len(tasks))], tasks, list(RESULT_COLUMNS))
+    if folder is not None:
+        _write_study(folder, battery, table, results, [done[i][1] for i in range(len(tasks))], tasks)
+    return results
+
+
+def _checked(sessions: pd.DataFrame) -> pd.DataFrame:
+    for name in ("participant", "session", "file"):
+        if name not in sessions:
+            raise ValueError(
+                f"the sessions table has no column {name!r}; its columns are: {', '.join(map(str, sessions.columns))}"
+            )
+    table = sessions.reset_index(drop=True)
+    if "protocol" not in table:
+        table = table.assign(protocol="")
+    return table.assign(protocol=[_protocol_name(word) for word in table["protocol"]])
+
+
+def _tasks(table: pd.DataFrame, battery: Battery) -> list[tuple[dict[str, Any], Protocol]]:
+    wanted = {protocol.name: protocol for protocol in battery.protocols}
+    tasks = []
+    for row in table.to_dict("records"):
+        if row["protocol"] in wanted:
+            tasks.append((row, wanted[row["protocol"]]))
+        elif not row["protocol"]:
+            # a recording of no named protocol may mix them (stimulus column 'protocol'), or be all there is
+            tasks += [(row, protocol) for protocol in battery.protocols]
+    if not tasks:
+        have = ", ".join(sorted({str(name) for name in table["protocol"]}))
+        raise ValueError(f"no recording of {', '.join(wanted)} among the sessions; they are of: {have}")
+    return tasks
+
+
+def _run_tasks(
+    tasks: list[tuple[dict[str, Any], Protocol]],
+    folder: Path | None,
+    reading: Mapping[str, Any],
+    n_jobs: int,
+    progress: Callable[[int, int, str], None] | None,
+) -> dict[int, tuple[pd.DataFrame, pd.DataFrame]]:
+    from joblib import Parallel, delayed
+
+    def label(index: int) -> str:
+        row, protocol = tasks[index]
+        return f"{row['participant']} {row['session']} {protocol.name}"
+
+    work = (delayed(_numbered)(i, row, protocol, folder, reading) for i, (row, protocol) in enumerate(tasks))
+    done: dict[int, tuple[pd.DataFrame, pd.DataFrame]] = {}
+    for index, results, trials in Parallel(n_jobs=n_jobs, return_as="generator_unordered")(work):
+        done[index] = (results, trials)
+        if progress is not None:
+            progress(len(done), len(tasks), label(index))
+    return done
+
+
+def _numbered(
+    index: int, row: Mapping[str, Any], protocol: Protocol, folder: Path | None, reading: Mapping[str, Any]
+) -> tuple[int, pd.DataFrame, pd.DataFrame]:
+    return index, *_one(row, protocol, folder, reading)
+
+
+def _one(
+    row: Mapping[str, Any], protocol: Protocol, folder: Path | None, reading: Mapping[str, Any]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Results and trials of one recording, from the store when nothing they depend on has changed."""
+    inputs = _inputs(row, protocol, reading)
+    stem = None if folder is None else _stem(folder, row, protocol)
+    if stem is not None:
+        stored = _stored(stem, inputs)
+        if stored is not None:
+            return stored
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            done = _compute(row, protocol, reading)
+        results, trials = done
+        told = join_flags(*(_flag(entry) for entry in caught))
+        if told:
+            results = results.assign(flag=[join_flags(flag, told) for flag in results["flag"]])
+    except Exception as error:  # the one place where a batch goes on: the failure is a row
+        return _failure(protocol, error), pd.DataFrame()
+    if stem is not None:
+        write_table(results, stem.with_name(stem.name + "_results.tsv"), facts={"Inputs": inputs})
+        write_table(trials, stem.with_name(stem.name + "_trials.tsv"), units=measure_units())
+    return results, trials
+
+
+def _flag(entry: warnings.WarningMessage) -> str:
+    """A warning of this package about a recording as a flag; what libraries say among themselves is not."""
+    return "see_log:" + str(entry.message)[:120].replace(";", ",") if entry.category is UserWarning else ""
+
+
+def _compute(
+    row: Mapping[str, Any], protocol: Protocol, reading: Mapping[str, Any]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    inst = read(row["file"], **reading["options"])
+    emg = protocol.modality == "emg"
+    done = run_all(inst, protocol, reading["picks"] if emg else None, muscles=reading["muscles"] if emg else None)
+    return done.results, done.trials
+
+
+def _failure(protocol: Protocol, error: Exception) -> pd.DataFrame:
+    table = pd.DataFrame([dict.fromkeys(RESULT_COLUMNS, "")])
+    for name, column in RESULT_COLUMNS.items():
+        if column.dtype != "str":
+            table[name] = float("nan")
+    table["n_trials"] = table["n_rejected"] = 0
+    table["protocol"], table["protocol_sha256"], table["version"] = protocol.name, protocol.sha256, __version__
+    message = " ".join(str(error).split()) or "no message"
+    return table.assign(error=f"{type(error).__name__}: {message}")
+
+
+def _inputs(row: Mapping[str, Any], protocol: Protocol, reading: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything a stored result depends on: the files beside the recording, the protocol, the version."""
+    file = Path(row["file"])
+    stem = re.sub(r"_(emg|eeg)$", "", file.name.split(".")[0])
+    beside = sorted(other for other in file.parent.glob(f"{_escaped(stem)}*") if other.is_file())
+    return {
+        "Files": [[other.name, other.stat().st_size, other.stat().st_mtime_ns] for other in beside],
+        "Protocol": protocol.sha256,
+        "Version": __version__,
+        "Reading": json.loads(json.dumps(dict(reading), default=str)),
+    }
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r"([\[\]*?])", r"[\1]", text)
+
+
+def _stem(folder: Path, row: Mapping[str, Any], protocol: Protocol) -> Path:
+    """Where the tables of one recording are: ``sub-01/ses-pre/emg/sub-01_ses-pre_task-sici_…``."""
+    clean = {key: re.sub(r"[^A-Za-z0-9]", "", str(row[key])) for key in ("participant", "session")}
+    task = re.sub(r"[^A-Za-z0-9]", "", protocol.name.rsplit("/", 1)[-1])
+    extra = "".join(
+        f"_{key}-{value}" for key, value in _ENTITIES.findall(Path(row["file"]).stem) if key in ("run", "acq")
+    )
+    parts = [f"sub-{clean['participant']}"] + ([f"ses-{clean['session']}"] if clean["session"] else [])
+    name = "_".join([*parts, f"task-{task}"]) + extra + "_desc-excitability"
+    return folder.joinpath(*parts, protocol.modality, name)
+
+
+def _stored(stem: Path, inputs: Mapping[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame] | None:
+    results = stem.with_name(stem.name + "_results.tsv")
+    trials = stem.with_name(stem.name + "_trials.tsv")
+    if not (results.is_file() and trials.is_file() and results.with_suffix(".json").is_file()):
+        return None
+    if json.loads(results.with_suffix(".json").read_text(encoding="utf-8")).get("Inputs") != inputs:
+        return None
+    table = trials.read_text(encoding="utf-8").strip()
+    return read_table(results), read_table(trials) if table else pd.DataFrame()
+
+
+def _joined(
+    parts: list[pd.DataFrame], tasks: list[tuple[dict[str, Any], Protocol]], columns: list[str]
+) -> pd.DataFrame:
+    """All parts with what the sessions table says of each."""
+    frames = []
+    for part, (row, _) in zip(parts, tasks, strict=True):
+        if len(part):
+            facts = {name: value for name, value in row.items() if name not in ("file", "protocol")}
+            frames.append(part.assign(**{name: [value] * len(part) for name, value in facts.items()}))
+    if not frames:
+        return pd.DataFrame(columns=columns)
+    whole = pd.concat(frames, ignore_index=True)
+    first = [name for name in columns if name in whole]
+    return whole[[*first, *(name for name in whole if name not in first)]]
+
+
+def measure_units() -> dict[str, str]:
+    """Units of the columns that trial measures make, for the data dictionary."""
+    return {name: get_measure(name).unit_of() for name in list_measures("trial")}
+
+
+def _write_study(
+    folder: Path,
+    battery: Battery,
+    sessions: pd.DataFrame,
+    results: pd.DataFrame,
+    trials: list[pd.DataFrame],
+    tasks: list[tuple[dict[str, Any], Protocol]],
+) -> None:
+    """The tables of the whole study, each replaced at once."""
+    description = {
+        "Name": f"excitability results: {battery.title}",
+        "BIDSVersion": "1.11.0",
+        "DatasetType": "derivative",
+        "GeneratedBy": [{"Name": "excitability", "Version": __version__}],
+        "Battery": battery.name,
+        "Plan": _plan(battery),
+    }
+    write_text(folder / "dataset_description.json", json.dumps(description, indent=2) + "\n")
+    write_table(results, folder / "results.tsv")
+    first = ["participant", "session", "protocol", "trial", "onset", "channel"]
+    named = [
+        part.assign(protocol=protocol.name) if len(part) else part
+        for part, (_, protocol) in zip(trials, tasks, strict=True)
+    ]
+    write_table(_joined(named, tasks, first), folder / "trials.tsv", units=measure_units())
+    relative = [os.path.relpath(file, folder.resolve()) for file in sessions["file"]]
+    write_table(sessions.assign(file=relative), folder / "sessions.tsv")
+
+
+def _plan(battery: Battery) -> dict[str, Any]:
+    """Arguments of :func:`excitability.compare` that the battery planned."""
+    plan: dict[str, Any] = {"before": battery.before}
+    if battery.after:
+        plan["after"] = list(battery.after)
+    if battery.by:
+        plan["by"] = battery.by
+    if battery.covariates:
+        plan["covariates"] = list(battery.covariates)
+    return plan
+
+
+def load_results(folder: str | Path) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+    """Results, trials and planned comparison of a folder that :func:`run_batch` wrote.
+
+    Raises
+    ------
+    FileNotFoundError
+        When the folder holds no results.
+    """
+    folder = Path(folder)
+    if not (folder / "results.tsv").is_file():
+        raise FileNotFoundError(f"{folder} holds no results.tsv; run 'excitability batch STUDY -o {folder}' first")
+    trials = folder / "trials.tsv"
+    described = json.loads((folder / "dataset_description.json").read_text(encoding="utf-8"))
+    table = read_table(trials) if trials.is_file() and trials.stat().st_size > 2 else pd.DataFrame()
+    return read_table(folder / "results.tsv"), table, described.get("Plan", {})

@@ -1,0 +1,285 @@
+"""The command line: the words of the Python interface, no defaults and no logic of its own."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+app = typer.Typer(
+    help="From TMS-EMG and TMS-EEG recordings to a calibrated answer.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+protocols_app = typer.Typer(help="The protocols: list them, show one.", no_args_is_help=True)
+app.add_typer(protocols_app, name="protocols")
+
+File = Annotated[Path, typer.Argument(help="The recording; its format is found by content.", show_default=False)]
+Stimuli = Annotated[Path | None, typer.Option(help="Log (CSV, TSV) with one row a trial, joined to the pulses.")]
+Trigger = Annotated[str | None, typer.Option(help="What marks the pulses, or 'artefact'.")]
+Muscles = Annotated[list[str] | None, typer.Option("--muscle", help="CHANNEL=MUSCLE, for each channel.")]
+Sidecar = Annotated[Path | None, typer.Option(help="TOML that says what the file does not.")]
+Rate = Annotated[float | None, typer.Option("--sampling-rate", help="Array files: samples a second.")]
+Unit = Annotated[str | None, typer.Option(help="Array files: V, mV or uV.")]
+PulseTime = Annotated[float | None, typer.Option(help="Array files: time of the pulse in a trial, in seconds.")]
+Variable = Annotated[str | None, typer.Option(help="Array files: name of the array.")]
+Axes = Annotated[str | None, typer.Option(help="Array files: what the axes are, e.g. 'samples, trials'.")]
+Names = Annotated[list[str] | None, typer.Option("--channel-name", help="Array files: names of the channels.")]
+Picks = Annotated[list[str] | None, typer.Option(help="Channels or muscles, repeated or separated by commas.")]
+Jobs = Annotated[int, typer.Option("--n-jobs", "-j", help="Recordings at a time; -1: one a core.")]
+
+
+def _listed(words: list[str] | None) -> list[str] | None:
+    return [part for word in words for part in word.split(",") if part] if words else None
+
+
+def _named(pairs: list[str] | None) -> dict[str, str] | None:
+    for pair in pairs or []:
+        if "=" not in pair:
+            raise ValueError(f"--muscle takes CHANNEL=MUSCLE, for example 'Chan1=FDI', not {pair!r}")
+    return dict(pair.split("=", 1) for pair in pairs) if pairs else None
+
+
+def _reading(**options: Any) -> dict[str, Any]:
+    """Reading options that were given; what was not given is left to the reader."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Any]:
+    """A progress bar on standard error, as the callback that long functions take."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(what, total=None)
+
+        def advance(done: int, total: int, label: str) -> None:
+            bar.update(task, completed=done, total=total, description=f"{what}: {label}"[:60])
+
+        yield advance
+
+
+def _show(table: pd.DataFrame) -> None:
+    """Print a result table in display units."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from .schema import in_display_units
+
+    shown = in_display_units(table)
+    grid = Table(box=None, header_style="bold")
+    for name in ("channel", "condition", "measure", "value", "95 % interval", "unit", "form", "trials", "flag"):
+        grid.add_column(name, justify="right" if name in ("value", "trials") else "left")
+    for row in shown.to_dict("records"):
+        interval = "" if row["ci_low"] != row["ci_low"] else f"{row['ci_low']:.4g} to {row['ci_high']:.4g}"
+        trials = f"{int(row['n_trials'])}" + (f" (−{int(row['n_rejected'])})" if row["n_rejected"] else "")
+        words = [row["channel"], row["condition"], row["measure"], f"{row['value']:.4g}", interval]
+        grid.add_row(*words, row["unit"], row["form"], trials, row["flag"])
+    width = None if sys.stdout.isatty() else 160
+    Console(width=width).print(grid)
+
+
+@app.command()
+def inspect(
+    file: File,
+    stimuli: Stimuli = None,
+    trigger: Trigger = None,
+    muscle: Muscles = None,
+    sidecar: Sidecar = None,
+    sampling_rate: Rate = None,
+    unit: Unit = None,
+    pulse_time: PulseTime = None,
+    variable: Variable = None,
+    axes: Axes = None,
+    channel_name: Names = None,
+) -> None:
+    """What a file holds: channels, rates, pulses by trigger and by artefact, and what is missing."""
+    import excitability as ex
+
+    options = _reading(
+        stimuli=stimuli, trigger=trigger, muscles=_named(muscle), sidecar=sidecar, sampling_rate=sampling_rate,
+        unit=unit, pulse_time=pulse_time, variable=variable, axes=axes, channel_names=channel_name,
+    )  # fmt: skip
+    typer.echo(str(ex.inspect(file, **options)))
+
+
+@app.command()
+def run(
+    file: File,
+    protocol: Annotated[str, typer.Option("--protocol", "-p", help="Name or path of a protocol.")],
+    picks: Picks = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="TSV to write the results to.")] = None,
+    trials: Annotated[Path | None, typer.Option(help="TSV to write the trial table to.")] = None,
+    stimuli: Stimuli = None,
+    trigger: Trigger = None,
+    muscle: Muscles = None,
+    sidecar: Sidecar = None,
+    sampling_rate: Rate = None,
+    unit: Unit = None,
+    pulse_time: PulseTime = None,
+    variable: Variable = None,
+    axes: Axes = None,
+    channel_name: Names = None,
+) -> None:
+    """Run one protocol on one recording."""
+    import excitability as ex
+    from excitability.batch import measure_units
+    from excitability.protocol import run_all
+    from excitability.tables import write_table
+
+    options = _reading(
+        stimuli=stimuli, trigger=trigger, muscles=_named(muscle), sidecar=sidecar, sampling_rate=sampling_rate,
+        unit=unit, pulse_time=pulse_time, variable=variable, axes=axes, channel_names=channel_name,
+    )  # fmt: skip
+    done = run_all(ex.read(file, **options), protocol, _listed(picks))
+    _show(done.results)
+    if output is not None:
+        typer.echo(f"wrote {write_table(done.results, output)}")
+    if trials is not None:
+        typer.echo(f"wrote {write_table(done.trials, trials, units=measure_units())}")
+
+
+@app.command()
+def batch(
+    study: Annotated[Path, typer.Argument(help="BIDS folder, or TSV of participant, session, file.")],
+    protocol: Annotated[str, typer.Option("--protocol", "-p", help="Protocol or battery.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the tables.")],
+    picks: Picks = None,
+    muscle: Muscles = None,
+    n_jobs: Jobs = 1,
+) -> None:
+    """Run a protocol or battery over all sessions of a study; failures are rows, finished work is reused."""
+    import excitability as ex
+
+    sessions = ex.find_sessions(study)
+    with _progress("recordings") as progress:
+        results = ex.run_batch(
+            sessions, protocol, output, n_jobs, picks=_listed(picks), muscles=_named(muscle), progress=progress
+        )
+    failed = results[results["error"] != ""]
+    for row in failed.to_dict("records"):
+        typer.echo(f"failed: {row['participant']} {row['session']} {row['protocol']}: {row['error']}", err=True)
+    typer.echo(f"wrote {output / 'results.tsv'} ({len(results) - len(failed)} values, {len(failed)} failures)")
+    typer.echo(f"next: excitability compare {output}")
+    if len(failed) == len(results):
+        raise typer.Exit(1)
+
+
+@app.command()
+def compare(
+    results: Annotated[Path, typer.Argument(help="Folder that 'batch' wrote.")],
+    before: Annotated[str | None, typer.Option(help="Time point before; the battery's plan by default.")] = None,
+    after: Annotated[list[str] | None, typer.Option(help="Time points after; the battery's plan by default.")] = None,
+    by: Annotated[str | None, typer.Option(help="Column of the groups; the battery's plan by default.")] = None,
+    covariate: Annotated[list[str] | None, typer.Option(help="Covariates of the change.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="TSV; RESULTS/comparison.tsv by default.")
+    ] = None,
+) -> None:
+    """Compare time points, by group, under the plan of the battery or as said here."""
+    from excitability.batch import load_results
+    from excitability.comparison import compare as compare_results
+    from excitability.tables import write_table
+
+    table, _, plan = load_results(results)
+    given = {"before": before, "after": _listed(after), "by": by, "covariates": covariate}
+    plan = {**plan, **{name: value for name, value in given.items() if value is not None}}
+    change = compare_results(table, **plan)
+    path = write_table(change, output or results / "comparison.tsv", facts={"Plan": plan})
+    for sentence in change.loc[change["sentence"] != "", "sentence"].head(12):
+        typer.echo(sentence)
+    typer.echo(f"wrote {path} ({len(change)} contrasts)")
+    typer.echo(f"next: excitability report {results}")
+
+
+@app.command()
+def report(
+    results: Annotated[Path, typer.Argument(help="Folder that 'batch' (and 'compare') wrote.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="HTML; RESULTS/report.html by default.")] = None,
+) -> None:
+    """One HTML file with the results, the comparison and the figures."""
+    from excitability.report import report_folder
+
+    with _progress("figures") as progress:
+        path = report_folder(results, output or results / "report.html", progress=progress)
+    typer.echo(f"wrote {path}")
+
+
+@app.command()
+def simulate(
+    path: Annotated[Path, typer.Argument(help="Folder for the BIDS study.")],
+    patients: Annotated[int, typer.Option(help="Patients with chronic low back pain.")] = 6,
+    controls: Annotated[int, typer.Option(help="Controls.")] = 6,
+    eeg: Annotated[bool, typer.Option(help="With TMS-EEG and resting EEG.")] = True,
+    seed: Annotated[int, typer.Option(help="Seed of the random numbers.")] = 0,
+    n_jobs: Jobs = 1,
+) -> None:
+    """Write a BIDS study with known answers."""
+    import excitability as ex
+
+    with _progress("sessions") as progress:
+        ex.simulate.study(
+            path, n_patients=patients, n_controls=controls, eeg=eeg, seed=seed, n_jobs=n_jobs, progress=progress
+        )
+    typer.echo(f"wrote {path}")
+    typer.echo(f"next: excitability batch {path} --protocol m1_exercise -o {path}/derivatives/excitability")
+
+
+@protocols_app.command("list")
+def list_all() -> None:
+    """All protocols and batteries with their titles."""
+    from excitability.protocol import list_batteries, list_protocols, load_battery, load_protocol
+
+    for name in list_protocols():
+        typer.echo(f"{name:<36}{load_protocol(name).title}")
+    for name in list_batteries():
+        typer.echo(f"{name:<36}{load_battery(name).title} (battery)")
+
+
+@protocols_app.command("show")
+def show(name: Annotated[str, typer.Argument(help="Protocol or battery.")]) -> None:
+    """The file of one protocol or battery."""
+    from excitability.protocol import protocol_path
+
+    typer.echo(protocol_path(name).read_text(encoding="utf-8").rstrip())
+
+
+@app.callback(invoke_without_command=True)
+def version_of(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+) -> None:
+    """From TMS-EMG and TMS-EEG recordings to a calibrated answer."""
+    if version:
+        from excitability import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit()
+
+
+def main() -> None:
+    """Entry point: errors of use are one line on standard error and exit code 1."""
+    import warnings
+
+    def told(message: Warning | str, *_: Any, **__: Any) -> None:
+        sys.stderr.write(f"note: {' '.join(str(message).split())}\n")
+
+    warnings.showwarning = told  # type: ignore[assignment]
+    try:
+        app()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+    except (ValueError, TypeError, OSError, ImportError) as error:
+        sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
+        raise SystemExit(1) from None

@@ -1,0 +1,21 @@
+"""Protocols: a laboratory's method written down, checked, and run."""
+
+from .grammar import Protocol
+from .library import Battery, list_batteries, list_protocols, load_battery, load_protocol, protocol_path
+from .running import Run, clean, protocol_of_task, run, run_all, trial_table
+
+__all__ = [
+    "Battery",
+    "Protocol",
+    "Run",
+    "clean",
+    "list_batteries",
+    "list_protocols",
+    "load_battery",
+    "load_protocol",
+    "protocol_of_task",
+    "protocol_path",
+    "run",
+    "run_all",
+    "trial_table",
+]

@@ -1,0 +1,137 @@
+"""Rows of the measures on averages and on whole sets of trials: evoked potentials, silent periods, spectra."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import Any
+
+import mne
+import numpy as np
+import pandas as pd
+
+from ..measures import Measure, get_measure
+from ..measures.bootstrap import bootstrap_average, bootstrap_epochs
+from ..resources import roi_channels
+from ..schema import Estimate, join_flags
+from .grammar import Protocol
+from .rows import items, row
+
+#: Fewer trials than this make no average worth a number.
+FEWEST = 2
+
+
+def average_rows(
+    protocol: Protocol, epochs: mne.BaseEpochs, channels: list[str] | None, label: str, trials: pd.DataFrame
+) -> list[dict[str, Any]]:
+    """Result rows of the sections [average] and [epochs].
+
+    Parameters
+    ----------
+    protocol : Protocol
+    epochs : mne.Epochs
+        Cleaned trials; ``.metadata["condition"]`` is theirs.
+    channels : list of str | None
+        Channels to measure on; the region of each entry where None.
+    label : str
+        Name of the channel in the rows; made from the region where empty.
+    trials : DataFrame
+        Trial table of the channel, whose rejected trials are left out; may be empty.
+    """
+    rows: list[dict[str, Any]] = []
+    kept, lost = _kept(epochs, label, trials)
+    for section in (protocol.average, protocol.epochs):
+        for key, entry in section.items():
+            rows += _entry_rows(key, dict(entry), epochs, kept, lost, channels, label)
+    return rows
+
+
+def _kept(epochs: mne.BaseEpochs, label: str, trials: pd.DataFrame) -> tuple[dict[str, np.ndarray], dict[str, int]]:
+    """Positions of the kept trials of each condition, and how many were lost."""
+    conditions = epochs.metadata["condition"].to_numpy(dtype=object)
+    good = np.ones(len(epochs), dtype=bool)
+    if len(trials) and label:
+        mine = trials[trials["channel"] == label]
+        good = np.isin(epochs.selection, mine.loc[mine["reject"] == "", "trial"])
+    cut = (epochs.info["temp"] or {}).get("excitability", {}).get("cut", {}) if epochs.info.get("temp") else {}
+    kept, lost = {}, {}
+    for condition in dict.fromkeys([*cut, *conditions]):
+        here = conditions == condition
+        kept[condition] = np.flatnonzero(here & good)
+        lost[condition] = max(int(cut.get(condition, here.sum())) - kept[condition].size, 0)
+    return kept, lost
+
+
+def _entry_rows(
+    key: str,
+    arguments: dict[str, Any],
+    epochs: mne.BaseEpochs,
+    kept: Mapping[str, np.ndarray],
+    lost: Mapping[str, int],
+    channels: list[str] | None,
+    label: str,
+) -> list[dict[str, Any]]:
+    measure = get_measure(arguments.pop("measure", key))
+    region = arguments.pop("roi", None)
+    names, flag = _region(epochs, channels, region)
+    label = label or (region if isinstance(region, str) and channels is None else "+".join(names[:4]))
+    form = arguments.get("form", measure.form) if measure.form else ""
+    if not names:
+        return [row(label, "all", key, Estimate(np.nan, flag=flag), measure.unit_of(), form, 0)]
+    test = arguments.pop("test", "test") if measure.over == "conditioned" else None
+    data = epochs.get_data(picks=names, verbose="ERROR")
+    rows = []
+    for condition, positions in kept.items():
+        if condition == test:
+            continue
+        if positions.size < FEWEST or (test is not None and kept.get(test, np.empty(0)).size < FEWEST):
+            missing = Estimate(np.nan, n=positions.size, flag=join_flags("too_few_trials", flag))
+            rows.append(row(label, condition, key, missing, measure.unit_of(), form, lost[condition]))
+            continue
+        value = _value(measure, data, epochs, positions, None if test is None else kept[test], arguments)
+        for name, item, unit in items(key, measure, value):
+            item.flag = join_flags(item.flag, flag)
+            rows.append(row(label, condition, name, item, unit, form, lost[condition]))
+    return rows
+
+
+def _region(epochs: mne.BaseEpochs, channels: list[str] | None, region: Any) -> tuple[list[str], str]:
+    """Channels of a region that were recorded and are good, and a flag where some are not."""
+    if channels is not None:
+        wanted: Iterable[str] = channels
+    elif region is None:
+        wanted = [epochs.ch_names[i] for i in mne.pick_types(epochs.info, eeg=True, exclude="bads")]
+    else:
+        wanted = roi_channels(region) if isinstance(region, str) else region
+    recorded = {name.lower(): name for name in epochs.ch_names if name not in epochs.info["bads"]}
+    found = [recorded[name.lower()] for name in wanted if name.lower() in recorded]
+    if len(found) == len(list(wanted)):
+        return found, ""
+    return found, "no_channel_of_region" if not found else "region_incomplete"
+
+
+def _value(
+    measure: Measure,
+    data: np.ndarray,
+    epochs: mne.BaseEpochs,
+    positions: np.ndarray,
+    test: np.ndarray | None,
+    arguments: Mapping[str, Any],
+) -> Any:
+    """The measure on the trials of one condition, with an interval from resampled trials."""
+    arguments = dict(arguments)
+    if "interval" in measure.parameters and "interval" not in arguments:
+        arguments["interval"] = _interval(epochs, positions)
+    function = partial(measure.function, **arguments)
+    if measure.kind == "epochs":
+        return bootstrap_epochs(data[positions], epochs.times, function)
+    if test is None:
+        return bootstrap_average(data[positions], epochs.times, function)
+    return bootstrap_average(data[positions], epochs.times, function, test=data[test])
+
+
+def _interval(epochs: mne.BaseEpochs, positions: np.ndarray) -> float:
+    metadata = epochs.metadata
+    if "inter_stimulus_interval" not in metadata:
+        return float("nan")
+    return float(metadata["inter_stimulus_interval"].iloc[positions].median())

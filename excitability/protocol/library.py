@@ -1,0 +1,184 @@
+"""The protocols and batteries that can be named."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from ..resources import protocols_path
+from ..schema import unknown_word
+from .grammar import Protocol, _first_problem, _Strict, read_toml
+
+
+@functools.cache
+def _files() -> dict[str, Path]:
+    root = protocols_path()
+    return {
+        path.relative_to(root).with_suffix("").as_posix(): path
+        for path in sorted(root.glob("*/**/*.toml"))
+        if path.relative_to(root).parts[0] != "shared"
+    }
+
+
+def list_protocols() -> list[str]:
+    """Names of the protocols that come with the package.
+
+    >>> "m1/sici" in list_protocols()
+    True
+    """
+    return list(_files())
+
+
+def resolve_name(name: str) -> str:
+    """Full name of a protocol from its name or unique stem."""
+    files = _files()
+    if name in files:
+        return name
+    hits = [full for full in files if full.rsplit("/", 1)[-1] == name]
+    if len(hits) > 1:
+        raise ValueError(f"protocol {name!r} is ambiguous: say {' or '.join(map(repr, hits))}")
+    if not hits:
+        raise ValueError(unknown_word("protocol", name, files) + "; or give the path of a .toml file")
+    return hits[0]
+
+
+def load_protocol(name: str | Path | Protocol) -> Protocol:
+    """Protocol by name, unique stem, or path of a TOML file.
+
+    Parameters
+    ----------
+    name : str | path | Protocol
+        A Protocol is returned as it is.
+
+    Raises
+    ------
+    ValueError
+        For an unknown or ambiguous name, or a file that says something unknown.
+
+    Examples
+    --------
+    >>> load_protocol("sici").name
+    'm1/sici'
+    """
+    if isinstance(name, Protocol):
+        return name
+    if str(name).endswith(".toml"):
+        path = Path(name)
+        return Protocol.from_toml(path, base=_base(read_toml(path), path.name))
+    full = resolve_name(str(name))
+    return _load(full)
+
+
+@functools.cache
+def _load(full: str) -> Protocol:
+    path = _files()[full]
+    return Protocol.from_toml(path, name=full, base=_base(read_toml(path), path.name))
+
+
+def _base(content: Mapping[str, Any], where: str) -> Mapping[str, Any] | None:
+    """Content of the file that a protocol extends: one level only."""
+    if not content.get("extends"):
+        return None
+    parent = read_toml(_files()[resolve_name(content["extends"])])
+    if parent.get("extends"):
+        raise ValueError(f"{where}: extends {content['extends']!r}, which extends another; only one level is allowed")
+    return parent
+
+
+def protocol_path(name: str) -> Path:
+    """File of a protocol or battery, by name.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name; the message lists the known ones.
+    """
+    if name in list_batteries():
+        return protocols_path() / f"{name}.toml"
+    return _files()[resolve_name(name)]
+
+
+class _BatteryFile(_Strict):
+    title: str
+    description: str = ""
+    protocols: list[str]
+    timepoints: list[str] = []
+    before: str = "pre"
+    after: list[str] = []
+    by: str = ""
+    covariates: list[str] = []
+    primary: list[dict[str, str]] = []
+    secondary: list[dict[str, str]] = []
+    exploratory: list[dict[str, str]] = []
+
+
+@dataclass(frozen=True)
+class Battery:
+    """Protocols that are run together, and the comparison that was planned for them."""
+
+    name: str
+    title: str
+    description: str
+    protocols: tuple[Protocol, ...]
+    timepoints: tuple[str, ...]
+    before: str
+    after: tuple[str, ...]
+    by: str
+    covariates: tuple[str, ...]
+    primary: tuple[Mapping[str, str], ...]
+    secondary: tuple[Mapping[str, str], ...]
+    exploratory: tuple[Mapping[str, str], ...]
+
+
+def list_batteries() -> list[str]:
+    """Names of the batteries that come with the package.
+
+    >>> list_batteries()
+    ['dlpfc_exercise', 'm1_exercise']
+    """
+    return sorted(path.stem for path in protocols_path().glob("*.toml"))
+
+
+def load_battery(name: str | Path | Protocol | Battery) -> Battery:
+    """Battery by name or path; a single protocol is a battery of one.
+
+    Raises
+    ------
+    ValueError
+        For a name that is neither a battery nor a protocol, or a file that says something unknown.
+    """
+    if isinstance(name, Battery):
+        return name
+    if isinstance(name, Protocol):
+        return _battery_of(name)
+    path = Path(name) if str(name).endswith(".toml") else protocols_path() / f"{name}.toml"
+    content = read_toml(path) if path.is_file() else None
+    if content is None or "protocols" not in content:
+        if content is None and not str(name).endswith(".toml"):
+            known = [*list_batteries(), *list_protocols(), *(full.rsplit("/", 1)[-1] for full in list_protocols())]
+            if str(name) not in known:
+                raise ValueError(unknown_word("protocol or battery", str(name), known))
+        return _battery_of(load_protocol(name))
+    try:
+        file = _BatteryFile.model_validate(content)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        if problem["type"] == "extra_forbidden":
+            what = unknown_word("word", problem["loc"][0], _BatteryFile.model_fields)
+            raise ValueError(f"{path.name}: {what}") from None
+        raise ValueError(f"{path.name}: {_first_problem(error)}") from None
+    values = {
+        field: tuple(value) if isinstance(value, list) else value
+        for field, value in ((field, getattr(file, field)) for field in _BatteryFile.model_fields)
+    }
+    values["protocols"] = tuple(load_protocol(protocol) for protocol in file.protocols)
+    return Battery(name=path.stem, **values)
+
+
+def _battery_of(protocol: Protocol) -> Battery:
+    return Battery(protocol.name, protocol.title, protocol.description, (protocol,), (), "pre", (), "", (), (), (), ())

@@ -1,0 +1,385 @@
+"""A protocol applied to one recording."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mne
+import numpy as np
+import pandas as pd
+
+from .. import __version__
+from ..cleaning import apply
+from ..measures import get_measure
+from ..query import evaluate
+from ..resources import muscle, muscle_window
+from ..schema import RESULT_COLUMNS, STIMULUS_COLUMNS, Estimate, join_flags
+from ..trials import cut, first_pulse_times, pick_channels, reject, stimuli
+from ..trials.measuring import flags_of, measure_trials
+from ..trials.muscles import channel_muscles
+from ..trials.rejection import apply_decisions, read_decisions
+from .averages import average_rows
+from .grammar import Protocol, condition_labels
+from .library import list_protocols, load_protocol
+from .rows import items, row
+
+#: Columns of a trial table that come first; stimulus columns and measures follow.
+_FIRST = ("trial", "onset", "channel", "muscle")
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything one protocol made of one recording."""
+
+    protocol: Protocol
+    results: pd.DataFrame
+    trials: pd.DataFrame
+    epochs: mne.BaseEpochs
+    cleaning: pd.DataFrame
+
+
+def conditions_of(protocol: Protocol, table: pd.DataFrame) -> pd.Series:
+    """Condition of each stimulus; empty where none applies.
+
+    Raises
+    ------
+    ValueError
+        When a stimulus belongs to two conditions, or none belongs to any.
+    """
+    if not protocol.conditions:
+        return pd.Series("all", index=table.index, dtype=object)
+    labels = pd.Series("", index=table.index, dtype=object)
+    mine = _of_protocol(protocol, table)
+    for name, query in protocol.conditions.items():
+        rows = evaluate(query, table, STIMULUS_COLUMNS) & mine
+        twice = rows & (labels != "").to_numpy()
+        if twice.any():
+            number = int(table.index[twice][0])
+            raise ValueError(
+                f"{protocol.name}: trial {number} belongs to two conditions, {labels[number]!r} and {name!r}; "
+                "make their queries exclude one another"
+            )
+        labels[rows] = condition_labels(name, table[rows])
+    if len(table) and not (labels != "").any():
+        known = ", ".join(_described(table))
+        asked = "; ".join(f"{name}: {query}" for name, query in protocol.conditions.items())
+        raise ValueError(
+            f"none of the {len(table)} trials belongs to a condition of {protocol.name} ({asked}). Known of the trials: "
+            f"{known}. Give the missing columns with --stimuli LOG.csv, ex.read(path, stimuli=…) or ex.set_stimuli"
+        )
+    return labels
+
+
+def _of_protocol(protocol: Protocol, table: pd.DataFrame) -> np.ndarray:
+    """Trials that a mixed recording assigns to this protocol."""
+    if "protocol" not in table or table["protocol"].isna().all():
+        return np.ones(len(table), dtype=bool)
+    stem = protocol.name.rsplit("/", 1)[-1]
+    return table["protocol"].isin([protocol.name, stem]).to_numpy() | table["protocol"].isna().to_numpy()
+
+
+def _described(table: pd.DataFrame) -> Iterable[str]:
+    for name in table.columns.intersection(list(STIMULUS_COLUMNS)):
+        values = sorted(table[name].dropna().unique().tolist(), key=str)
+        if values:
+            shown = ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in values[:6])
+            yield f"{name} = {shown}{' …' if len(values) > 6 else ''}"
+
+
+def _as_protocol(inst: Any, protocol: Any) -> Protocol:
+    if not isinstance(inst, mne.io.BaseRaw | mne.BaseEpochs):
+        raise TypeError(
+            f"expected a recording (mne.io.Raw or mne.Epochs), not {type(inst).__name__}; open files with ex.read(path)"
+        )
+    return load_protocol(protocol)
+
+
+def clean(
+    inst: mne.io.BaseRaw | mne.BaseEpochs,
+    protocol: str | Path | Protocol,
+    picks: str | Iterable[str] | None = None,
+) -> tuple[mne.BaseEpochs, pd.DataFrame]:
+    """Cut the trials of a protocol and run its cleaning steps.
+
+    Parameters
+    ----------
+    inst : Raw | Epochs
+    protocol : str | path | Protocol
+    picks : str | list of str | None
+        Channels to keep; all EEG, EMG and EOG channels by default.
+
+    Returns
+    -------
+    epochs : mne.Epochs
+        Cleaned trials with their EMG channels; ``.selection`` is the pulse number, ``.metadata`` the stimuli.
+    log : DataFrame
+        One row a step: what it removed, and the channels, trials and rank that remain.
+    """
+    protocol = _as_protocol(inst, protocol)
+    if picks is None:
+        types = zip(inst.ch_names, inst.get_channel_types(), strict=True)
+        names = [name for name, type_ in types if type_ in ("eeg", "emg", "eog", "ecg")]
+    else:
+        names = pick_channels(inst, picks, protocol.modality)
+    if protocol.modality not in {inst.get_channel_types(picks=[name])[0] for name in names}:
+        pick_channels(inst, None, protocol.modality)  # the error that names the channels there are
+    epoch = protocol.epoch
+    table = stimuli(inst) if epoch.every is None else pd.DataFrame({"onset": []})
+    labels = conditions_of(protocol, table)
+    only = (labels != "").to_numpy() if protocol.conditions and len(table) else None
+    pieces = cut(inst, tmin=epoch.tmin, tmax=epoch.tmax, lock=epoch.lock, every=epoch.every, picks=names, only=only)
+    epochs = pieces.epochs
+    here = pd.Series("all", index=pieces.table.index) if epoch.every is not None else labels.loc[pieces.table.index]
+    metadata = epochs.metadata.copy()
+    metadata["condition"] = here.loc[epochs.selection].to_numpy()
+    epochs.metadata = metadata
+    facts = dict(epochs.info["temp"])
+    counts = {str(label): int(number) for label, number in here.value_counts(sort=False).items()}
+    epochs.info["temp"] = {**facts, "excitability": {**facts["excitability"], "cut": counts}}
+    return apply(epochs, protocol.cleaning)
+
+
+def trial_table(
+    inst: mne.io.BaseRaw | mne.BaseEpochs,
+    protocol: str | Path | Protocol,
+    picks: str | Iterable[str] | None = None,
+    *,
+    muscles: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
+    """One row a trial and channel: stimulus columns, measures, and why a trial was rejected.
+
+    Parameters
+    ----------
+    inst : Raw | Epochs
+    protocol : str | path | Protocol
+    picks : str | list of str | None
+        Channels or muscles; all EMG channels by default.
+    muscles : mapping of channel to muscle, optional
+
+    Returns
+    -------
+    DataFrame
+        ``trial, onset, channel, muscle``, the stimulus columns, ``condition``, one column a trial measure (SI
+        units), ``reject`` (empty when kept) and ``flag``. Rejected trials keep their values; a trial at the edge of
+        the recording is a row without values.
+
+    Examples
+    --------
+    >>> import excitability as ex
+    >>> raw, truth = ex.simulate.session(["m1/sici"], seed=1)
+    >>> table = ex.trial_table(raw, "sici", picks=["FDI"])
+    >>> sorted(table["condition"].unique())
+    ['isi_0.002', 'isi_0.003', 'test']
+    """
+    protocol = _as_protocol(inst, protocol)
+    channels = pick_channels(inst, picks, "emg", muscles)
+    epochs, _ = clean(inst, protocol.replace(cleaning=[]), channels)
+    return _table_of(inst, protocol, epochs, channels, muscles)
+
+
+def _table_of(
+    inst: Any, protocol: Protocol, epochs: mne.BaseEpochs, channels: list[str], muscles: Mapping[str, str] | None
+) -> pd.DataFrame:
+    needs_muscle = any(entry.get("window") == "muscle" for entry in protocol.trial.values())
+    named = channel_muscles(inst, channels, muscles, required=needs_muscle)
+    pulses = stimuli(inst).assign(condition=lambda table: conditions_of(protocol, table))
+    pulses = pulses[pulses["condition"] != ""]
+    first = first_pulse_times(pulses, protocol.epoch.lock)
+    kept = pulses.index.get_indexer(epochs.selection)
+    data = epochs.get_data(picks=channels, verbose="ERROR")
+    tables = []
+    for index, channel in enumerate(channels):
+        table = pulses.copy()
+        table.insert(0, "trial", pulses.index)
+        table.insert(2, "channel", channel)
+        table.insert(3, "muscle", named[channel])
+        x, flag = data[:, index], ""
+        for name, parameters in protocol.trial.items():
+            values = np.full(len(table), np.nan)
+            values[kept], shortened = measure_trials(
+                name, x, epochs.times, parameters, muscle=named[channel], first_pulse=first[kept]
+            )
+            table[name] = values
+            flag = join_flags(flag, shortened)
+        table["reject"] = "epoch outside recording"
+        rows = table.index[kept]
+        state = muscle(named[channel]).state if named[channel] else "rest"
+        table.loc[rows, "reject"] = reject(table.loc[rows], protocol.reject, state)
+        table["flag"] = ""
+        window = _response_window(protocol, named[channel])
+        if window[1] <= epochs.times[-1]:
+            table.loc[rows, "flag"] = flags_of(x, epochs.times, window, flag)
+        tables.append(table)
+    whole = pd.concat(tables, ignore_index=True)
+    source = _facts(inst).get("source")
+    decisions = read_decisions(source) if source else None
+    return whole if decisions is None else apply_decisions(whole, decisions)
+
+
+def _response_window(protocol: Protocol, muscle_name: str) -> tuple[float, float]:
+    given = protocol.trial.get("mep_amplitude", {}).get("window", "muscle")
+    if given == "muscle":
+        return muscle_window(muscle_name) if muscle_name else (0.015, 0.050)
+    return muscle_window(given) if isinstance(given, str) else tuple(given)
+
+
+def summarise(protocol: Protocol, table: pd.DataFrame) -> pd.DataFrame:
+    """Result rows of a trial table: see :meth:`Protocol.summarise`."""
+    rows = []
+    for channel, mine in table.groupby("channel", sort=False):
+        kept = mine[mine["reject"] == ""]
+        for key, entry in protocol.summary.items():
+            rows += _summary_rows(key, dict(entry), str(channel), mine, kept)
+    return _finished(protocol, rows)
+
+
+def _summary_rows(
+    key: str, arguments: dict[str, Any], channel: str, mine: pd.DataFrame, kept: pd.DataFrame
+) -> list[dict[str, Any]]:
+    entry = get_measure(arguments.pop("measure", key))
+    form = arguments.get("form", entry.form) if entry.form else ""
+    of = arguments.get("of", entry.parameters.get("of"))
+    rejected = mine[mine["reject"] != ""].groupby("condition").size()
+    rows = []
+
+    def add(condition: str, name: str, value: Any, unit: str) -> None:
+        estimate = value if isinstance(value, Estimate) else Estimate(float(value), n=len(kept))
+        lost = rejected.sum() if condition == "all" else rejected.get(condition, 0)
+        unit = unit or _unit_of_column(of)
+        rows.append(row(channel, condition, name, estimate, unit, form, int(lost)))
+
+    if entry.over == "condition":
+        for condition in dict.fromkeys(mine["condition"]):
+            value = entry.function(kept[kept["condition"] == condition], **arguments)
+            for name, item, unit in items(key, entry, value):
+                add(condition, name, item, unit)
+        return rows
+    value = entry.function(kept, **arguments)
+    if entry.over == "conditioned":
+        values = value if isinstance(value, Mapping) else {_only_condition(kept, arguments): value}
+        for condition, item in values.items():
+            add(condition, key, item, entry.unit_of())
+        return rows
+    for name, item, unit in items(key, entry, value):
+        add("all", name, item, unit)
+    return rows
+
+
+def _only_condition(kept: pd.DataFrame, arguments: Mapping[str, Any]) -> str:
+    test = arguments.get("test", "test")
+    others = [condition for condition in dict.fromkeys(kept["condition"]) if condition != test]
+    return others[0] if others else "all"
+
+
+def _unit_of_column(name: Any) -> str:
+    if name in STIMULUS_COLUMNS:
+        return STIMULUS_COLUMNS[name].unit
+    return get_measure(name).unit_of() if isinstance(name, str) else ""
+
+
+def _finished(protocol: Protocol, rows: list[dict[str, Any]]) -> pd.DataFrame:
+    table = pd.DataFrame(rows, columns=list(RESULT_COLUMNS))
+    table["protocol"] = protocol.name
+    table["protocol_sha256"] = protocol.sha256
+    table["version"] = __version__
+    for column in ("participant", "session", "error"):
+        table[column] = ""
+    return table
+
+
+def _facts(inst: Any) -> dict[str, Any]:
+    """What the reader knew of the recording beside its signals."""
+    temp = inst.info["temp"] if "temp" in inst.info else None
+    return dict((temp or {}).get("excitability", {}))
+
+
+def run(
+    inst: mne.io.BaseRaw | mne.BaseEpochs,
+    protocol: str | Path | Protocol,
+    picks: str | Iterable[str] | None = None,
+    *,
+    muscles: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
+    """Result table of one recording under one protocol.
+
+    Parameters
+    ----------
+    inst : Raw | Epochs
+        A recording from :func:`excitability.read`, or any MNE object with ``"TMS"`` annotations.
+    protocol : str | path | Protocol
+        Name (``"sici"``), path of a TOML file, or a Protocol.
+    picks : str | list of str | None
+        EMG: channels or muscles. EEG: the electrodes of the region of interest instead of the protocol's.
+    muscles : mapping of channel to muscle, optional
+
+    Returns
+    -------
+    DataFrame
+        Tidy results in SI units, one row a channel, condition and measure, with 95 % intervals, the number of trials
+        and a flag where a value needs care.
+
+    Raises
+    ------
+    ValueError
+        When there are no pulses, no trial belongs to a condition, or a channel's muscle is unknown.
+
+    Examples
+    --------
+    >>> import excitability as ex
+    >>> raw, truth = ex.simulate.session(["m1/sici"], seed=1)
+    >>> result = ex.run(raw, "sici", picks=["FDI"])
+    >>> ratios = result[result["measure"] == "conditioned_ratio"].set_index("condition")["value"]
+    >>> bool(ratios["isi_0.002"] < 1)
+    True
+    """
+    return run_all(inst, protocol, picks, muscles=muscles).results
+
+
+def run_all(
+    inst: mne.io.BaseRaw | mne.BaseEpochs,
+    protocol: str | Path | Protocol,
+    picks: str | Iterable[str] | None = None,
+    *,
+    muscles: Mapping[str, str] | None = None,
+) -> Run:
+    """As :func:`run`, with the trial table, the cleaned trials and the cleaning log."""
+    protocol = _as_protocol(inst, protocol)
+    rows: list[dict[str, Any]] = []
+    trials = pd.DataFrame()
+    if protocol.modality == "emg":
+        channels = pick_channels(inst, picks, "emg", muscles)
+        epochs, log = clean(inst, protocol, channels)
+        trials = _table_of(inst, protocol, epochs, channels, muscles)
+        results = summarise(protocol, trials)
+        for channel in channels:
+            rows += average_rows(protocol, epochs, [channel], channel, trials)
+    else:
+        epochs, log = clean(inst, protocol)
+        emg = [n for n, t in zip(epochs.ch_names, epochs.get_channel_types(), strict=True) if t == "emg"]
+        if protocol.trial and emg:
+            trials = _table_of(inst, protocol, epochs, emg, muscles)
+        results = summarise(protocol, trials) if len(trials) and protocol.summary else _finished(protocol, [])
+        chosen = None if picks is None else pick_channels(inst, picks, "eeg")
+        rows += average_rows(protocol, epochs, chosen, "", trials)
+    if rows:
+        parts = [part for part in (results, _finished(protocol, rows)) if len(part)]
+        results = pd.concat(parts, ignore_index=True)
+    facts = _facts(inst)
+    results["participant"] = str(facts.get("participant", "") or "")
+    results["session"] = str(facts.get("session", "") or "")
+    return Run(protocol, results, trials, epochs, log)
+
+
+def protocol_of_task(task: str) -> str:
+    """Protocol that a BIDS task label means: their names agree but for what a label may not contain."""
+
+    def bare(word: str) -> str:
+        return "".join(character for character in word.lower() if character.isalnum())
+
+    for name in list_protocols():
+        if bare(task) in (bare(name), bare(name.rsplit("/", 1)[-1])):
+            return name
+    return task

@@ -1,0 +1,87 @@
+"""Tables on disk: TSV with ``n/a`` for what is missing, and a JSON data dictionary beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from .schema import COMPARISON_COLUMNS, COVARIATES, RESULT_COLUMNS, SESSION_COLUMNS, STIMULUS_COLUMNS, TRIAL_COLUMNS
+from .schema import data_dictionary
+
+_TEXT = {
+    name
+    for columns in (RESULT_COLUMNS, TRIAL_COLUMNS, STIMULUS_COLUMNS, SESSION_COLUMNS, COMPARISON_COLUMNS, COVARIATES)
+    for name, column in columns.items()
+    if column.dtype == "str"
+}
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write a file at once or not at all: a killed run leaves no half file behind."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    draft.write_text(text, encoding="utf-8")
+    os.replace(draft, path)
+    return path
+
+
+def write_table(
+    table: pd.DataFrame,
+    path: str | Path,
+    *,
+    units: Mapping[str, str] | None = None,
+    facts: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write a table as TSV, with its data dictionary as JSON beside it.
+
+    Parameters
+    ----------
+    table : DataFrame
+    path : path
+        Ends in ``.tsv``.
+    units : mapping, optional
+        Units of columns that the schema does not declare.
+    facts : mapping, optional
+        Further entries of the JSON, such as where the numbers come from.
+
+    Returns
+    -------
+    Path
+    """
+    path = Path(path)
+    dictionary: dict[str, Any] = {**data_dictionary(table, units), **(facts or {})}
+    write_text(path.with_suffix(".json"), json.dumps(dictionary, indent=2, ensure_ascii=False) + "\n")
+    text = table.map(lambda value: " ".join(value.split()) if isinstance(value, str) else value)
+    return write_text(path, text.to_csv(sep="\t", index=False, na_rep="n/a", lineterminator="\n"))
+
+
+def read_table(path: str | Path) -> pd.DataFrame:
+    """Read a table that :func:`write_table` wrote, or any BIDS-like TSV, with text kept as text.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no table {path}")
+    names = pd.read_csv(path, sep="\t", nrows=0, encoding="utf-8-sig").columns
+    text = [name for name in names if name in _TEXT or name in ("participant_id", "session_id")]
+    table = pd.read_csv(
+        path,
+        sep="\t",
+        encoding="utf-8-sig",
+        dtype=dict.fromkeys(text, object),
+        keep_default_na=False,
+        na_values=["n/a"],
+    )
+    for name in table.columns.intersection([*RESULT_COLUMNS, *TRIAL_COLUMNS]):
+        if name in text:
+            table[name] = table[name].fillna("").astype(object)
+    return table
