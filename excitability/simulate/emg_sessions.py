@@ -56,6 +56,7 @@ def _simulate_channel(model, stimuli, samples, n_times, rate, generator, artefac
     window = np.arange(round(_RESPONSE_END * rate)) / rate
     gate_window = np.arange(round(_GATE_END * rate)) / rate
     means = _mean_responses(stimuli, model)
+    coil = int(rng.integers(2**63))  # both pulses of a pair leave the same artefact, scaled by their intensity
     noise = np.exp(model.variability * rng.standard_normal((2, n)) - model.variability**2 / 2)
     truth = pd.DataFrame({"contracts": contracts})
     for pulse, start, name in ((0, samples - lag, "first_"), (1, samples, "")):
@@ -80,7 +81,7 @@ def _simulate_channel(model, stimuli, samples, n_times, rate, generator, artefac
         np.minimum.at(gain, start[:, None] + np.arange(len(gate_window)), gate)
         given = paired if pulse == 0 else np.full(n, True)
         strength = 0.5 + 0.5 * stimuli["conditioning_intensity" if pulse == 0 else "intensity"] / 60
-        block = pulse_artefact(window, n, artefact, np.random.default_rng(rng.integers(2**63)))
+        block = pulse_artefact(window, n, artefact, np.random.default_rng(coil))
         _add(x, start[given], (block * strength.to_numpy()[:, None])[given])
         truth[name + "amplitude"] = amplitude
         truth[name + "latency"] = np.where(amplitude > 0, onset, np.nan)
