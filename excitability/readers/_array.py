@@ -1,0 +1,191 @@
+"""From an array of bare numbers, and what a person says about it, to a recording."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..schema import STIMULUS_COLUMNS
+from ._channels import make_epochs, make_raw
+from ._sidecar import Array, as_slice
+
+_AXES = ("samples", "trials", "channels")
+
+_EXAMPLE = {
+    "sampling_rate": ("sampling_rate = 3000", "Hz"),
+    "unit": ('unit = "uV"', "V, mV, uV or nV"),
+    "pulse_time": ("pulse_time = 0.05", "s from the first sample to the pulse"),
+    "axes": ('axes = "samples, trials"', "one word an axis: samples, trials, channels"),
+    "variable": ('variable = "meps"', "which variable of the file"),
+}
+
+
+def missing(source: object, keys: list[str], facts: str) -> ValueError:
+    """Error that says which facts are missing, and what to type to give them."""
+    lines = "; ".join(f"{_EXAMPLE[key][0]}  # {_EXAMPLE[key][1]}" for key in keys)
+    options = ", ".join(_EXAMPLE[key][0].replace(" = ", "=") for key in keys)
+    stem = str(source).rsplit(".", 1)[0]
+    return ValueError(
+        f"{source}: the file does not say its {', '.join(keys)} ({facts}). Type them into {stem}.toml under "
+        f"[array]: {lines}; or as options: {options} (the values are examples)"
+    )
+
+
+def axes_words(text: str, shape: tuple[int, ...], source: object) -> list[str]:
+    """Words of ``axes``, checked against the shape of the array."""
+    words = [word.strip() for word in text.split(",")]
+    if len(words) != len(shape) or len(set(words)) != len(words) or "samples" not in words:
+        raise ValueError(
+            f"{source}: axes = {text!r} does not describe an array of shape {shape}; expected {len(shape)} different "
+            "words, one of them samples (others: trials, channels, or a word of your own such as intensities)"
+        )
+    return words
+
+
+def build(
+    values: np.ndarray,
+    said: Array,
+    *,
+    source: object,
+    variable_of: Callable[[str], np.ndarray],
+    columns: dict[str, Any],
+    names: list[str] | None = None,
+    units: list[str] | None = None,
+) -> Any:
+    """Recording from an array.
+
+    Parameters
+    ----------
+    values : array
+        As stored, in the order of axes that its own program shows.
+    said : Array
+        What the sidecar or the options say.
+    source : path-like
+    variable_of : callable
+        Another variable of the same file by name.
+    columns : dict
+        ``[stimuli.columns]``.
+    names, units : list of str, optional
+        Of the channels, where the file knows them.
+
+    Returns
+    -------
+    Raw when the array has neither a trial axis nor another axis of repetitions, else Epochs.
+    """
+    values = np.asarray(values)
+    facts = f"shape {values.shape}"
+    if said.axes is None and values.ndim == 1:
+        words = ["samples"]
+    elif said.axes is None:
+        words = []
+    else:
+        words = axes_words(said.axes, values.shape, source)
+    continuous = bool(words) and set(words) <= {"samples", "channels"}
+    needed = ["axes"] if not words else []
+    needed += ["sampling_rate"] if said.sampling_rate is None else []
+    needed += ["unit"] if said.unit is None and units is None else []
+    needed += ["pulse_time"] if said.pulse_time is None and not continuous else []
+    if needed:
+        raise missing(source, needed, facts)
+    rate = _rate(said.sampling_rate, variable_of)
+    repeats = [word for word in words if word not in ("samples", "channels")]
+    # trials vary fastest, whatever the order in the file: one block of trials a step of the other axes
+    repeats.sort(key=lambda word: word == "trials")
+    order = [words.index(word) for word in repeats]
+    order += [words.index("channels")] if "channels" in words else []
+    data = values.transpose([*order, words.index("samples")])
+    if "channels" not in words:
+        data = np.expand_dims(data, -2)
+    count = data.shape[-2]
+    names = names if names is not None and len(names) == count else _numbered(count)
+    shared = {"source": source, "unknown": "emg"}
+    use_units = [said.unit] * count if said.unit is not None else list(units or [])
+    if continuous:
+        return make_raw(data, names, rate, use_units, **shared)
+    sizes = {word: values.shape[words.index(word)] for word in repeats}
+    table = trial_columns(columns, sizes, variable_of, source)
+    frames = data.reshape(-1, *data.shape[-2:])
+    keep = np.arange(len(frames))[as_slice(said.select)] if said.select else np.arange(len(frames))
+    if not keep.size:
+        raise ValueError(f"{source}: select = {said.select!r} keeps none of the {len(frames)} frames")
+    tmin = -float(said.pulse_time or 0.0)
+    if not 0 <= -tmin <= (frames.shape[-1] - 1) / rate:
+        raise ValueError(
+            f"{source}: pulse_time = {said.pulse_time} s lies outside the frames, which last "
+            f"{frames.shape[-1] / rate:.4g} s at {rate:g} Hz; expected seconds from the first sample to the pulse"
+        )
+    return make_epochs(frames[keep], names, rate, use_units, tmin, table.iloc[keep], **shared)
+
+
+def _numbered(count: int) -> list[str]:
+    return ["EMG"] if count == 1 else [f"EMG{index + 1}" for index in range(count)]
+
+
+def _rate(rate: Any, variable_of: Callable[[str], np.ndarray]) -> float:
+    if isinstance(rate, str):
+        return float(np.ravel(variable_of(rate.removeprefix("variable:")))[0])
+    return float(rate)
+
+
+def trial_columns(
+    columns: dict[str, Any],
+    sizes: dict[str, int],
+    variable_of: Callable[[str], np.ndarray],
+    source: object,
+) -> pd.DataFrame:
+    """Stimulus columns of the trials of a file.
+
+    Parameters
+    ----------
+    columns : dict
+        ``[stimuli.columns]``: constant, list, ``"variable:NAME"``, ``{values=…, axis=…}`` or ``{cycle=[…]}``.
+    sizes : dict
+        Axis of repetitions to its length, the last varying fastest.
+    """
+    total = int(np.prod(list(sizes.values()))) if sizes else 1
+    table = pd.DataFrame({"frame": np.arange(total)})
+    for name, said in columns.items():
+        entry = said if isinstance(said, dict) else {"values": said}
+        if "cycle" in entry:
+            values = np.resize(np.asarray(entry["cycle"], dtype=object), total)
+        else:
+            values = _spread(name, entry, sizes, total, variable_of, source)
+        table[name] = [float(v) if STIMULUS_COLUMNS[name].dtype == "float" else str(v) for v in values]
+    return table
+
+
+def _spread(
+    name: str,
+    entry: dict[str, Any],
+    sizes: dict[str, int],
+    total: int,
+    variable_of: Callable[[str], np.ndarray],
+    source: object,
+) -> np.ndarray:
+    said = entry.get("values")
+    axis = entry.get("axis")
+    if isinstance(said, str) and said.startswith("variable:"):
+        word = said.removeprefix("variable:")
+        values = np.asarray(variable_of(word)).ravel().astype(object)
+        axis = axis or (word if word in sizes else None)
+    elif isinstance(said, list):
+        values = np.asarray(said, dtype=object)
+    else:
+        return np.full(total, said, dtype=object)
+    if axis is None and values.size != total:
+        fitting = [word for word, size in sizes.items() if size == values.size]
+        axis = fitting[0] if len(fitting) == 1 else None
+    if axis is None and values.size == total:
+        return values
+    if axis not in sizes or values.size != sizes[axis]:
+        raise ValueError(
+            f"{source}: stimulus column {name!r} has {values.size} values, but the file has {total} trials"
+            + f" ({', '.join(f'{word}: {size}' for word, size in sizes.items())}); expected one value a trial,"
+            + f' or {{ values = …, axis = "{next(iter(sizes), "trials")}" }}'
+        )
+    place = list(sizes).index(axis)
+    shape = [-1 if index == place else 1 for index in range(len(sizes))]
+    return np.broadcast_to(values.reshape(shape), tuple(sizes.values())).ravel()

@@ -1,0 +1,166 @@
+"""The last step of opening a file: what a person says about it, applied to the recording."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import mne
+import numpy as np
+import pandas as pd
+
+from ..schema import STIMULUS_COLUMNS, unknown_word
+from ._array import trial_columns
+from ._channels import volts_per
+from ._sidecar import Sidecar, as_slice
+
+
+def finish(inst: Any, said: Sidecar, *, path: Path, sidecar_path: Path | None, frames_done: bool) -> Any:
+    """Apply names, types, units, muscles, stimulus columns and facts.
+
+    Parameters
+    ----------
+    inst : Raw | Epochs
+        As the reader returned it; changed in place where MNE allows.
+    said : Sidecar
+    path, sidecar_path : Path
+        The recording, and the sidecar when there is one.
+    frames_done : bool
+        Whether the reader has applied ``select`` and the stimulus columns itself.
+    """
+    info = inst.info["temp"]["excitability"]
+    _channels(inst, said, info, path)
+    for key, value in said.recording.model_dump(exclude_none=True).items():
+        info[key] = value
+    stimuli = said.stimuli.model_dump(exclude_unset=True)
+    if "table" in stimuli and sidecar_path is not None:
+        beside = sidecar_path.parent / stimuli["table"]
+        stimuli["table"] = str(beside) if beside.is_file() else stimuli["table"]
+    if stimuli:
+        info["stimuli"] = stimuli
+    if isinstance(inst, mne.BaseEpochs):
+        inst = _frames(inst, said, path, frames_done)
+    elif said.array.select is not None and not frames_done:
+        raise ValueError(f"{path}: select keeps frames, but this file is one continuous recording; remove select")
+    return inst
+
+
+def _channels(inst: Any, said: Sidecar, info: dict[str, Any], path: Path) -> None:
+    names = said.channels.names
+    if names is not None:
+        if len(names) != len(inst.ch_names):
+            raise ValueError(
+                f"{path}: {len(names)} channel names were given for {len(inst.ch_names)} channels: "
+                f"{', '.join(inst.ch_names)}"
+            )
+        renamed = dict(zip(inst.ch_names, names, strict=True))
+        inst.rename_channels(renamed, verbose="error")
+        info["units"] = {renamed.get(name, name): unit for name, unit in info["units"].items()}
+        if "muscles" in info:
+            info["muscles"] = {renamed.get(name, name): muscle for name, muscle in info["muscles"].items()}
+    for what in ("types", "units", "muscles"):
+        for channel in getattr(said.channels, what):
+            if channel not in inst.ch_names:
+                raise ValueError(f"{path}: {what}: {unknown_word('channel', channel, inst.ch_names)}")
+    for channel, unit in said.channels.units.items():
+        _rescale(inst, channel, info["units"].get(channel, ""), unit, path)
+        info["units"][channel] = unit
+    if said.channels.types:
+        inst.set_channel_types(said.channels.types, on_unit_change="ignore", verbose="error")
+    if said.channels.muscles:
+        info["muscles"] = {**info.get("muscles", {}), **said.channels.muscles}
+        silent = {name: "emg" for name in said.channels.muscles if name not in said.channels.types}
+        # a channel whose muscle is given is EMG, whatever its name
+        inst.set_channel_types(silent, on_unit_change="ignore", verbose="error")
+
+
+def _rescale(inst: Any, channel: str, before: str, after: str, path: Path) -> None:
+    new = volts_per(after)
+    if new is None:
+        raise ValueError(f"{path}: units: {channel} = {after!r} is not a voltage; expected V, mV, uV or nV")
+    factor = new / (volts_per(before) or 1.0)
+    if factor != 1.0:
+        inst.load_data(verbose="error")
+        inst.apply_function(lambda x: x * factor, picks=[channel], verbose="error")
+
+
+def _frames(epochs: mne.BaseEpochs, said: Sidecar, path: Path, frames_done: bool) -> mne.BaseEpochs:
+    table = epochs.metadata
+    table = pd.DataFrame({"frame": np.arange(len(epochs))}) if table is None else table.reset_index(drop=True).copy()
+    if not frames_done:
+
+        def no_variables(name: str) -> np.ndarray:
+            raise ValueError(f"{path}: 'variable:{name}' works only for files of bare arrays (.mat, .npz)")
+
+        given = trial_columns(said.stimuli.columns, {"trials": len(table)}, no_variables, path)
+        for name in given.columns.drop("frame"):
+            table[name] = given[name]
+    _codes(table, said.stimuli.codes, path)
+    interval = said.stimuli.inter_stimulus_interval
+    if interval is not None and "inter_stimulus_interval" not in table:
+        single = table["pulse_count"] == 1 if "pulse_count" in table else pd.Series(False, index=table.index)
+        table["inter_stimulus_interval"] = np.where(single, np.nan, float(interval))
+    kept = {key: value for key, value in epochs.info["temp"].items()}
+    epochs.metadata = table
+    if said.array.select is not None and not frames_done:
+        epochs = epochs[as_slice(said.array.select)]
+    if said.stimuli.pulse == "first":
+        epochs = _to_last_pulse(epochs, path)
+    epochs.info["temp"] = kept
+    return epochs
+
+
+def _codes(table: pd.DataFrame, codes: list[dict[str, Any]], path: Path) -> None:
+    """Write what each state or marker means into the rows that have it."""
+    if not codes:
+        return
+    source = next((name for name in ("frame_state", "marker") if name in table), None)
+    if source is None:
+        raise ValueError(f"{path}: stimuli.codes were given, but the frames of this file have no states or markers")
+    present = table[source].astype(str).str.removesuffix(".0")
+    for entry in codes:
+        rows = present == str(entry["code"]).removesuffix(".0")
+        for name, value in entry.items():
+            if name == "code":
+                continue
+            number = STIMULUS_COLUMNS[name].dtype == "float"
+            if name not in table:
+                table[name] = pd.Series(
+                    np.nan if number else None, index=table.index, dtype=float if number else object
+                )
+            table.loc[rows, name] = float(value) if number else str(value)
+
+
+def _to_last_pulse(epochs: mne.BaseEpochs, path: Path) -> mne.BaseEpochs:
+    """Move t = 0 from the first pulse of each trial to its last, and cut to the times all trials share."""
+    table = epochs.metadata
+    if "inter_stimulus_interval" not in table:
+        raise ValueError(
+            f'{path}: pulse = "first" needs the inter_stimulus_interval (s) of the trials, under [stimuli], '
+            "[stimuli.columns] or [[stimuli.codes]]"
+        )
+    rate = epochs.info["sfreq"]
+    interval = table["inter_stimulus_interval"].fillna(0.0).to_numpy(dtype=float)
+    if "pulse_count" in table:
+        interval = np.where(table["pulse_count"] == 1, 0.0, interval)
+    if np.ptp(interval) == 0:
+        return epochs.copy().shift_time(-interval[0], relative=True)
+    shift = np.round(interval * rate).astype(int)
+    length = len(epochs.times) - int(shift.max() - shift.min())
+    if length < 2:
+        raise ValueError(f"{path}: the frames are shorter than the spread of their inter-stimulus intervals")
+    data = epochs.get_data(copy=False)
+    # a trial with a longer interval begins earlier before its last pulse: drop what the others do not have
+    start = shift - shift.min()
+    moved = np.stack([trial[:, first : first + length] for trial, first in zip(data, start, strict=True)])
+    return mne.EpochsArray(
+        moved,
+        epochs.info,
+        events=epochs.events,
+        tmin=epochs.tmin - shift.min() / rate,
+        event_id=epochs.event_id,
+        metadata=table,
+        baseline=None,
+        proj=False,
+        verbose="error",
+    )

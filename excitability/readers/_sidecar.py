@@ -1,0 +1,264 @@
+"""What a person says about a recording: a small TOML file beside it, or the same words as options.
+
+The grammar, all of it optional::
+
+    [array]                       # only for files that hold bare numbers (.mat, .npy, .npz, .csv, .xlsx)
+    variable = "meps"             # which variable, where the file has several
+    axes = "samples, trials"      # one word an axis: samples, trials, channels; any other word is a second trial axis
+    sampling_rate = 3000          # Hz, or "variable:fs"
+    unit = "uV"                   # V, mV, uV or nV
+    pulse_time = 0.05             # s from the first sample of a frame to its pulse
+    select = "1::2"               # frames to keep, as in Python: every second one, beginning with the second
+
+    [channels]
+    names = ["FDI"]               # new names, in the order of the file
+    types = { Force = "misc" }    # emg, eeg, eog, ecg, stim or misc
+    units = { EMG1 = "mV" }       # corrects a unit that the file states wrongly
+    [channels.muscles]
+    EMG1 = "FDI"
+
+    [stimuli]
+    trigger = "S255"              # description of the marker, or name of the channel, that is the pulse
+    delay = 0.001                 # s from the trigger to the pulse
+    table = "log.csv"             # a log, one row a trial
+    pulse = "first"               # which pulse of a pair the trigger marks: first or last
+    inter_stimulus_interval = 0.1 # s
+    [stimuli.columns]             # stimulus columns of the trials, in the order of the file
+    intensity = 55                # the same for all
+    muscle_state = ["rest", "active"]              # one value a trial of the file (before select)
+    pulse_count = { cycle = [1, 2] }               # repeated to the end
+    conditioning_intensity = "variable:intensities"  # a variable of the file, one value a step of one axis
+    coil_x = { values = [0.01, 0.02], axis = "places" }
+    [[stimuli.codes]]             # what a marker or the state of a frame means
+    code = 2
+    pulse_count = 2
+    inter_stimulus_interval = 0.003
+
+    [recording]
+    participant = "01"            # also session, protocol, stimulator, coil, waveform, reference,
+                                  # software_filters, hardware_filters
+    [reader]
+    format = "arrays"             # overrides what the content says
+    data_format = "int32"         # any option that the reader of the format takes
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from ..resources import muscle
+from ..schema import STIMULUS_COLUMNS, unknown_word
+from ._channels import volts_per
+
+_TYPES = ("emg", "eeg", "eog", "ecg", "stim", "misc", "resp", "gsr", "bio")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Array(_Strict):
+    """How an array of bare numbers is to be understood."""
+
+    variable: str | None = None
+    axes: str | None = None
+    sampling_rate: float | int | str | None = None
+    unit: str | None = None
+    pulse_time: float | int | None = None
+    select: str | None = None
+
+    @field_validator("unit")
+    @classmethod
+    def _is_voltage(cls, unit: str | None) -> str | None:
+        if unit is not None and volts_per(unit) is None:
+            raise ValueError(f"{unit!r} is not a voltage; expected V, mV, uV or nV")
+        return unit
+
+    @field_validator("sampling_rate")
+    @classmethod
+    def _is_rate(cls, rate: Any) -> Any:
+        if isinstance(rate, str) and not rate.startswith("variable:"):
+            raise ValueError(f'{rate!r} is not a rate; expected a number in Hz, or "variable:NAME"')
+        if not isinstance(rate, str) and rate is not None and not (rate > 0 and math.isfinite(rate)):
+            raise ValueError(f"{rate} is not a rate; expected a positive number in Hz")
+        return rate
+
+    @field_validator("select")
+    @classmethod
+    def _is_slice(cls, select: str | None) -> str | None:
+        if select is not None:
+            as_slice(select)
+        return select
+
+
+class Channels(_Strict):
+    """Names, types, units and muscles of the channels."""
+
+    names: list[str] | None = None
+    types: dict[str, str] = Field(default_factory=dict)
+    units: dict[str, str] = Field(default_factory=dict)
+    muscles: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("types")
+    @classmethod
+    def _known_types(cls, types: dict[str, str]) -> dict[str, str]:
+        for kind in types.values():
+            if kind not in _TYPES:
+                raise ValueError(unknown_word("channel type", kind, _TYPES))
+        return types
+
+    @field_validator("muscles")
+    @classmethod
+    def _known_muscles(cls, muscles: dict[str, str]) -> dict[str, str]:
+        return {channel: muscle(name).name for channel, name in muscles.items()}
+
+
+class Stimuli(_Strict):
+    """Which marker is the pulse, and what was given."""
+
+    trigger: str | None = None
+    delay: float | int = 0.0
+    table: str | None = None
+    pulse: Literal["first", "last"] = "last"
+    inter_stimulus_interval: float | int | None = None
+    columns: dict[str, Any] = Field(default_factory=dict)
+    codes: list[dict[str, Any]] = Field(default_factory=list)
+
+    @field_validator("columns")
+    @classmethod
+    def _known_columns(cls, columns: dict[str, Any]) -> dict[str, Any]:
+        for name, value in columns.items():
+            if name not in STIMULUS_COLUMNS:
+                raise ValueError(unknown_word("stimulus column", name, STIMULUS_COLUMNS))
+            if isinstance(value, dict):
+                for key in value:
+                    if key not in ("values", "axis", "cycle"):
+                        raise ValueError(unknown_word(f"key of {name}", key, ("values", "axis", "cycle")))
+        return columns
+
+    @field_validator("codes")
+    @classmethod
+    def _known_codes(cls, codes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        for entry in codes:
+            if "code" not in entry:
+                raise ValueError(f"an entry of codes has no key 'code': {entry}")
+            for name in entry:
+                if name != "code" and name not in STIMULUS_COLUMNS:
+                    raise ValueError(unknown_word("stimulus column", name, STIMULUS_COLUMNS))
+        return codes
+
+
+class RecordingFacts(_Strict):
+    """Facts about the acquisition that the file does not hold."""
+
+    participant: str | None = None
+    session: str | None = None
+    protocol: str | None = None
+    stimulator: str | None = None
+    coil: str | None = None
+    waveform: str | None = None
+    reference: str | None = None
+    software_filters: str | dict[str, Any] | None = None
+    hardware_filters: str | dict[str, Any] | None = None
+
+
+class Sidecar(_Strict):
+    """The whole sidecar."""
+
+    array: Array = Field(default_factory=Array)
+    channels: Channels = Field(default_factory=Channels)
+    stimuli: Stimuli = Field(default_factory=Stimuli)
+    recording: RecordingFacts = Field(default_factory=RecordingFacts)
+    reader: dict[str, Any] = Field(default_factory=dict)
+
+
+_SECTIONS: dict[str, type[BaseModel]] = {
+    "array": Array,
+    "channels": Channels,
+    "stimuli": Stimuli,
+    "recording": RecordingFacts,
+}
+
+#: Options whose name differs from the key of the sidecar.
+_RENAMED = {
+    "channel_names": ("channels", "names"),
+    "channel_types": ("channels", "types"),
+    "channel_units": ("channels", "units"),
+}
+
+#: Option -> (section, key): the words of the sidecar as keyword arguments.
+OPTIONS: dict[str, tuple[str, str]] = {
+    **{
+        key: (section, key)
+        for section, model in _SECTIONS.items()
+        for key in model.model_fields
+        if section != "channels" or key == "muscles"
+    },
+    **_RENAMED,
+}
+
+
+def as_slice(text: str) -> slice:
+    """A Python slice from its text.
+
+    >>> as_slice("1::2")
+    slice(1, None, 2)
+    """
+    parts = text.split(":")
+    try:
+        if not 2 <= len(parts) <= 3:
+            raise ValueError
+        return slice(*[int(part) if part.strip() else None for part in parts])
+    except ValueError:
+        raise ValueError(f"select = {text!r} is no slice; expected start:stop:step, such as '::2' or '1::2'") from None
+
+
+def read_sidecar(path: Path) -> Sidecar:
+    """Read and check a sidecar.
+
+    Raises
+    ------
+    ValueError
+        Naming the file, the entry and the nearest valid word.
+    """
+    try:
+        with path.open("rb") as file:
+            content = tomllib.load(file)
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{path}: not valid TOML: {error}") from None
+    return check(content, str(path))
+
+
+def check(content: Mapping[str, Any], where: str) -> Sidecar:
+    """A sidecar from the mapping that TOML gives; ``where`` begins every message."""
+    try:
+        return Sidecar.model_validate(dict(content))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = [str(word) for word in first["loc"]]
+        if first["type"] == "extra_forbidden":
+            section = ".".join(place[:-1])
+            known = _SECTIONS[place[0]].model_fields if section in _SECTIONS else Sidecar.model_fields
+            message = unknown_word(f"key in [{section}]" if section else "section", place[-1], known)
+        else:
+            message = str(first["msg"]).removeprefix("Value error, ")
+            if first["type"] != "value_error":
+                message += f", not {first['input']!r}"
+            message = f"{'.'.join(place[:2])}: {message}"
+        raise ValueError(f"{where}: {message}") from None
+
+
+def merged(sidecar: Sidecar, options: Mapping[str, Any], reader_options: Mapping[str, Any]) -> Sidecar:
+    """The sidecar with options in place of its entries; options of the reader are added to ``reader``."""
+    content = sidecar.model_dump(exclude_unset=True)
+    for name, value in options.items():
+        section, key = OPTIONS[name]
+        content.setdefault(section, {})[key] = value
+    content.setdefault("reader", {}).update(reader_options)
+    return check(content, "options")
