@@ -101,10 +101,9 @@ def build(
         data = np.expand_dims(data, -2)
     count = data.shape[-2]
     names = names if names is not None and len(names) == count else _numbered(count)
-    shared = {"source": source, "unknown": "emg"}
     use_units = [said.unit] * count if said.unit is not None else list(units or [])
     if continuous:
-        return make_raw(data, names, rate, use_units, **shared)
+        return make_raw(data, names, rate, use_units, source=source)
     sizes = {word: values.shape[words.index(word)] for word in repeats}
     table = trial_columns(columns, sizes, variable_of, source)
     frames = data.reshape(-1, *data.shape[-2:])
@@ -117,7 +116,7 @@ def build(
             f"{source}: pulse_time = {said.pulse_time} s lies outside the frames, which last "
             f"{frames.shape[-1] / rate:.4g} s at {rate:g} Hz; expected seconds from the first sample to the pulse"
         )
-    return make_epochs(frames[keep], names, rate, use_units, tmin, table.iloc[keep], **shared)
+    return make_epochs(frames[keep], names, rate, use_units, tmin, table.iloc[keep], source=source)
 
 
 def _numbered(count: int) -> list[str]:

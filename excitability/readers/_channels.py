@@ -35,7 +35,12 @@ _DERIVED = re.compile(
 )
 _EOG = re.compile(r"(?<![a-z])[hv]?eog", re.I)
 _ECG = re.compile(r"(?<![a-z])e[ck]g(?![a-z])", re.I)
-_EMG = re.compile(r"emg", re.I)
+_EMG = re.compile(r"emg|muscle", re.I)
+#: Names of the 10-05 system of electrodes.
+_ELECTRODE = re.compile(
+    r"(n|nfp|fp|afp|af|aff|f|fft|ffc|ft|ftt|fc|fcc|t|ttp|tpp|c|ccp|tp|cp|cpp|p|ppo|po|poo|o|oi|i)(z|\d{1,2}h?)|[am][12]",
+    re.I,
+)
 _EEG_WORD = re.compile(r"(?<![a-z])eeg(?![a-z])", re.I)
 
 
@@ -47,15 +52,6 @@ def volts_per(unit: str) -> float | None:
     """
     plain = unit.strip().lower().replace("\u00b5", "u").replace("\u03bc", "u").replace("\u00c2", "")
     return _VOLTS.get(plain.replace("\u00e2", "").strip())
-
-
-@functools.cache
-def _electrodes() -> frozenset[str]:
-    """Names of the 10-05 system, in lower case."""
-    import mne
-
-    names = mne.channels.make_standard_montage("standard_1005").ch_names
-    return frozenset(name.lower() for name in names)
 
 
 @functools.cache
@@ -97,7 +93,7 @@ def channel_type(name: str, unit: str = "") -> str:
     ['eeg', 'emg', 'misc', 'stim', '']
     """
     bare = re.sub(r"^eeg[ _-]*|[ _-]*(ref|le|avg)$", "", name.strip(), flags=re.I)
-    if bare.lower() in _electrodes() or _EEG_WORD.search(name):
+    if _ELECTRODE.fullmatch(bare) or _EEG_WORD.search(name):
         return "eeg"
     if _STIM.search(name):
         return "stim"
@@ -113,8 +109,11 @@ def channel_type(name: str, unit: str = "") -> str:
 
 
 def channel_types(names: Sequence[str], units: Sequence[str], *, unknown: str) -> list[str]:
-    """Type of each channel; ``unknown`` where name and unit say nothing."""
-    return [channel_type(name, unit) or unknown for name, unit in zip(names, units, strict=True)]
+    """Type of each channel; ``unknown`` where its name says nothing and its unit is a voltage, else ``misc``."""
+    types = []
+    for name, unit in zip(names, units, strict=True):
+        types.append(channel_type(name, unit) or (unknown if volts_per(unit) is not None else "misc"))
+    return types
 
 
 def to_volts(data: np.ndarray, units: Sequence[str], *, axis: int) -> np.ndarray:

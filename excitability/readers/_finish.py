@@ -39,7 +39,8 @@ def finish(inst: Any, said: Sidecar, *, path: Path, sidecar_path: Path | None, f
     if stimuli:
         info["stimuli"] = stimuli
     if isinstance(inst, mne.BaseEpochs):
-        inst = _frames(inst, said, path, frames_done)
+        with mne.utils.use_log_level("error"):  # MNE tells of every change of metadata
+            inst = _frames(inst, said, path, frames_done)
     elif said.array.select is not None and not frames_done:
         raise ValueError(f"{path}: select keeps frames, but this file is one continuous recording; remove select")
     return inst
@@ -125,9 +126,7 @@ def _codes(table: pd.DataFrame, codes: list[dict[str, Any]], path: Path) -> None
                 continue
             number = STIMULUS_COLUMNS[name].dtype == "float"
             if name not in table:
-                table[name] = pd.Series(
-                    np.nan if number else None, index=table.index, dtype=float if number else object
-                )
+                table[name] = np.full(len(table), np.nan) if number else np.full(len(table), None, dtype=object)
             table.loc[rows, name] = float(value) if number else str(value)
 
 

@@ -6,25 +6,26 @@ A structure becomes a dict, a structure array or cell a list, text a str, number
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from ._registry import first_bytes
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
 def is_matlab(path: Path) -> bool:
     """Whether the first bytes are those of a MATLAB file."""
-    with path.open("rb") as file:
-        head = file.read(520)
+    head = first_bytes(path, 520)
     return head[:6] == b"MATLAB" or head[:8] == _HDF5
 
 
 def is_hdf5(path: Path) -> bool:
     """Whether a MATLAB file is of version 7.3 (HDF5, perhaps after MATLAB's 512 bytes of text)."""
-    with path.open("rb") as file:
-        head = file.read(520)
+    head = first_bytes(path, 520)
     return _HDF5 in (head[:8], head[512:])
 
 
@@ -57,6 +58,19 @@ def shapes(path: Path) -> dict[str, tuple[tuple[int, ...], str]]:
 
 def kind(path: Path) -> str:
     """Which program wrote a MATLAB file: "eeglab", "signal", "acqknowledge", "array", or "" for none of ours."""
+    try:
+        return _kind(path)
+    except ImportError:
+        return "array"  # whose reader then says which library is missing
+    except DAMAGED:
+        return ""
+
+
+#: What scipy, zlib and h5py raise on files that are cut short or no MATLAB files at all.
+DAMAGED = (OSError, ValueError, TypeError, KeyError, IndexError, RuntimeError, EOFError, AttributeError, zlib.error)
+
+
+def _kind(path: Path) -> str:
     found = shapes(path)
     classes = {name: matlab_class for name, (_, matlab_class) in found.items()}
     if classes.get("EEG") == "struct" or {"setname", "srate", "chanlocs"} <= set(found):

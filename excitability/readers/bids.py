@@ -100,11 +100,11 @@ def _candidates(path: Path, root: Path | None, ending: str) -> list[Path]:
         folders.append(folders[-1].parent)
     found = []
     for folder in reversed(folders):
-        fitting = [
-            item
-            for item in folder.glob(f"*{ending}")
-            if set(item.name[: -len(ending)].strip("_").split("_")) - {""} <= entities
-        ]
+        fitting = []
+        for item in folder.glob(f"*{ending}"):
+            words = set(item.name[: -len(ending)].strip("_").split("_")) - {""}
+            if words <= entities:
+                fitting.append(item)
         found.extend(sorted(fitting, key=lambda item: len(item.name)))
     return found
 

@@ -184,15 +184,12 @@ def _frames(
     """Waveforms on one time axis: array (n_trials, n_channels, n_times), rate, time of the first sample."""
     for name in ("EMG Start", "EMG Res."):
         if name not in table or np.isnan(_numbers(table[name])).any():
-            raise ValueError(
-                f"{path}: column {name!r} is missing or not complete; it places the EMG relative to the pulse"
-            )
+            raise ValueError(f"{path}: column {name!r} is missing or not complete; it places the EMG in time")
     start = _numbers(table["EMG Start"]) * time
     resolution = _numbers(table["EMG Res."]) * time
     if np.ptp(resolution) > 1e-9:
-        raise ValueError(
-            f"{path}: the samples have different EMG resolutions ({resolution.min()} to {resolution.max()} s)"
-        )
+        low, high = resolution.min(), resolution.max()
+        raise ValueError(f"{path}: the samples have different EMG resolutions ({low} to {high} s)")
     # 0.333 ms is a rounded 1/3 ms: a rate is a whole number of Hz
     rate = float(np.round(1.0 / resolution[0])) if resolution[0] < 0.1 else 1.0 / float(resolution[0])
     rate = 3000.0 if abs(rate - 3000.0) < 5.0 else rate
@@ -212,17 +209,15 @@ def _metadata(table: pd.DataFrame, length: float, time: float, notes: list[str])
     """Stimulus columns and what else the samples say, in SI units."""
     found = pd.DataFrame({"sample": np.arange(len(table)), "sample_name": table["Sample Name"].to_numpy()})
     if {"Date", "Time"} <= set(table.columns):
-        stamps = pd.to_datetime(
-            table["Date"].str.strip() + " " + table["Time"].str.strip(), errors="coerce", format="mixed"
-        )
+        words = table["Date"].str.strip() + " " + table["Time"].str.strip()
+        stamps = pd.to_datetime(words, errors="coerce", format="mixed")
         found["onset"] = (stamps - stamps.min()).dt.total_seconds().to_numpy()
     for axis in "XYZ":
         if f"Loc. {axis}" in table:
             found[f"coil_{axis.lower()}"] = _numbers(table[f"Loc. {axis}"]) * length
-    for row in range(3):
-        for column in range(3):
-            if f"m{row}n{column}" in table:
-                found[f"m{row}n{column}"] = _numbers(table[f"m{row}n{column}"])
+    for cell in [f"m{row}n{column}" for row in range(3) for column in range(3)]:
+        if cell in table:
+            found[cell] = _numbers(table[cell])
     _intensities(found, table, time, notes)
     for column, name in (
         ("Dist. to Target", "distance_to_target"),
@@ -232,11 +227,8 @@ def _metadata(table: pd.DataFrame, length: float, time: float, notes: list[str])
     ):
         if column in table:
             found[name] = _numbers(table[column]) * (length if column in _LENGTH_COLUMNS else 1.0)
-    for column, name in (
-        ("Assoc. Target", "associated_target"),
-        ("Session Name", "brainsight_session"),
-        ("Comment", "comment"),
-    ):
+    texts = {"Assoc. Target": "associated_target", "Session Name": "brainsight_session", "Comment": "comment"}
+    for column, name in texts.items():
         if column in table:
             text = table[column].str.strip()
             found[name] = text.where(~text.str.lower().isin(_MISSING), "").to_numpy()

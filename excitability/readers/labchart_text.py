@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ._channels import make_raw
+from ._channels import channel_type, make_raw
 from ._registry import Reader, first_bytes
 
 _KEYS = ("Interval=", "ExcelDateTime=", "TimeFormat=", "DateFormat=", "ChannelTitle=", "Range=", "UnitName=")
@@ -54,7 +54,10 @@ def read(path: Path) -> Any:
         pieces.append(piece[:, 1:])
     data = np.concatenate(pieces).T
     names = (names + [""] * len(data))[: len(data)]
-    raw = make_raw(data, names, round(rate, 6), _units(header, len(data)), source=path)
+    units = _units(header, len(data))
+    # LabChart records anything: an unnamed voltage is EMG only where no channel is named as EMG
+    named = any(channel_type(name, unit) == "emg" for name, unit in zip(names, units, strict=True))
+    raw = make_raw(data, names, round(rate, 6), units, source=path, unknown="misc" if named else "emg")
     raw.set_annotations(mne.Annotations(onsets, [0.0] * len(onsets), words), verbose="error")
     raw.info["temp"]["excitability"]["segments"] = segments
     return raw

@@ -203,21 +203,7 @@ def _set_types(inst: Any, units: dict[str, str], notes: list[str]) -> None:
 
 READER = Reader(
     name="mne_formats",
-    suffixes=(
-        ".vhdr",
-        ".vmrk",
-        ".eeg",
-        ".edf",
-        ".bdf",
-        ".gdf",
-        ".set",
-        ".fif",
-        ".fif.gz",
-        ".nxe",
-        ".cnt",
-        ".mff",
-        ".lay",
-    ),
+    suffixes=(".vhdr", ".vmrk", ".eeg", ".edf", ".bdf", ".gdf", ".set", ".fif", ".fif.gz", ".nxe", ".cnt", *_FOLDERS),
     sniff=sniff,
     read=read,
     title="BrainVision, EDF, BDF, GDF, EEGLAB, FIF, Nexstim .nxe, ANT and Neuroscan .cnt, EGI .mff, Curry, Persyst",

@@ -38,7 +38,7 @@ def read(path: Path) -> Any:
     name = _matlab.signal_variable(path, _matlab.shapes(path))
     wave = _matlab.load(path, [name])[name]
     channels = _matlab.elements(wave["chaninfo"])
-    values = np.asarray(wave["values"], dtype=float)
+    values: Any = np.asarray(wave["values"], dtype=float)
     # MATLAB drops a last axis of length one
     values = values.reshape(values.shape + (1,) * (3 - values.ndim))
     if values.shape[1] != len(channels):

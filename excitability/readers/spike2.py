@@ -100,7 +100,7 @@ def _annotate(raw: Any, file: Any, segments: list[dict[str, Any]]) -> None:
                 durations.append(0.0)
                 words.append(word)
         for index, channel in enumerate(file.header["event_channels"]):
-            times, spans, labels = file.get_event_timestamps(0, segment["segment"], index)
+            times, _, labels = file.get_event_timestamps(0, segment["segment"], index)
             seconds = file.rescale_event_timestamp(times, dtype="float64", event_channel_index=index)
             for position, second in enumerate(seconds):
                 within = float(second) - segment["recorded"]

@@ -31,9 +31,8 @@ def sniff(path: Path) -> bool:
         return _is_workbook(path)
     if not is_text(head) or head.lstrip(b"\xef\xbb\xbf").startswith(_NOT_OURS):
         return False
-    lines = [
-        line for line in head.decode("latin-1").splitlines()[:-1] or head.decode("latin-1").splitlines() if line.strip()
-    ]
+    lines = head.decode("latin-1").splitlines()
+    lines = [line for line in (lines[:-1] or lines) if line.strip()]  # the last may be cut off
     if len(lines) < 2:
         return False
     cells = re.split(r"[,;\t]", lines[1])
@@ -108,13 +107,11 @@ def _load(path: Path, decimal: str, sheet: int | str) -> pd.DataFrame:
         head = first_bytes(path, 4096)
         first = head.decode("latin-1").splitlines()[0]
         separator = "\t" if "\t" in first else ";" if ";" in first else ","
-        table = pd.read_csv(
-            path, sep=separator, header=None, dtype=str, encoding_errors="replace", encoding="utf-8-sig"
-        )
+        encoding = {"encoding": "utf-8-sig", "encoding_errors": "replace"}
+        table = pd.read_csv(path, sep=separator, header=None, dtype=str, **encoding)  # type: ignore[call-overload]
     names = [str(cell) for cell in table.iloc[0]]
-    named = any(
-        re.search(r"[A-Za-z]", name) and name.lower() != "nan" and not _is_number(name, decimal) for name in names
-    )
+    # a row of names has a word in it that is neither a number nor "nan"
+    named = any(name.lower() != "nan" and not _is_number(name, decimal) for name in names)
     body = table.iloc[1:].reset_index(drop=True) if named else table
     numbers = body.apply(lambda column: _as_numbers(column, decimal))
     if named:
