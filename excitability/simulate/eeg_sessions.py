@@ -187,7 +187,7 @@ def tep_session(
     paired = conditions == 2
     gaps = trial_interval * rng.uniform(0.95, 1.05, len(conditions))
     samples = np.round((np.cumsum(gaps) - gaps[0] + 1.2) * sampling_rate).astype(int)
-    n_times = samples[-1] + round(1.2 * sampling_rate)
+    n_times = int(np.ceil(samples[-1] / sampling_rate + 1.0) * sampling_rate)  # whole seconds, as EDF wants
     data = ongoing_eeg(
         channels,
         n_times,

@@ -228,7 +228,7 @@ def session(
     stimuli = session_stimuli(protocols, threshold, n_trials=n_trials, rng=rng)
     gaps = trial_interval * rng.uniform(0.95, 1.05, len(stimuli))
     samples = np.round((np.cumsum(gaps) - gaps[0] + 0.6) * sampling_rate).astype(int)
-    n_times = samples[-1] + round(0.8 * sampling_rate)
+    n_times = int(np.ceil(samples[-1] / sampling_rate + 0.8) * sampling_rate)  # whole seconds, as EDF wants
     data, trials = [], []
     for name, model in models.items():
         x, truth = _simulate_channel(

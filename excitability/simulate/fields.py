@@ -10,7 +10,7 @@ import numpy as np
 CHANNELS = tuple(
     "Fp1 Fp2 AF3 AF4 F7 F3 F1 Fz F4 F8 FC3 FC1 FCz FC4 T7 C3 C1 Cz C4 T8 CP1 P3 Pz P4 O1 O2".split()
 )
-_DEPTH = 0.075  # m from the centre of the head
+_DEPTH = 0.062  # m from the centre of the head
 _N_BACKGROUND = 60
 
 
@@ -19,7 +19,7 @@ def eeg_info(channels, sampling_rate):
     import mne
 
     info = mne.create_info(list(channels), sampling_rate, "eeg")
-    montage = mne.channels.make_standard_montage("standard_1020")
+    montage = mne.channels.make_standard_montage("colin27_1020")
     unknown = [name for name in channels if name not in montage.ch_names]
     if unknown:
         raise ValueError(
