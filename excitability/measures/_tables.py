@@ -1,0 +1,144 @@
+"""What every summary measure does with a trial table: kept rows, columns, responses and intervals of a level."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from ..schema import Estimate, isi_label, unknown_word
+
+LEVEL = 0.95
+#: Peak-to-peak of EMG noise in a response window, in units of its RMS. Measured on band-limited noise
+#: (20–1000 Hz, 35 ms windows): 5.3 ± 0.7, and 7.0 is exceeded by 1 % of the windows without a response.
+NOISE_RANGE = 7.0
+
+
+def is_kept(table: pd.DataFrame) -> np.ndarray:
+    """True for rows that were not rejected; a table without ``reject`` keeps all."""
+    if "reject" not in table:
+        return np.ones(len(table), dtype=bool)
+    return (table["reject"].isna() | (table["reject"] == "")).to_numpy(dtype=bool)
+
+
+def single_pulses(table: pd.DataFrame) -> pd.DataFrame:
+    """Trials of one pulse: thresholds, curves and maps must not see conditioned responses."""
+    if "pulse_count" not in table:
+        return table
+    return table[~(pd.to_numeric(table["pulse_count"]) > 1)]
+
+
+def numbers(table: pd.DataFrame, name: str) -> np.ndarray:
+    """Values of a column as floats.
+
+    Raises
+    ------
+    ValueError
+        When the table has no such column; the message names the nearest one.
+    """
+    if name not in table:
+        raise ValueError(unknown_word("column of the trial table", name, table.columns))
+    return pd.to_numeric(table[name], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+
+
+def with_condition(table: pd.DataFrame, test: str = "test") -> pd.DataFrame:
+    """The table with a ``condition`` column, derived from the pulses where it is missing."""
+    if "condition" in table:
+        return table
+    if "inter_stimulus_interval" not in table:
+        raise ValueError(
+            "the trial table has neither 'condition' nor 'inter_stimulus_interval'; "
+            "add one of them so that test and conditioned trials can be told apart"
+        )
+    interval = numbers(table, "inter_stimulus_interval")
+    paired = np.isfinite(interval) & (interval > 0)
+    if "pulse_count" in table:
+        paired &= numbers(table, "pulse_count") > 1
+    labels = [isi_label(value) if pair else test for value, pair in zip(interval, paired, strict=True)]
+    return table.assign(condition=labels)
+
+
+def responded(table: pd.DataFrame, of: str) -> np.ndarray | None:
+    """Whether each trial holds a response, or None where the table cannot tell.
+
+    ``mep_probability`` decides where it was measured; else a peak-to-peak amplitude is compared with
+    what the trial's own background EMG would reach by chance.
+    """
+    if not of.startswith("mep_"):
+        return None
+    if "mep_probability" in table and of != "mep_probability":
+        return numbers(table, "mep_probability") >= 0.5
+    if of == "mep_amplitude" and "background_emg" in table:
+        return numbers(table, of) > NOISE_RANGE * numbers(table, "background_emg")
+    return None
+
+
+def relative_variance(values: np.ndarray) -> float:
+    """Squared coefficient of variation, the larger of the sample's and a log-normal's (at most a quarter more).
+
+    The variance of skewed trials is underestimated just when their mean is, so that plain intervals of 8–20
+    amplitudes cover 92–94 %. With this guard they cover 94–97 % for log-normal and gamma trials of CV 0.4–0.8
+    and for mixtures with absent responses.
+    """
+    plain = float(np.var(values, ddof=1) / np.mean(values) ** 2)
+    log_normal = float(np.expm1(min(np.var(np.log(values), ddof=1), 20.0)))
+    return float(np.clip(log_normal, plain, 1.25 * plain))
+
+
+def log_level(values: np.ndarray, statistic: str) -> tuple[float, float, float]:
+    """Logarithm of the mean or geometric mean of positive trials, its variance and degrees of freedom."""
+    n = values.size
+    if statistic == "geometric_mean":
+        logs = np.log(values)
+        return float(logs.mean()), float(logs.var(ddof=1) / n) if n > 1 else np.nan, n - 1
+    return float(np.log(values.mean())), relative_variance(values) / n if n > 1 else np.nan, n - 1
+
+
+def median_interval(values: np.ndarray) -> tuple[float, float]:
+    """Interval of a median from order statistics, interpolated to 95 % (Hettmansperger & Sheather 1986).
+
+    NaN counts as larger than any value (a silent period that outlasts the epoch), so that the median and
+    its interval survive censoring; a limit among the censored trials is NaN.
+    """
+    n = values.size
+    ordered = np.sort(np.where(np.isnan(values), np.inf, values))
+    if n < 6:  # the whole range covers less than 95 %
+        return np.nan, np.nan
+    depth = np.arange(1, n // 2 + 1)
+    cover = 1 - 2 * stats.binom.cdf(depth - 1, n, 0.5)
+    k = int(depth[cover >= LEVEL].max())
+    inner = float(cover[k]) if k < depth.size else 0.0
+    share = (float(cover[k - 1]) - LEVEL) / (float(cover[k - 1]) - inner)
+    weight = (n - k) * share / (k + (n - 2 * k) * share)
+    low = (1 - weight) * ordered[k - 1] + weight * ordered[k]
+    if np.isinf(ordered[n - k]):
+        return float(low), np.nan
+    high = (1 - weight) * ordered[n - k] + weight * ordered[n - k - 1]
+    return float(low), float(high)
+
+
+def level(values: np.ndarray, statistic: str) -> tuple[float, float, float]:
+    """Mean, median or geometric mean of trials with its interval."""
+    if statistic not in ("mean", "median", "geometric_mean"):
+        raise ValueError(unknown_word("statistic", statistic, ["mean", "median", "geometric_mean"]))
+    if statistic == "median":
+        middle = float(np.median(np.where(np.isnan(values), np.inf, values)))
+        return (middle if np.isfinite(middle) else np.nan, *median_interval(values))
+    values = values[np.isfinite(values)]
+    n = values.size
+    if n == 0 or (statistic == "geometric_mean" and values.min() <= 0):
+        return np.nan, np.nan, np.nan
+    if n == 1:
+        return float(values[0]), np.nan, np.nan
+    t = float(stats.t.ppf((1 + LEVEL) / 2, n - 1))
+    if values.min() > 0:
+        centre, variance, _ = log_level(values, statistic)
+        reach = t * np.sqrt(variance)
+        return float(np.exp(centre)), float(np.exp(centre - reach)), float(np.exp(centre + reach))
+    mean, reach = float(values.mean()), t * float(values.std(ddof=1)) / np.sqrt(n)
+    return mean, mean - reach, mean + reach
+
+
+def nothing(flag: str, n: int = 0, n_rejected: int = 0) -> Estimate:
+    """A value that cannot be known, with the reason."""
+    return Estimate(np.nan, n=n, flag=flag, n_rejected=n_rejected)

@@ -1,0 +1,187 @@
+"""Motor threshold from any sequence of (intensity, response): the methods laboratories use, on counts a level.
+
+Responses follow ``P(s) = Φ((s − θ) / (κ θ))`` (Awiszus 2003): θ is the threshold, κ the relative spread, about 0.07.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from scipy.special import ndtr
+
+from ..schema import Estimate, join_flags
+from ._tables import NOISE_RANGE, is_kept, nothing, numbers, responded, single_pulses
+
+SPREAD = 0.07
+#: Chance of a response (or a miss) that has nothing to do with the intensity; keeps one odd trial from ruling.
+LAPSE = 0.01
+METHODS = ("relative_frequency", "mills_nithi", "mlpest", "bayesian", "regression")
+
+
+def response_probability(intensity: np.ndarray, threshold: float, spread: float = SPREAD) -> np.ndarray:
+    """Probability of a response at an intensity (Awiszus 2003).
+
+    Examples
+    --------
+    >>> response_probability(np.array([45.0, 50.0, 53.5]), 50).round(4)
+    array([0.0766, 0.5   , 0.8413])
+    """
+    return ndtr((np.asarray(intensity, dtype=float) - threshold) / (spread * threshold))
+
+
+def thresholds(table: pd.DataFrame, name: str, of: str, by: str, criterion: float) -> dict[str, Estimate]:
+    """Every threshold of one channel; the entry ``name`` is the preferred one, the Bayesian estimate."""
+    table = single_pulses(table)
+    kept = is_kept(table)
+    n_rejected = int((~kept).sum())
+    s, size = numbers(table, by), numbers(table, of)
+    seen = responded(table, of)
+    known = kept & np.isfinite(s) & np.isfinite(size)
+    response = size >= criterion
+    if seen is not None:
+        response &= seen
+    s, size, response = s[known], size[known], response[known]
+    found = _all(s, size, response, criterion) if s.size else {m: nothing("no_trials") for m in METHODS}
+    noise = ""
+    if "background_emg" in table and s.size:
+        floor = NOISE_RANGE * float(np.median(numbers(table, "background_emg")[known]))
+        noise = "criterion_below_noise" if of == "mep_amplitude" and floor > criterion else ""
+    found = {
+        method: Estimate(value, value.ci_low, value.ci_high, s.size, join_flags(value.flag, noise), n_rejected)
+        for method, value in found.items()
+    }
+    return {name: found["bayesian"], **{f"{name}_{method}": value for method, value in found.items()}}
+
+
+def _all(s: np.ndarray, size: np.ndarray, response: np.ndarray, criterion: float) -> dict[str, Estimate]:
+    levels, index = np.unique(np.round(s, 1), return_inverse=True)
+    count = np.bincount(index)
+    yes = np.bincount(index, weights=response)
+    return {
+        "relative_frequency": relative_frequency(levels, count, yes),
+        "mills_nithi": mills_nithi(levels, count, yes),
+        "mlpest": maximum_likelihood(levels, count, yes),
+        "bayesian": bayesian(levels, count, yes),
+        "regression": intensity_by_regression(s, size, criterion),
+    }
+
+
+def relative_frequency(levels: np.ndarray, count: np.ndarray, yes: np.ndarray, fewest: int = 5) -> Estimate:
+    """Lowest level with responses in at least half of the trials, as at every higher level (Rossini–Rothwell).
+
+    The interval lies between the nearest levels whose share of responses differs from a half (exact binomial
+    limits); levels with fewer than ``fewest`` trials are not judged.
+    """
+    judged = count >= fewest
+    levels, count, yes = levels[judged], count[judged], yes[judged]
+    if levels.size == 0:
+        return nothing("few_trials_per_level")
+    above = yes / count >= 0.5
+    first = levels.size - int(np.argmin(above[::-1])) if not above.all() else 0
+    if first == levels.size:
+        return _beyond(levels)
+    if first == 0:
+        return Estimate(np.nan, ci_high=levels[0], flag="below_tested_range")
+    upper = stats.beta.ppf(0.975, yes + 1, np.maximum(count - yes, 1e-9))
+    lower = stats.beta.ppf(0.025, np.maximum(yes, 1e-9), count - yes + 1)
+    below = levels[(np.arange(levels.size) < first) & (upper < 0.5)]
+    over = levels[(np.arange(levels.size) >= first) & (lower > 0.5)]
+    return Estimate(levels[first], below.max() if below.size else np.nan, over.min() if over.size else np.nan)
+
+
+def mills_nithi(levels: np.ndarray, count: np.ndarray, yes: np.ndarray, fewest: int = 5) -> Estimate:
+    """Middle between the highest level without and the lowest level with responses only (Mills & Nithi 1997)."""
+    judged = count >= fewest
+    levels, count, yes = levels[judged], count[judged], yes[judged]
+    if levels.size == 0:
+        return nothing("few_trials_per_level")
+    always, never = levels[yes == count], levels[yes == 0]
+    if always.size == 0:
+        return _beyond(levels)
+    if never.size == 0:
+        return Estimate(np.nan, ci_high=always.min(), flag="below_tested_range")
+    upper, lower = always.min(), never.max()
+    if upper < lower:
+        return nothing("inconsistent_responses")
+    return Estimate((upper + lower) / 2, lower, upper)
+
+
+def _beyond(levels: np.ndarray) -> Estimate:
+    """No threshold up to the highest level: right-censored there, never a number."""
+    return Estimate(np.nan, ci_low=levels.max(), flag="ceiling" if levels.max() >= 100 else "above_tested_range")
+
+
+def _inside(value: float, low: float, high: float, levels: np.ndarray) -> Estimate:
+    if value > levels.max():
+        censored = _beyond(levels)
+        return Estimate(np.nan, ci_low=low, flag=censored.flag)
+    if value < levels.min():
+        return Estimate(np.nan, ci_high=high, flag="below_tested_range")
+    return Estimate(value, low, high)
+
+
+def maximum_likelihood(levels: np.ndarray, count: np.ndarray, yes: np.ndarray) -> Estimate:
+    """Maximum-likelihood threshold with κ = 0.07 and its profile interval (Awiszus 2003).
+
+    As in adaptive PEST, two virtual trials (none at 0, a response at 100 %MSO) keep the maximum in range.
+    """
+    grid = np.arange(1.0, 130.05, 0.1)
+    chance = ndtr((levels - grid[:, None]) / (SPREAD * grid[:, None]))
+    likelihood = _log_likelihood(chance, count, yes) + np.log(np.maximum(ndtr((100 - grid) / (SPREAD * grid)), 1e-12))
+    inside = grid[likelihood >= likelihood.max() - 1.92]
+    best = grid[likelihood >= likelihood.max() - 1e-9]
+    return _inside(float(best.mean()), float(inside[0]), float(inside[-1]), levels)
+
+
+def bayesian(levels: np.ndarray, count: np.ndarray, yes: np.ndarray) -> Estimate:
+    """Posterior median of the threshold with its 95 % credible interval, the spread being unknown.
+
+    The prior is flat over 1–150 %MSO for θ, and log-normal around 0.07 (factor 1.8 a standard deviation) for κ.
+    """
+    grid = np.arange(1.0, 150.05, 0.2)
+    steps = np.linspace(-2.5, 2.5, 15)
+    spread = SPREAD * np.exp(np.log(1.8) * steps)
+    z = (levels - grid[:, None, None]) / (spread[None, :, None] * grid[:, None, None])
+    log_posterior = _log_likelihood(ndtr(z), count, yes) - steps**2 / 2
+    posterior = np.exp(log_posterior - log_posterior.max()).sum(axis=1)
+    cumulative = np.cumsum(posterior) - posterior / 2
+    low, middle, high = np.interp(np.array([0.025, 0.5, 0.975]) * posterior.sum(), cumulative, grid)
+    return _inside(float(middle), float(low), float(high), levels)
+
+
+def _log_likelihood(chance: np.ndarray, count: np.ndarray, yes: np.ndarray) -> np.ndarray:
+    chance = LAPSE + (1 - 2 * LAPSE) * chance
+    return np.log(chance) @ yes + np.log1p(-chance) @ (count - yes)
+
+
+def intensity_by_regression(s: np.ndarray, size: np.ndarray, target: float) -> Estimate:
+    """Intensity of a target amplitude: log amplitude regressed on intensity around it, with Fieller's interval.
+
+    Levels enter whose median amplitude lies within a factor of 20 of the target and clear of the floor.
+    """
+    levels, index = np.unique(np.round(s, 1), return_inverse=True)
+    positive = size > 0
+    middle = np.array([np.median(size[index == i]) for i in range(levels.size)])
+    clear = (middle > 1.5 * middle.min()) & (middle > target / 20) & (middle < target * 20)
+    use = clear[index] & positive
+    if use.sum() < 8 or np.unique(index[use]).size < 3:
+        return nothing("few_intensities")
+    x, y = s[use], np.log10(size[use])
+    return solve_line(x, y, np.log10(target), levels)
+
+
+def solve_line(x: np.ndarray, y: np.ndarray, target: float, levels: np.ndarray) -> Estimate:
+    """Where a regression line reaches a target (Fieller 1954)."""
+    n, centre = x.size, x.mean()
+    sxx = float(np.sum((x - centre) ** 2))
+    slope = float(np.sum((x - centre) * (y - y.mean())) / sxx)
+    error = float(np.sum((y - y.mean() - slope * (x - centre)) ** 2) / (n - 2))
+    t = float(stats.t.ppf(0.975, n - 2))
+    g = t**2 * error / (slope**2 * sxx)
+    if slope <= 0 or g >= 1:
+        return nothing("slope_unknown")
+    away = (target - y.mean()) / slope
+    middle = away / (1 - g)
+    reach = t / slope / (1 - g) * np.sqrt(error * ((1 - g) / n + away**2 / sxx))
+    return _inside(centre + away, centre + middle - reach, centre + middle + reach, levels)

@@ -1,0 +1,178 @@
+"""Recruitment (input–output) curve: S50, threshold, plateau, slope and area (Devanne et al. 1997)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from scipy import special, stats
+
+from ..schema import Estimate, join_flags
+from ._curve_fit import CurveFit, fit_recruitment_curve
+from ._registry import measure
+from ._tables import is_kept, nothing, numbers, relative_variance, single_pulses
+
+KEYS = ("s50", "recruitment_threshold", "mep_max", "peak_slope", "area_under_curve", "plateau_reached")
+#: Share of the plateau that must be reached at the highest intensity.
+PLATEAU = 0.9
+#: Largest standard error of the log plateau: beyond it the data say nothing about the plateau.
+WIDEST = 0.5
+
+
+@measure(
+    kind="summary",
+    unit={
+        "s50": "%MSO",
+        "recruitment_threshold": "%MSO",
+        "mep_max": "V",
+        "peak_slope": "V/%MSO",
+        "area_under_curve": "V*%MSO",
+        "plateau_reached": "1",
+    },
+    over="table",
+    references=["10.1007/PL00005641"],
+)
+def recruitment_curve(
+    table: pd.DataFrame,
+    *,
+    of: str = "mep_amplitude",
+    by: str = "intensity",
+    form: Literal["boltzmann", "rectified_logistic", "log_logistic", "best"] = "boltzmann",
+) -> dict[str, Estimate]:
+    """Fit a recruitment curve to single trials and report what laboratories compare, each with its interval.
+
+    The curve is the mean response at each intensity above a noise floor; trials scatter in proportion to it.
+    Single trials are fitted, not their averages, so that unequal numbers of trials carry their own weight.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Trials of one channel; paired pulses and rejected rows are left out.
+    of : str
+        Column with the size of the response.
+    by : str
+        Column with the intensity; the units below assume %MSO.
+    form : {"boltzmann", "rectified_logistic", "log_logistic", "best"}
+        Curve (see ``excitability.measures.curves``); ``best`` is chosen by AICc.
+
+    Returns
+    -------
+    dict of Estimate
+        ``s50`` (%MSO), ``recruitment_threshold`` (%MSO; S50 − 2k of a Boltzmann curve, where a rectified logistic
+        leaves the floor), ``mep_max`` (V above the floor), ``peak_slope`` (V/%MSO), ``area_under_curve`` (V·%MSO,
+        trapezoids through the mean responses, no model), ``plateau_reached`` (1 when the curve at the highest
+        intensity is at least 90 % of its plateau; the interval is 0 to 1 when that is undecided).
+        Flags: ``no_trials``, ``few_intensities``, ``no_response`` (the responses do not rise), ``no_plateau`` (S50 and
+        mep_max cannot be known and are NaN), ``floor_not_sampled`` (even the lowest intensity evoked responses).
+
+    Raises
+    ------
+    ValueError
+        For an unknown column or form.
+
+    Examples
+    --------
+    >>> from excitability.measures.curves import boltzmann
+    >>> rng = np.random.default_rng(6)
+    >>> intensity = np.repeat(np.arange(40.0, 81, 5), 8)
+    >>> response = boltzmann(intensity, 3e-3, 58, 4, 2e-5) * rng.lognormal(0, 0.4, intensity.size)
+    >>> curve = recruitment_curve(pd.DataFrame({"intensity": intensity, "mep_amplitude": response}))
+    >>> bool(curve["s50"].ci_low < 58 < curve["s50"].ci_high)
+    True
+    """
+    table = single_pulses(table)
+    kept = is_kept(table)
+    n_rejected = int((~kept).sum())
+    s, y = numbers(table, by)[kept], numbers(table, of)[kept]
+    known = np.isfinite(s) & np.isfinite(y)
+    s, y = s[known], y[known]
+    n = int(s.size)
+    if n == 0:
+        return {key: nothing("no_trials", 0, n_rejected) for key in KEYS}
+    values = _without_fit(s, y, form)
+    if values is None:
+        values = _fitted(fit_recruitment_curve(s, y, form))
+    values["area_under_curve"] = area_under_curve(s, y)
+    return {
+        key: Estimate(values[key], values[key].ci_low, values[key].ci_high, n, values[key].flag, n_rejected)
+        for key in KEYS
+    }
+
+
+def _without_fit(s: np.ndarray, y: np.ndarray, form: str) -> dict[str, Estimate] | None:
+    """NaN for everything that needs a curve, where there is none to fit."""
+    if np.unique(s).size < (5 if form == "rectified_logistic" else 4) or s.size < 8:
+        return {key: nothing("few_intensities") for key in KEYS}
+    rise = stats.spearmanr(s, y)
+    if not (rise.statistic > 0 and rise.pvalue < 0.01):
+        return {key: nothing("no_response") for key in KEYS}
+    return None
+
+
+def _fitted(fit: CurveFit) -> dict[str, Estimate]:
+    curve = fit.curve
+    s50, s50_error = fit.derived(lambda at: float(curve.s50(at[:-2])))
+    threshold, threshold_error = fit.derived(lambda at: float(curve.threshold(at[:-2])))
+    height, height_error = fit.derived(lambda at: float(at[-2]))
+    slope, slope_error = fit.derived(lambda at: float(at[-2] + np.log(curve.slope(at[:-2]))))
+    share, share_error = fit.derived(
+        lambda at: float(special.logit(np.clip(curve.shape(np.array([fit.range[1]]), at[:-2])[0], 1e-9, 1 - 1e-9)))
+    )
+    low, value, high = (float(special.expit(share + step * fit.t * share_error) >= PLATEAU) for step in (-1, 0, 1))
+    floor = "floor_not_sampled" if curve.shape(np.array([fit.range[0]]), fit.parameters[:-2])[0] > 0.1 else ""
+    unknown = height_error > WIDEST or s50 > fit.range[1]
+    return {
+        "s50": nothing("no_plateau") if unknown else _linear(s50, s50_error, fit, floor),
+        "recruitment_threshold": _linear(threshold, threshold_error, fit, floor),
+        "mep_max": nothing("no_plateau") if unknown else _logarithmic(height, height_error, fit),
+        "peak_slope": _logarithmic(slope, slope_error, fit, "no_plateau" if unknown else ""),
+        "plateau_reached": Estimate(value, low, high, flag="" if value else "no_plateau"),
+    }
+
+
+def _linear(value: float, error: float, fit: CurveFit, flag: str = "") -> Estimate:
+    return Estimate(value, value - fit.t * error, value + fit.t * error, flag=flag)
+
+
+def _logarithmic(value: float, error: float, fit: CurveFit, flag: str = "") -> Estimate:
+    low, middle, high = (float(np.exp(value + step * fit.t * error)) for step in (-1, 0, 1))
+    return Estimate(middle, low, high, flag=flag)
+
+
+def area_under_curve(intensity: np.ndarray, response: np.ndarray) -> Estimate:
+    """Trapezoids through the mean response of each intensity, with an interval on the logarithm.
+
+    Areas can be compared between sessions only when the intensities are the same.
+
+    Parameters
+    ----------
+    intensity, response : ndarray, shape (n_trials,)
+
+    Examples
+    --------
+    >>> round(area_under_curve(np.array([40.0, 50.0, 60.0]), np.array([0.0, 1e-3, 3e-3])), 6)
+    0.025
+    """
+    levels, index = np.unique(np.asarray(intensity, dtype=float), return_inverse=True)
+    count = np.bincount(index)
+    mean = np.bincount(index, weights=response) / count
+    n = int(response.size)
+    if levels.size < 2:
+        return nothing("few_intensities", n)
+    share = np.zeros(levels.size)
+    share[:-1] += np.diff(levels) / 2
+    share[1:] += np.diff(levels) / 2
+    area = float(share @ mean)
+    repeated = [response[index == i] for i in np.flatnonzero(count > 2)]
+    repeated = [values for values in repeated if values.min() > 0]
+    if not repeated or area <= 0:
+        return Estimate(area, n=n, flag=join_flags("" if repeated else "no_repeats"))
+    spread = np.array([relative_variance(values) for values in repeated])
+    freedom = np.array([values.size - 1 for values in repeated], dtype=float)
+    place = np.array([share[i] * mean[i] for i in np.flatnonzero(count > 2) if response[index == i].min() > 0])
+    common = float(np.average(spread, weights=freedom * place**2))  # trials where the area comes from
+    error = np.sqrt(np.sum((share * mean) ** 2 * common / count)) / area
+    weight = (freedom * place**2) / np.sum(freedom * place**2)
+    reach = float(stats.t.ppf(0.975, max(1 / np.sum(weight**2 / freedom), 1))) * error
+    return Estimate(area, area * np.exp(-reach), area * np.exp(reach), n)

@@ -1,0 +1,85 @@
+"""Mean, median or geometric mean of a trial measure over the trials of a condition."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from ..schema import Estimate
+from ._registry import measure
+from ._tables import is_kept, level, nothing, numbers
+
+
+@measure(kind="summary", unit="", over="condition")
+def trial_mean(
+    table: pd.DataFrame,
+    *,
+    of: str = "mep_amplitude",
+    statistic: Literal["mean", "median", "geometric_mean"] = "mean",
+) -> Estimate:
+    """Level of a trial measure over the kept trials, with its 95 % interval.
+
+    The unit is that of the trial measure. Amplitudes are right-skewed, so the interval of a mean of positive
+    values is built on the logarithm of the mean with a guard for skewness; values that can be negative get
+    Student's interval, a geometric mean the interval of the mean log, a median that of its order statistics.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Trials of one channel and one condition; rows with a reason in ``reject`` are left out.
+    of : str
+        Column of the trial measure.
+    statistic : {"mean", "median", "geometric_mean"}
+        The median counts a missing silent period as longer than every measured one, and so stays right when
+        fewer than half of them outlast the epoch; the mean is one of the measured trials only.
+
+    Returns
+    -------
+    Estimate
+        ``n`` counts the trials that have a value. Flags: ``no_trials``, ``few_trials`` (no interval),
+        ``censored`` (silent periods that have no end in some trials), ``no_response`` (latency, duration … missing
+        in some trials), ``non_positive`` (no geometric mean exists).
+
+    Raises
+    ------
+    ValueError
+        For an unknown column or statistic.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> table = pd.DataFrame({"mep_amplitude": 1e-3 * rng.lognormal(0, 0.5, 20)})
+    >>> mean = trial_mean(table, of="mep_amplitude")
+    >>> mean.n, bool(mean.ci_low < 1.13e-3 < mean.ci_high)
+    (20, True)
+    """
+    kept = is_kept(table)
+    values = numbers(table, of)[kept]
+    n_rejected = int((~kept).sum())
+    if values.size == 0:
+        return nothing("no_trials", n_rejected=n_rejected)
+    missing = np.isnan(values)
+    known = values[~missing]
+    flag = ("censored" if of == "silent_period" else "no_response") if missing.any() else ""
+    if known.size == 0:
+        return nothing(flag, n_rejected=n_rejected)
+    ordered = values if of == "silent_period" else known  # only a missing silent period is a long one
+    value, low, high = level(ordered if statistic == "median" else known, statistic)
+    if statistic == "geometric_mean" and known.min() <= 0:
+        flag = "non_positive"
+    elif known.size < 2:
+        flag = ";".join(filter(None, (flag, "few_trials")))
+    if of == "mep_probability":
+        value, low, high = _share(known, statistic, value)
+    return Estimate(value, low, high, n=known.size, flag=flag, n_rejected=n_rejected)
+
+
+def _share(values: np.ndarray, statistic: str, value: float) -> tuple[float, float, float]:
+    """Wilson's interval: a probability stays between 0 and 1 even when every trial responds."""
+    n, z = values.size, 1.959964
+    share = value if statistic == "mean" else float(values.mean())
+    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    reach = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
+    return value, float(centre - reach), float(centre + reach)
