@@ -1,0 +1,187 @@
+"""The rising edge of a response: where it starts, how high its first phase is, where it ends.
+
+The response is followed backwards from its largest deflection, over gaps shorter than ``gap``, to the first run of
+the smoothed trace beyond the noise; on the edge of that first phase the times at which fixed fractions of its
+height are crossed are read. They become an onset outside (``measures/_onset.py``).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ._jit import njit
+
+#: Columns before the crossing times in the table of :func:`rising_edge`.
+EDGE_COLUMNS = ("peak_to_peak", "height", "peak_at", "base", "end")
+
+
+@njit
+def running_mean(source, n, half, target):
+    """Mean of the ``2*half + 1`` samples around each of the first ``n``; fewer at the ends."""
+    total = 0.0
+    count = 0
+    for j in range(min(half, n)):
+        total += source[j]
+        count += 1
+    for j in range(n):
+        if j + half < n:
+            total += source[j + half]
+            count += 1
+        if j - half - 1 >= 0:
+            total -= source[j - half - 1]
+            count -= 1
+        target[j] = total / count
+
+
+@njit
+def smoothed_squares(x, start, stop, half):
+    """Mean square about the mean of the twice smoothed ``x[i, start[i]:stop[i]]``, one value a trial."""
+    n_longest = 0
+    for i in range(x.shape[0]):
+        n_longest = max(n_longest, stop[i] - start[i])
+    first = np.empty(n_longest)
+    second = np.empty(n_longest)
+    out = np.empty(x.shape[0])
+    for i in range(x.shape[0]):
+        n = stop[i] - start[i]
+        running_mean(x[i, start[i] : stop[i]], n, half, first)
+        running_mean(first, n, half, second)
+        total = 0.0
+        squares = 0.0
+        for j in range(n):
+            total += second[j]
+            squares += second[j] * second[j]
+        out[i] = squares / n - (total / n) ** 2
+    return out
+
+
+@njit
+def mean_of(values, start, stop):
+    """Mean of ``values[start:stop]``; 0 where it is empty."""
+    total = 0.0
+    for j in range(start, stop):
+        total += values[j]
+    return total / max(stop - start, 1)
+
+
+@njit
+def first_phase(s, base, search, n, threshold, gap, min_run):
+    """First sample beyond the noise of the response that holds the largest deflection, and its phase's peak."""
+    main = search
+    largest = -1.0
+    for j in range(search, n):
+        size = abs(s[j] - base)
+        if size > largest:
+            largest = size
+            main = j
+    begin = main
+    peak = main
+    quiet = 0
+    j = main
+    while j > search and quiet <= gap:
+        j -= 1
+        if abs(s[j] - base) <= threshold:
+            quiet += 1
+            continue
+        # A run of one sign beyond the threshold: it counts when it is long enough to be muscle, not a spike.
+        sign = 1.0 if s[j] > base else -1.0
+        run_peak = j
+        run_begin = j
+        while run_begin >= search and sign * (s[run_begin] - base) > threshold:
+            if sign * (s[run_begin] - s[run_peak]) > 0.0:
+                run_peak = run_begin
+            run_begin -= 1
+        run_begin += 1
+        if j - run_begin + 1 >= min_run:
+            begin = run_begin
+            # The walk starts on the near side of the main peak, whose run continues to its right.
+            sign_main = 1.0 if s[main] > base else -1.0
+            peak = main if (j == main - 1 and sign == sign_main) else run_peak
+            quiet = 0
+        else:
+            quiet += j - run_begin + 1
+        j = run_begin
+    return begin, peak
+
+
+@njit
+def rising_edge(x, start, search, stop, half, threshold, floor, gap, min_run, lookback, guard, quiet_run, fractions):
+    """Landmarks of the response of each trial.
+
+    Parameters
+    ----------
+    x : array, shape (n_trials, n_times)
+        Traces without pulse artefact.
+    start, search, stop : int
+        First usable sample, first sample of the window, end of the window.
+    half : array of int, shape (n_trials,)
+        Half width of the smoothing; −1 leaves the trial out (its row is NaN).
+    threshold : array, shape (n_trials,)
+        Deflection of the smoothed trace that noise does not reach.
+    floor : float
+        The same as a fraction of the peak-to-peak amplitude; the larger of the two is used.
+    gap, min_run, lookback, guard, quiet_run : int
+        Samples: longest silence within a response; shortest run; length of the local baseline and its distance
+        from the response; silence that ends a response.
+    fractions : array, shape (n_fractions,)
+        Fractions of the height of the first phase, falling.
+
+    Returns
+    -------
+    array, shape (n_trials, 5 + n_fractions)
+        ``EDGE_COLUMNS``, then the crossing times, in samples.
+    """
+    n = stop - start
+    first = np.empty(n)
+    s = np.empty(n)
+    out = np.full((x.shape[0], 5 + fractions.size), np.nan)
+    for i in range(x.shape[0]):
+        if half[i] < 0:
+            continue
+        running_mean(x[i, start:stop], n, half[i], first)
+        running_mean(first, n, half[i], s)
+        low = np.inf
+        high = -np.inf
+        for j in range(search - start, n):
+            low = min(low, s[j])
+            high = max(high, s[j])
+        limit = max(threshold[i], floor * (high - low))
+        base = mean_of(s, max(0, search - start - lookback), max(search - start, 1))
+        begin, peak = first_phase(s, base, search - start, n, limit, gap, min_run)
+        until = begin - guard
+        if until - max(0, until - lookback) >= lookback // 2:
+            base = mean_of(s, max(0, until - lookback), until)
+            begin, peak = first_phase(s, base, search - start, n, limit, gap, min_run)
+        height = s[peak] - base
+        out[i, 0] = high - low
+        out[i, 1] = height
+        out[i, 2] = start + peak
+        out[i, 3] = base
+        out[i, 4] = start + response_end(
+            s, base, peak, n, max(threshold[i] * 0.75, 0.3 * floor * (high - low)), quiet_run
+        )
+        sign = 1.0 if height > 0 else -1.0
+        j = peak
+        for k in range(fractions.size):
+            target = fractions[k] * abs(height)
+            while j > 0 and sign * (s[j - 1] - base) > target:
+                j -= 1
+            if j > 0:
+                above = sign * (s[j] - base)
+                below = sign * (s[j - 1] - base)
+                out[i, 5 + k] = start + j - (above - target) / max(above - below, 1e-300)
+            else:
+                out[i, 5 + k] = start
+    return out
+
+
+@njit
+def response_end(s, base, peak, n, limit, quiet_run):
+    """First sample after the peak from which the smoothed trace stays within ``limit`` for ``quiet_run`` samples."""
+    last = peak
+    for j in range(peak, n):
+        if abs(s[j] - base) > limit:
+            last = j
+        elif j - last > quiet_run:
+            break
+    return min(last + 1, n - 1)

@@ -1,0 +1,131 @@
+"""The silent period: the longest quiet stretch after the pulse and the moment at which activity begins to return."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ._jit import njit
+from .edge import running_mean
+
+
+@njit
+def quietest_stretch(x, start, stop, centre, limit, half):
+    """Stretch of each trial that is most consistently quiet.
+
+    The local power (mean square about ``centre`` over ``2*half + 1`` samples) of each sample counts for silence
+    when it is below ``limit`` and against it when above, by at most one each; the stretch with the largest sum is
+    taken (Kadane's algorithm), so that a burst shorter than the silence on its either side does not end it.
+
+    Returns
+    -------
+    array, shape (n_trials, 3)
+        First sample, the one after the last, and the sum (samples of silence).
+    """
+    n_longest = 0
+    for i in range(x.shape[0]):
+        n_longest = max(n_longest, stop[i] - start[i])
+    square = np.empty(n_longest)
+    power = np.empty(n_longest)
+    out = np.zeros((x.shape[0], 3))
+    for i in range(x.shape[0]):
+        n = stop[i] - start[i]
+        for j in range(n):
+            square[j] = (x[i, start[i] + j] - centre[i]) ** 2
+        running_mean(square, n, half, power)
+        total = 0.0
+        begin = 0
+        best = 0.0
+        for j in range(n):
+            # Within a factor of two of the limit the evidence is graded.
+            evidence = np.log(limit[i] / max(power[j], 1e-300)) / 0.69
+            total += min(max(evidence, -1.0), 1.0)
+            if total <= 0.0:
+                total = 0.0
+                begin = j + 1
+            elif total > best:
+                best = total
+                out[i, 0] = start[i] + begin
+                out[i, 1] = start[i] + j + 1
+                out[i, 2] = best
+    return out
+
+
+@njit
+def smallest_power(x, start, stop, centre, width):
+    """Smallest mean square about ``centre`` over ``width`` samples within ``x[i, start[i]:stop[i]]``."""
+    out = np.full(x.shape[0], np.nan)
+    for i in range(x.shape[0]):
+        total = 0.0
+        best = np.inf
+        for j in range(start[i], stop[i]):
+            total += (x[i, j] - centre[i]) ** 2
+            if j - start[i] >= width:
+                total -= (x[i, j - width] - centre[i]) ** 2
+            if j - start[i] >= width - 1:
+                best = min(best, total)
+        out[i] = max(best, 0.0) / width
+    return out
+
+
+@njit
+def typical_power(x, start, stop, centre):
+    """Variance of the middle of each stretch as its median square tells it, which a burst does not move."""
+    out = np.full(x.shape[0], np.nan)
+    for i in range(x.shape[0]):
+        length = stop[i] - start[i]
+        if length < 3:
+            continue
+        first = start[i] + length // 3
+        last = max(stop[i] - length // 6, first + 1)
+        square = np.empty(last - first)
+        for j in range(first, last):
+            square[j - first] = (x[i, j] - centre[i]) ** 2
+        out[i] = np.median(square) / 0.4549  # median of a squared standard normal
+    return out
+
+
+@njit
+def return_onset(x, guess, reach, first, last, centre, quiet, active, ramps):
+    """Most likely sample at which activity begins to return, within ``reach`` of ``guess``.
+
+    The trace is taken as Gaussian with variance ``quiet`` before and ``quiet + active * gain**2`` after, the gain
+    rising from 0 to 1 over one of ``ramps`` samples.
+
+    Returns
+    -------
+    array, shape (n_trials,)
+        Sample; NaN where ``guess`` is negative.
+    """
+    out = np.full(x.shape[0], np.nan)
+    longest = ramps.max()
+    for i in range(x.shape[0]):
+        if guess[i] < 0:
+            continue
+        low = max(first[i], guess[i] - reach - longest)
+        high = min(last, guess[i] + reach)
+        end = min(last, high + longest)
+        n = end - low
+        cumulated = np.zeros(n + 1)
+        loud = quiet[i] + active[i]
+        for j in range(n):
+            square = (x[i, low + j] - centre[i]) ** 2
+            cumulated[j + 1] = cumulated[j] + np.log(loud / quiet[i]) + square * (1.0 / loud - 1.0 / quiet[i])
+        best = np.inf
+        for ramp in ramps:
+            weight = np.empty(ramp)
+            offset = np.empty(ramp)
+            for k in range(ramp):
+                gain = (k + 0.5) / ramp
+                variance = quiet[i] + active[i] * gain * gain
+                weight[k] = 1.0 / variance - 1.0 / quiet[i]
+                offset[k] = np.log(variance / quiet[i])
+            for tau in range(low, high):
+                cost = 0.0
+                for k in range(min(ramp, end - tau)):
+                    cost += offset[k] + weight[k] * (x[i, tau + k] - centre[i]) ** 2
+                if tau + ramp < end:
+                    cost += cumulated[n] - cumulated[tau + ramp - low]
+                if cost < best:
+                    best = cost
+                    out[i] = tau
+    return out

@@ -1,0 +1,63 @@
+"""Onset latency of the MEP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ._registry import measure
+from ._responses import FALSE_POSITIVE_RATE, find_responses
+
+
+@measure(kind="trial", unit="s", references=["10.1016/j.clinph.2015.02.001"])
+def mep_latency(
+    x: np.ndarray,
+    times: np.ndarray,
+    *,
+    window: tuple[float, float] = (0.015, 0.050),
+    first_pulse: Any = 0.0,
+    false_positive_rate: float = FALSE_POSITIVE_RATE,
+) -> np.ndarray:
+    """Time from the pulse to the beginning of the response.
+
+    The beginning is the first time at which the response itself, without noise, exceeds 1 % of its peak-to-peak
+    amplitude. It lies before what the eye sees in noise: the crossing times of several fractions of the first
+    phase's height are read from the trace and the beginning is inferred from them.
+
+    Parameters
+    ----------
+    x : array, shape (n_trials, n_times)
+        Trials in V, unfiltered; the more trials of one recording, the better its noise is known.
+    times : array, shape (n_times,)
+        Seconds from the pulse.
+    window : tuple of float or str
+        Where the response may lie, in s, or a muscle's name.
+    first_pulse : float or array, shape (n_trials,)
+        Time of the trial's first pulse in s, 0 or before; the noise is learnt before it.
+    false_positive_rate : float
+        Share of trials without response that may get a latency.
+
+    Returns
+    -------
+    array, shape (n_trials,)
+        s; NaN where there is no response.
+
+    Raises
+    ------
+    ValueError
+        When the window lies outside the epoch, or the epoch holds less than 15 ms of noise.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from excitability.measures import mep_latency
+    >>> times = np.arange(-500, 1001) / 5000
+    >>> phase = np.clip((times - 0.022) / 0.010, 0, 1)
+    >>> x = 1e-3 * np.sin(2 * np.pi * phase) + 4e-6 * np.random.default_rng(0).standard_normal((9, times.size))
+    >>> bool(np.all(abs(mep_latency(x, times) - 0.022) < 0.0006))
+    True
+    """
+    return find_responses(
+        x, times, window, first_pulse, false_positive_rate=false_positive_rate, name="mep_latency"
+    ).onset.copy()

@@ -1,0 +1,55 @@
+"""Probability that a trial holds a response."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ._registry import measure
+from ._responses import find_responses
+
+
+@measure(kind="trial", unit="1")
+def mep_probability(
+    x: np.ndarray, times: np.ndarray, *, window: tuple[float, float] = (0.015, 0.050), first_pulse: Any = 0.0
+) -> np.ndarray:
+    """Probability that the window holds a response, from the recording's own noise.
+
+    The largest contrast between neighbouring stretches of the trace, at three widths, is compared with the same
+    search in the pre-stimulus windows of all trials (level of each trial, colour and extremes of the recording).
+    A mixture of noise and of responses of unknown size, whose shares are learnt from the trials, gives the
+    probability. No fixed voltage takes part, so it holds at rest and in contraction.
+
+    Parameters
+    ----------
+    x : array, shape (n_trials, n_times)
+        Trials in V, unfiltered.
+    times : array, shape (n_times,)
+        Seconds from the pulse.
+    window : tuple of float or str
+        Where the response may lie, in s, or a muscle's name.
+    first_pulse : float or array, shape (n_trials,)
+        Time of the trial's first pulse in s, 0 or before.
+
+    Returns
+    -------
+    array, shape (n_trials,)
+        0 … 1; NaN where the window or the noise before the pulse holds a NaN.
+
+    Raises
+    ------
+    ValueError
+        When the window lies outside the epoch, or the epoch holds less than 15 ms of noise.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from excitability.measures import mep_probability
+    >>> times = np.arange(-500, 1001) / 5000
+    >>> x = 5e-6 * np.random.default_rng(0).standard_normal((20, times.size))
+    >>> x[:10] += 0.3e-3 * np.sin(2 * np.pi * np.clip((times - 0.022) / 0.010, 0, 1))
+    >>> (mep_probability(x, times) > 0.5).sum()
+    np.int64(10)
+    """
+    return find_responses(x, times, window, first_pulse, name="mep_probability").probability.copy()
