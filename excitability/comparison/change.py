@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..schema import COMPARISON_COLUMNS, join_flags
-from .design import Design, read_design
+from .design import SERIES, Design, read_design
 from .detectable import Detectable, smallest_detectable_change
 from .effect_sizes import small_sample_correction
 from .estimation import Contrast, GroupChanges, group_changes
@@ -202,12 +202,8 @@ class _Series:
         missing = int((design.expected[self.number] & among & ~complete).sum())
         contrast = _contrast(fit, kept, groups) if min(sizes) else Contrast(math.nan, math.nan, math.nan)
         low, high = contrast.interval
-        log = info["scale"] == "log_ratio"
         test_flag, test_words = self._test_mep(members)
-        responders = self._responders(change, members, detectable)
-        names = tuple(design.group_names[g] for g in groups)
-        after = design.after[self.level - 1]
-        group_detectable = detectable.of_group(*sizes)
+        from_trials = isinstance(fit, TrialFit)
         flags = join_flags(
             info["flag"],
             _size_flag(sizes, contrast),
@@ -215,19 +211,15 @@ class _Series:
             flag,
             test_flag,
             detectable.source,
-            "" if self.models is None or isinstance(fit, TrialFit) else "participant_level",
+            "participant_level" if self.models is not None and not from_trials else "",
             fit.flag if isinstance(fit, TrialFit) else "",
         )
         words = Words(
-            protocol=info["protocol"],
-            measure=info["measure"],
-            channel=info["channel"],
-            condition=info["condition"],
-            unit=info["unit"],
-            log=log,
+            **{name: info[name] for name in (*SERIES, "unit")},
+            log=info["scale"] == "log_ratio",
             before=design.before,
-            after=after,
-            groups=names,
+            after=design.after[self.level - 1],
+            groups=tuple(design.group_names[g] for g in groups),
             estimate=contrast.estimate,
             low=low,
             high=high,
@@ -235,36 +227,14 @@ class _Series:
             n=sum(sizes),
             missing=missing,
             detectable=detectable.one_person,
-            group_detectable=group_detectable,
-            responders=responders,
+            group_detectable=detectable.of_group(*sizes),
+            responders=self._responders(change, members, detectable),
             source=detectable.source,
             test_changed=test_words,
         )
-        return {
-            "protocol": info["protocol"],
-            "measure": info["measure"],
-            "channel": info["channel"],
-            "condition": info["condition"],
-            "group": " - ".join(names),
-            "contrast": f"{after} - {design.before}",
-            "estimate": contrast.estimate,
-            "unit": "1" if log else info["unit"],
-            "form": "log_ratio" if log else "difference",
-            "ci_low": low,
-            "ci_high": high,
-            "p_value": contrast.p_value,
-            "n": sum(sizes),
-            "model": _model_words(model, len(groups), contrast, design, isinstance(fit, TrialFit)),
-            "percent_change": percent(contrast.estimate) if log else math.nan,
-            "percent_ci_low": percent(low) if log else math.nan,
-            "percent_ci_high": percent(high) if log else math.nan,
-            "effect_size": self._effect_size(contrast.estimate, members),
-            "smallest_detectable_change": detectable.one_person,
-            "smallest_detectable_group_change": group_detectable,
-            "responders": responders,
-            "flag": flags,
-            "sentence": sentence(words),
-        }
+        effect = self._effect_size(contrast.estimate, members)
+        model = _model_words(model, len(groups), contrast, design, from_trials)
+        return _as_row(words, model, effect, flags)
 
     def _responders(self, change: np.ndarray, members: list[np.ndarray], detectable: Detectable) -> float:
         if len(members) > 1 or not members[0].any() or not math.isfinite(detectable.one_person):
@@ -306,6 +276,37 @@ class _Series:
         if beyond:
             return "test_mep_changed_in_some", f"The test MEP changed by more than 25 % in {beyond} of {len(held)}."
         return "", ""
+
+
+def _as_row(words: Words, model: str, effect: float, flags: str) -> dict[str, object]:
+    """A row of the comparison table."""
+    limits = (words.estimate, words.low, words.high)
+    back = [percent(limit) if words.log else math.nan for limit in limits]
+    return {
+        "protocol": words.protocol,
+        "measure": words.measure,
+        "channel": words.channel,
+        "condition": words.condition,
+        "group": " - ".join(words.groups),
+        "contrast": f"{words.after} - {words.before}",
+        "estimate": words.estimate,
+        "unit": "1" if words.log else words.unit,
+        "form": "log_ratio" if words.log else "difference",
+        "ci_low": words.low,
+        "ci_high": words.high,
+        "p_value": words.p_value,
+        "n": words.n,
+        "model": model,
+        "percent_change": back[0],
+        "percent_ci_low": back[1],
+        "percent_ci_high": back[2],
+        "effect_size": effect,
+        "smallest_detectable_change": words.detectable,
+        "smallest_detectable_group_change": words.group_detectable,
+        "responders": words.responders,
+        "flag": flags,
+        "sentence": sentence(words),
+    }
 
 
 def _contrast(fit: GroupChanges | TrialFit | None, kept: list[int], groups: tuple[int, ...]) -> Contrast:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from ..schema import COVARIATES, RESULT_COLUMNS, unknown_word, validate
+from ..schema import COVARIATES, RESULT_COLUMNS, join_flags, unknown_word, validate
 
 SERIES = ("protocol", "measure", "channel", "condition")
 _CONTROL = re.compile(r"^(healthy|pain.?free|no.?pain|control|ctrl|con$|hc$|sham|placebo|rest)", re.IGNORECASE)
+_NORMAL = 1.959963984540054
 _LOG_FORMS = ("ratio", "percent", "percent_inhibition", "log_ratio")
 _LOG_UNITS = ("V", "V*s", "V^2", "V/%MSO", "V*%MSO", "V*m^2", "m^2")
 
@@ -307,38 +308,30 @@ def _to_scale(
     series: pd.DataFrame, values: np.ndarray, low: np.ndarray, high: np.ndarray
 ) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
     """Bring every series to the scale on which its change is estimated; one scale a protocol × measure."""
-    series = series.copy()
-    series["scale"] = "difference"
-    errors = np.abs(high - low) / (2 * 1.959963984540054)
-    for (protocol, measure), rows in series.groupby(["protocol", "measure"]).indices.items():
-        form = series["form"].iloc[rows].max()
-        unit = series["unit"].iloc[rows].max()
-        part, bounds = values[rows], (low[rows], high[rows])
-        flag = ""
-        if form == "percent_inhibition":
-            part, bounds = 1 - part / 100, (1 - bounds[1] / 100, 1 - bounds[0] / 100)
+    values, spread = values.copy(), np.full(values.shape, np.nan)
+    scales, flags = np.full(len(series), "difference", dtype=object), series["flag"].to_numpy(dtype=object)
+    codes, names = pd.MultiIndex.from_frame(series[["protocol", "measure"]]).factorize()
+    for code, (protocol, measure) in enumerate(names):
+        rows = np.flatnonzero(codes == code)
+        form, unit = series["form"].iloc[rows].max(), series["unit"].iloc[rows].max()
+        part, ends = values[rows], np.stack([low[rows], high[rows]])
         wanted = form in _LOG_FORMS or (unit in _LOG_UNITS and not is_signed(protocol, measure))
-        if form == "log_ratio":
-            scale = "log_ratio"
-        elif wanted and not (part <= 0).any():
-            scale = "log_ratio"
-            with np.errstate(divide="ignore", invalid="ignore"):
-                part, bounds = np.log(part), (np.log(bounds[0]), np.log(bounds[1]))
-            flag = "as_ratio" if form == "percent_inhibition" else ""
-        else:
-            flag = "not_positive_so_difference" if wanted else ""
-            continue_as_given = values[rows]
-            part, bounds, scale = continue_as_given, (low[rows], high[rows]), "difference"
-        values[rows] = part
-        spread = np.abs(bounds[1] - bounds[0]) / (2 * 1.959963984540054)
-        errors[rows] = np.where(np.isfinite(spread), spread, np.nan)
-        series.loc[series.index[rows], "scale"] = scale
-        if flag:
-            places = series.index[rows]
-            series.loc[places, "flag"] = [";".join(filter(None, (old, flag))) for old in series.loc[places, "flag"]]
-    return series, values, errors
+        flag = ""
+        if form == "percent_inhibition" and not (part >= 100).any():
+            part, ends, flag = 1 - part / 100, 1 - ends / 100, "as_ratio"
+        if wanted and form != "log_ratio":
+            if (part <= 0).any() or (form == "percent_inhibition" and not flag):
+                wanted, flag = False, "not_positive_so_difference"
+            else:
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    part, ends = np.log(part), np.log(ends)
+        values[rows], spread[rows] = part, np.abs(ends[1] - ends[0])
+        scales[rows] = "log_ratio" if wanted else "difference"
+        flags[rows] = [join_flags(old, flag) for old in flags[rows]]
+    errors = np.where(np.isfinite(spread), spread / (2 * _NORMAL), np.nan)
+    return series.assign(scale=scales, flag=flags), values, errors
 
 
-def _some(labels: Sequence, limit: int = 5) -> str:
+def _some(labels: Iterable, limit: int = 5) -> str:
     words = [str(label) for label in labels]
     return ", ".join(words[:limit]) + (f" and {len(words) - limit} more" if len(words) > limit else "")

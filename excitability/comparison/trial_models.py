@@ -71,8 +71,8 @@ class TrialModels:
             trials = trials[trials["reject"].isna() | trials["reject"].eq("")]
         self._design = design
         self._trials = trials
-        self._person = pd.Index(design.participants).get_indexer(trials["participant"].astype(str))
-        self._level = pd.Index(design.levels).get_indexer(trials[design.level_name].astype(str))
+        self._person = _places(design.participants, trials["participant"])
+        self._level = _places(design.levels, trials[design.level_name])
         if not ((self._person >= 0) & (self._level >= 0)).any():
             raise ValueError(
                 f"trial table: no row has a participant and a {design.level_name} of the result table; "
@@ -80,9 +80,10 @@ class TrialModels:
             )
         self._has_protocol = "protocol" in trials and trials["protocol"].notna().all()
         keys = ["channel", "condition"] + (["protocol"] if self._has_protocol else [])
-        self._places = {
-            tuple(str(part) for part in key): places for key, places in trials.groupby(keys).indices.items()
-        }
+        self._places: dict[tuple[str, ...], np.ndarray] = {}
+        for key, places in trials.groupby(keys).indices.items():
+            words = key if isinstance(key, tuple) else (key,)
+            self._places[tuple(map(str, words))] = np.asarray(places)
         self._measures = {name: self._numbers(name) for name in ("mep_amplitude", *set(design.series["measure"]))}
 
     def _numbers(self, name: str) -> np.ndarray | None:
@@ -150,11 +151,11 @@ class TrialModels:
         """Response, participant, time (0, 1) and whether conditioned (0, 1) of the trials of a series."""
         design, values = self._design, self._measures[name]
         row = design.series.iloc[number]
-        places = [self._find(row["channel"], condition, row["protocol"]) for condition in conditions]
-        if values is None or any(place is None for place in places):
+        found = [self._find(row["channel"], condition, row["protocol"]) for condition in conditions]
+        places = [place for place in found if place is not None]
+        if values is None or len(places) < len(conditions):
             return None
-        place = np.concatenate(places)  # type: ignore[arg-type]
-        first = len(places[0])  # type: ignore[arg-type]
+        place, first = np.concatenate(places), len(places[0])
         paired = (np.arange(len(place)) < first).astype(np.int64) if len(conditions) == 2 else np.zeros(len(place), int)
         person, time, y = self._person[place], self._level[place], values[place]
         allowed = np.isin(design.groups, kept) & np.isfinite(covariates).all(axis=1)
@@ -210,3 +211,9 @@ class TrialModels:
             fixed += f" * {term}" if term == self._design.by and term else f" + {term}:time" if term else ""
         effects = " + ".join(f"(1 | {effect})" for effect in random)
         return f"{f'log({name})' if log else name} ~ {fixed} + {effects}"
+
+
+def _places(known: Sequence[str], labels: pd.Series) -> np.ndarray:
+    """Number of each label among the known ones, −1 for any other."""
+    numbers = {label: i for i, label in enumerate(known)}
+    return labels.astype(str).map(numbers).fillna(-1).to_numpy(dtype=np.int64)
