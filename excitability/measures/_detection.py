@@ -42,6 +42,7 @@ def detect(
     traces: np.ndarray,
     search: int,
     residual_from: np.ndarray,
+    noise: np.ndarray,
     step: float,
 ) -> Detection:
     """Evidence for a response in ``traces[:, search:]``.
@@ -58,6 +59,8 @@ def detect(
         Sample of ``traces`` where the window begins.
     residual_from : array of int, shape (n_trials,)
         Sample of ``traces`` from which the remains of an artefact can be judged; −1 where there was none.
+    noise : array, shape (n_trials,)
+        Standard deviation of the noise of each trial, above 0.
     step : float
         Sampling interval in s.
 
@@ -73,26 +76,23 @@ def detect(
     n_trials = len(x)
     response, at, _, _ = largest_contrast(traces, np.full(n_trials, search), np.full(n_trials, traces.shape[1]), widths)
     cycles = (stop - start)[:, None] / (2.0 * widths)
-    level = squares / np.maximum(count, 1)
-    overall = np.nanmean(level, axis=0) if n_trials else np.ones(len(widths))
+    least = 1e-4 * noise[:, None] ** 2  # a trace without noise must not divide by zero
+    level = squares / np.maximum(count, 1) + least
+    overall = np.mean(level, axis=0)
     # What a trial's level at one width is expected to be from its level at all widths.
-    loudness = np.nanmean(level / overall, axis=1)
+    loudness = np.mean(level / overall, axis=1)
     level = (cycles * level + _OWN_LEVEL * loudness[:, None] * overall) / (cycles + _OWN_LEVEL)
     windows = _null_windows(start, stop, length)
     null = []
     for begin, end in windows:
         largest, _, own, own_count = largest_contrast(x, begin, end, widths)
         rest = squares - own
-        rest_level = rest / np.maximum(count - own_count, 1)
-        if len(windows) == 1:
-            rest_level = squares / np.maximum(count, 1)
+        rest_level = level if len(windows) == 1 else np.maximum(rest, 0.0) / np.maximum(count - own_count, 1)
         rest_level = (cycles * rest_level + _OWN_LEVEL * loudness[:, None] * overall) / (cycles + _OWN_LEVEL)
-        null.append(largest / np.sqrt(np.maximum(rest_level, 1e-300)))
+        null.append(largest / np.sqrt(rest_level + least))
     null_values = np.concatenate(null)
-    null_values = null_values[np.isfinite(null_values).all(axis=1)]
-    usual = np.median(null_values, axis=0) if len(null_values) else np.ones(len(widths))
-    usual = np.maximum(usual, 1.0)
-    null_statistic = np.max(null_values / usual, axis=1) if len(null_values) else np.ones(1)
+    usual = np.maximum(np.median(null_values, axis=0), 1.0)
+    null_statistic = np.max(null_values / usual, axis=1)
     # Remains of an artefact are noise of this trial.
     with_remains = residual_from >= 0
     if with_remains.any():
@@ -100,29 +100,24 @@ def detect(
             traces[with_remains], residual_from[with_remains], np.full(int(with_remains.sum()), search), widths
         )
         level[with_remains] = np.fmax(level[with_remains], left / np.maximum(left_count, 1))
-    scaled = response / np.sqrt(np.maximum(level, 1e-300)) / usual
-    missing = ~np.isfinite(scaled).all(axis=1)
-    scaled[missing] = 0.0
+    scaled = response / np.sqrt(level) / usual
     which = scaled.argmax(axis=1)
     statistic = scaled[np.arange(n_trials), which]
     mode, spread = _gumbel(null_statistic)
     p_value = -np.expm1(-np.exp(-(statistic - mode) / spread))
-    probability = _probability(statistic, mode, spread, missing)
-    for values in (statistic, p_value, probability):
-        values[missing] = np.nan
-    return Detection(p_value, probability, statistic, at[np.arange(n_trials), which])
+    return Detection(p_value, _probability(statistic, mode, spread), statistic, at[np.arange(n_trials), which])
 
 
 def _gumbel(values: np.ndarray) -> tuple[float, float]:
     """Mode and scale of the extremes of noise; few windows lean on the general shape."""
-    mean = float(np.mean(values))
+    mean = max(float(np.mean(values)), 0.5)
     n = len(values)
     variance = (np.sum((values - mean) ** 2) + _PRIOR_WINDOWS * (_PRIOR_SPREAD * mean) ** 2) / (n + _PRIOR_WINDOWS)
     scale = np.sqrt(6.0 * variance) / np.pi
     return mean - _EULER * scale, float(scale)
 
 
-def _probability(statistic: np.ndarray, mode: float, scale: float, missing: np.ndarray) -> np.ndarray:
+def _probability(statistic: np.ndarray, mode: float, scale: float) -> np.ndarray:
     """Probability that a response is present: noise against a response of any size, share learnt from the trials."""
     z = (statistic - mode) / scale
     noise = np.exp(-z - np.exp(-np.clip(z, -30.0, None))) / scale
@@ -130,8 +125,7 @@ def _probability(statistic: np.ndarray, mode: float, scale: float, missing: np.n
     rising = np.exp(-np.exp(-np.clip(z, -30.0, None)))
     response = rising / (np.maximum(statistic, 1e-12) * np.log(_LARGEST))
     share = 0.5
-    used = ~missing
     for _ in range(50):
         posterior = share * response / np.maximum(share * response + (1.0 - share) * noise, 1e-300)
-        share = (1.0 + posterior[used].sum()) / (2.0 + used.sum())
+        share = (1.0 + posterior.sum()) / (2.0 + statistic.size)
     return share * response / np.maximum(share * response + (1.0 - share) * noise, 1e-300)

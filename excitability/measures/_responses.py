@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import weakref
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
-from ..kernels.edge import rising_edge, smoothed_squares
-from ..kernels.windows import level
+from ..kernels.edge import EDGE_COLUMNS, rising_edge, smoothed_squares
+from ..kernels.windows import extremes, level
 from ._artefact import without_artefact
 from ._detection import detect
 from ._onset import FRACTIONS, onset_from_edge
@@ -18,6 +18,7 @@ from ._windows import BASELINE, Window, baseline_samples, interval, window_sampl
 FALSE_POSITIVE_RATE = 0.005
 _HALF_WIDTHS = (0.0002, 0.0004, 0.0008)  # s; the smaller the response, the more its edge is smoothed
 _HALF_LIMITS = (40.0, 12.0)  # peak-to-peak over noise above which the first and the second are used
+_LEAST_NOISE = 1e-4  # of the peak-to-peak amplitude
 _BEYOND_NOISE = 3.7  # standard deviations of the smoothed noise that a run must exceed
 
 
@@ -59,9 +60,52 @@ def find_responses(
     mark = (x.shape, float(x.sum()), float(np.dot(x.ravel()[::7], x.ravel()[::7])))
     if _LAST and _LAST[0][0]() is x and _LAST[0][1] == key and _LAST[0][2] == mark:
         return _LAST[0][3]
-    found = _search(x, times, window, first, baseline, false_positive_rate, name)
+    found = _search_usable(x, times, window, first, baseline, false_positive_rate, name)
     _LAST[:] = [(weakref.ref(x), key, mark, found)]
     return found
+
+
+def _search_usable(
+    x: np.ndarray,
+    times: np.ndarray,
+    window: Window,
+    first: np.ndarray,
+    baseline: Window,
+    false_positive_rate: float,
+    name: str,
+) -> Responses:
+    """Search the trials that hold a signal; the others are NaN throughout."""
+    if not 0 < false_positive_rate < 1:
+        raise ValueError(f"{name}: false_positive_rate is {false_positive_rate!r}; expected a number between 0 and 1")
+    search, stop = window_samples(times, window, name)
+    if len(x):
+        quiet = baseline_samples(times, baseline, first, len(x), name)
+        values, _ = extremes(x, np.full(len(x), search), np.full(len(x), stop))
+        span = values[:, 1] - values[:, 0]
+        usable = np.isfinite(span) & (span > 0) & np.isfinite(level(x, *quiet)[:, 0])
+    else:
+        usable = np.zeros(0, bool)
+    if usable.all() and len(x):
+        return _search(x, times, window, first, baseline, false_positive_rate, name)
+    if not usable.any():
+        nothing = np.full(len(x), np.nan)
+        return Responses(
+            *(nothing,) * 2,
+            np.zeros(len(x), bool),
+            *(nothing,) * 7,
+            traces=np.full((len(x), stop - search), np.nan),
+            edges=np.full((len(x), len(EDGE_COLUMNS) + len(FRACTIONS) + 1), np.nan),
+        )
+    some = _search(np.ascontiguousarray(x[usable]), times, window, first[usable], baseline, false_positive_rate, name)
+    return Responses(*(_scatter(getattr(some, entry.name), usable) for entry in fields(Responses)))
+
+
+def _scatter(values: np.ndarray, usable: np.ndarray) -> np.ndarray:
+    """Values of the usable trials among all trials; the others are NaN, or False."""
+    fill = False if values.dtype == bool else np.nan
+    out = np.full((usable.size, *values.shape[1:]), fill, dtype=values.dtype)
+    out[usable] = values
+    return out
 
 
 def _search(
@@ -79,12 +123,14 @@ def _search(
     search, stop = window_samples(times, window, name)
     quiet = baseline_samples(times, baseline, first, len(x), name)
     levels = level(x, *quiet)
-    noise = levels[:, 1]
+    values, _ = extremes(x, np.full(len(x), search), np.full(len(x), stop))
+    # A trace without any noise has the noise of its converter.
+    noise = np.maximum(levels[:, 1], _LEAST_NOISE * (values[:, 1] - values[:, 0]))
     pulse = round(-times[0] / step)
     traces, start, residual = without_artefact(x, levels[:, 0], noise, pulse, search, stop, step)
     inside = search - start
     remains = np.where(np.isfinite(residual), int(inside * 0.4), -1)
-    found = detect(x, quiet, traces, inside, remains, step)
+    found = detect(x, quiet, traces, inside, remains, noise, step)
     present = found.p_value <= false_positive_rate
     loud = np.fmax(noise, residual)
     edges = _edges(x, quiet, traces, inside, present, loud, noise, step)

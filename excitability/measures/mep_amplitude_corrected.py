@@ -66,6 +66,8 @@ def mep_amplitude_corrected(
     step = interval(times)
     start, stop = window_samples(times, window, name)
     found = find_responses(x, times, window, first_pulse, name=name)
+    if not np.isfinite(found.noise).any():
+        return np.full(len(x), np.nan)
     quiet = baseline_samples(times, BASELINE, first_pulse, len(x), name)
     weights = _parabola(step)
     size = _range(_smooth(found.traces[:, -(stop - start) :], weights))
@@ -75,7 +77,7 @@ def mep_amplitude_corrected(
         begin = quiet[1] - (k + 1) * length
         columns = begin[:, None] + np.arange(length)
         noise.append(_range(_smooth(np.take_along_axis(x, columns, axis=1), weights)) / found.noise)
-    usual = float(np.nanmean(noise)) if len(x) and np.isfinite(noise).any() else 0.0
+    usual = float(np.nanmean(noise))
     if length < stop - start:  # the extremes of a longer window are larger
         usual *= np.sqrt(np.log((stop - start) / weights.size + 2.0) / np.log(length / weights.size + 2.0))
     difference = size**2 - (usual * found.noise) ** 2

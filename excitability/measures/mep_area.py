@@ -72,6 +72,8 @@ def mep_area(
     if background not in _BACKGROUND:
         raise ValueError(unknown_word("background of mep_area", background, _BACKGROUND))
     found = find_responses(x, times, window, first_pulse, false_positive_rate=false_positive_rate, name="mep_area")
+    if not np.isfinite(found.noise).any():
+        return np.full(len(x), np.nan)
     step = interval(times)
     present = np.isfinite(found.onset)
     onset, end = found.onset.copy(), found.end.copy()
@@ -82,7 +84,7 @@ def mep_area(
     # One sample of room on the right, where a straight line to the next sample begins.
     limits = np.clip((np.stack([onset, end]) - times[0]) / step, 0, times.size - 1.0 - 1e-9)
     area = rectified_area(x, limits[0], limits[1], found.base, step)
-    usual_noise = np.nanmedian(found.noise) if np.isfinite(found.noise).any() else np.nan
+    usual_noise = np.nanmedian(found.noise)
     active = background == "subtract" or (background == "auto" and usual_noise > ACTIVE_BACKGROUND)
     net = ~present | active
     area[net] -= (found.rectified_noise * (end - onset))[net]

@@ -1,0 +1,190 @@
+"""Slow, obvious twins of every kernel: the definition written with slices, one trial at a time.
+
+``REFERENCES`` pairs each kernel with its twin; the tests and the benchmarks both read it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from excitability.kernels import contrast, edge, silence, windows
+
+
+def level(x, start, stop):
+    rows = []
+    for trial, a, b in zip(x, start, stop, strict=True):
+        part = trial[a:b]
+        deviation = part - part.mean()
+        rows.append([part.mean(), np.sqrt(np.mean(deviation**2)), np.mean(np.abs(deviation))])
+    return np.array(rows)
+
+
+def extremes(x, start, stop):
+    values, at = [], []
+    for trial, a, b in zip(x, start, stop, strict=True):
+        part = trial[a:b]
+        if np.isnan(part).any():
+            values.append([np.nan, np.nan])
+            at.append([-1, -1])
+        else:
+            values.append([part.min(), part.max()])
+            at.append([a + part.argmin(), a + part.argmax()])
+    return np.array(values), np.array(at)
+
+
+def rectified_area(x, start, stop, centre, step):
+    out = []
+    for trial, a, b, c in zip(x, start, stop, centre, strict=True):
+        if not b > a:
+            out.append(np.nan)
+            continue
+        rectified = np.abs(trial - c)
+        places = np.unique(np.concatenate([[a, b], np.arange(np.ceil(a), np.floor(b) + 1)]))
+        places = places[(places >= a) & (places <= b)]
+        out.append(np.trapezoid(np.interp(places, np.arange(trial.size), rectified), places) * step)
+    return np.array(out)
+
+
+def largest_contrast(x, start, stop, widths):
+    shape = (len(x), len(widths))
+    largest, squares = np.full(shape, np.nan), np.zeros(shape)
+    at, count = np.full(shape, -1), np.zeros(shape, int)
+    for i, trial in enumerate(x):
+        for k, w in enumerate(widths):
+            middles = range(start[i] + w, stop[i] - w + 1)
+            values = np.array([trial[m : m + w].mean() - trial[m - w : m].mean() for m in middles])
+            if values.size == 0 or np.isnan(values).any():
+                continue
+            largest[i, k] = np.abs(values).max()
+            at[i, k] = middles[np.abs(values).argmax()]
+            squares[i, k] = np.sum(values**2)
+            count[i, k] = values.size
+    return largest, at, squares, count
+
+
+def running_mean(source, n, half, target):
+    for j in range(n):
+        target[j] = source[max(0, j - half) : min(n, j + half + 1)].mean()
+
+
+def _smoothed(part, half):
+    first, second = np.empty(part.size), np.empty(part.size)
+    running_mean(part, part.size, half, first)
+    running_mean(first, part.size, half, second)
+    return second
+
+
+def smoothed_squares(x, start, stop, half):
+    return np.array([_smoothed(trial[a:b], half).var() for trial, a, b in zip(x, start, stop, strict=True)])
+
+
+def smallest_power(x, start, stop, centre, width):
+    out = []
+    for trial, a, b, c in zip(x, start, stop, centre, strict=True):
+        square = (trial[a:b] - c) ** 2
+        out.append(min(square[k : k + width].mean() for k in range(square.size - width + 1)))
+    return np.array(out)
+
+
+def typical_power(x, start, stop, centre):
+    out = []
+    for trial, a, b, c in zip(x, start, stop, centre, strict=True):
+        length = b - a
+        middle = trial[a + length // 3 : max(b - length // 6, a + length // 3 + 1)]
+        out.append(np.median((middle - c) ** 2) / 0.4549 if length >= 3 else np.nan)
+    return np.array(out)
+
+
+def quietest_stretch(x, start, stop, centre, limit, half):
+    out = []
+    for trial, a, b, c, most in zip(x, start, stop, centre, limit, strict=True):
+        power = np.empty(b - a)
+        running_mean((trial[a:b] - c) ** 2, b - a, half, power)
+        evidence = np.clip(np.log(most / power) / 0.69, -1, 1)
+        best = (0, 0, 0.0)
+        for first in range(evidence.size):
+            sums = np.cumsum(evidence[first:])
+            if sums.size and sums.max() > best[2] + 1e-9:
+                best = (a + first, a + first + sums.argmax() + 1, sums.max())
+        out.append(best)
+    return np.array(out, float)
+
+
+def return_onset(x, guess, reach, first, last, centre, quiet, active, ramps):
+    out = []
+    for i, trial in enumerate(x):
+        if guess[i] < 0:
+            out.append(np.nan)
+            continue
+        low = max(first[i], guess[i] - reach - max(ramps))
+        high = min(last, guess[i] + reach)
+        end = min(last, high + max(ramps))
+        place = np.arange(low, end)
+        square = (trial[low:end] - centre[i]) ** 2
+        costs = {}
+        for ramp in ramps:
+            for tau in range(low, high):
+                gain = np.clip((place - tau + 0.5) / ramp, 0, 1)
+                gain[place < tau] = 0
+                variance = quiet[i] + active[i] * gain**2
+                costs[tau, ramp] = np.sum(np.log(variance) + square / variance)
+        out.append(min(costs, key=costs.get)[0])
+    return np.array(out)
+
+
+def response_end(s, base, peak, n, limit, quiet_run):
+    outside = [j for j in range(peak, n) if abs(s[j] - base) > limit] or [peak]
+    last = peak
+    for j in outside:
+        if j - last > quiet_run + 1:
+            break
+        last = j
+    return min(last + 1, n - 1)
+
+
+def rising_edge(x, start, search, stop, half, threshold, floor, gap, min_run, lookback, guard, quiet_run, fractions):
+    """The crossings, from the phase that the kernel's own ``first_phase`` names (tested by itself)."""
+    out = np.full((len(x), 5 + len(fractions)), np.nan)
+    for i, trial in enumerate(x):
+        if half[i] < 0:
+            continue
+        s = _smoothed(trial[start:stop], half[i])
+        inside = search - start
+        span = np.ptp(s[inside:])
+        limit = max(threshold[i], floor * span)
+        before = s[max(0, inside - lookback) : max(inside, 1)]
+        base = before.mean()
+        begin, peak = edge.first_phase(s, base, inside, s.size, limit, gap, min_run)
+        quiet = s[max(0, begin - guard - lookback) : max(begin - guard, 0)]
+        if quiet.size >= lookback // 2:
+            base = quiet.mean()
+            begin, peak = edge.first_phase(s, base, inside, s.size, limit, gap, min_run)
+        end = response_end(s, base, peak, s.size, max(0.75 * threshold[i], 0.3 * floor * span), quiet_run)
+        height = s[peak] - base
+        out[i, :5] = span, height, start + peak, base, start + end
+        upright = (s - base) * np.sign(height)
+        for k, fraction in enumerate(fractions):
+            target = fraction * abs(height)
+            below = [j for j in range(peak) if upright[j] <= target]
+            if below:
+                j = below[-1]
+                out[i, 5 + k] = start + j + (target - upright[j]) / (upright[j + 1] - upright[j])
+            else:
+                out[i, 5 + k] = start
+    return out
+
+
+REFERENCES = {
+    "level": (windows.level, level),
+    "extremes": (windows.extremes, extremes),
+    "rectified_area": (windows.rectified_area, rectified_area),
+    "largest_contrast": (contrast.largest_contrast, largest_contrast),
+    "running_mean": (edge.running_mean, running_mean),
+    "smoothed_squares": (edge.smoothed_squares, smoothed_squares),
+    "response_end": (edge.response_end, response_end),
+    "rising_edge": (edge.rising_edge, rising_edge),
+    "smallest_power": (silence.smallest_power, smallest_power),
+    "typical_power": (silence.typical_power, typical_power),
+    "quietest_stretch": (silence.quietest_stretch, quietest_stretch),
+    "return_onset": (silence.return_onset, return_onset),
+}

@@ -1,0 +1,116 @@
+"""Every kernel gives what its slow twin gives."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from excitability.kernels import contrast, edge, silence, windows
+
+sys.path.insert(0, str(Path(__file__).parent))
+from references import REFERENCES
+
+# Small helpers that are tested through the kernels that call them.
+_INNER = {"mean_of", "first_phase"}
+
+
+def _trials(n=6, n_times=160, seed=0):
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((n, n_times))
+    time = np.arange(n_times)
+    x += 12 * np.sin(2 * np.pi * np.clip((time - 70) / 40, 0, 1)) * rng.uniform(0.2, 3, (n, 1))
+    start = rng.integers(5, 20, n)
+    return x, start, start + rng.integers(60, 120, n), rng
+
+
+def _arguments(name):
+    x, start, stop, rng = _trials()
+    n = len(x)
+    centre = rng.normal(0, 0.3, n)
+    fractions = np.array([0.85, 0.5, 0.25, 0.05])
+    return {
+        "level": (x, start, stop),
+        "extremes": (x, start, stop),
+        "rectified_area": (x, start + rng.random(n), stop - rng.random(n), centre, 0.0002),
+        "largest_contrast": (x, start, stop, np.array([1, 4, 40])),
+        "smoothed_squares": (x, start, stop, 3),
+        "smallest_power": (x, start, stop, centre, 12),
+        "typical_power": (x, start, stop, centre),
+        "quietest_stretch": (x, start, stop, centre, np.full(n, 2.0), 2),
+        "return_onset": (x, np.array([70, 66, -1, 80, 72, 60]), 12, start, 150, centre, np.ones(n), np.full(n, 90.0))
+        + (np.array([1, 6, 15]),),
+        "rising_edge": (x, 10, 40, 150, np.array([1, 2, -1, 0, 3, 1]), np.full(n, 4.0), 0.05, 12, 2, 20, 4, 15)
+        + (fractions,),
+    }[name]
+
+
+@pytest.mark.parametrize("name", [name for name in REFERENCES if name not in ("running_mean", "response_end")])
+def test_kernel_equals_its_reference(name):
+    kernel, reference = REFERENCES[name]
+    got, expected = kernel(*_arguments(name)), reference(*_arguments(name))
+    if not isinstance(got, tuple):
+        got, expected = (got,), (expected,)
+    for one, other in zip(got, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("half", [0, 1, 4, 200])
+def test_running_mean_equals_its_reference(half):
+    kernel, reference = REFERENCES["running_mean"]
+    source = np.random.default_rng(1).standard_normal(50)
+    got, expected = np.empty(50), np.empty(50)
+    kernel(source, 50, half, got)
+    reference(source, 50, half, expected)
+    np.testing.assert_allclose(got, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_response_end_equals_its_reference(seed):
+    kernel, reference = REFERENCES["response_end"]
+    s = np.random.default_rng(seed).standard_normal(80) * np.linspace(3, 0.2, 80)
+    for quiet_run in (0, 3, 9):
+        assert kernel(s, 0.1, 5, 80, 1.0, quiet_run) == reference(s, 0.1, 5, 80, 1.0, quiet_run)
+
+
+def test_every_kernel_has_a_reference():
+    kernels = {
+        name
+        for module in (contrast, edge, silence, windows)
+        for name, value in vars(module).items()
+        if inspect.getmodule(getattr(value, "py_func", None)) is module
+    }
+    assert kernels - _INNER == set(REFERENCES)
+
+
+@pytest.mark.parametrize("name", ["level", "extremes", "largest_contrast", "smallest_power"])
+def test_a_nan_stays_within_its_trial(name):
+    kernel, _ = REFERENCES[name]
+    arguments = list(_arguments(name))
+    clean = kernel(*arguments)
+    x = arguments[0].copy()
+    x[2, arguments[1][2] + 30] = np.nan
+    broken = kernel(x, *arguments[1:])
+    clean, broken = (v[0] if isinstance(v, tuple) else v for v in (clean, broken))
+    others = np.arange(len(x)) != 2
+    np.testing.assert_array_equal(clean[others], broken[others])
+    if name != "smallest_power":
+        assert np.isnan(broken[2]).all()
+
+
+def test_first_phase_follows_the_response_back_to_its_beginning():
+    s = np.zeros(100)
+    s[40:46] = 1.0  # first phase, small
+    s[46:52] = -5.0  # largest
+    s[10] = 3.0  # a spike of one sample, far away
+    s[37] = 3.0  # a spike of one sample, just before the response
+    assert edge.first_phase(s, 0.0, 0, 100, 0.5, 5, 3) == (40, 45)
+
+
+def test_first_phase_of_a_single_wave_has_its_own_peak():
+    s = np.zeros(100)
+    s[30:50] = np.sin(np.pi * np.arange(20) / 20)
+    assert edge.first_phase(s, 0.0, 0, 100, 0.2, 5, 3)[1] == 40
