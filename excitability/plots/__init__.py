@@ -1,1 +1,28 @@
-""""""
+"""Figures: one a file, each function returns a matplotlib Figure, shows nothing and writes nothing.
+
+Save within :func:`style` to keep the fonts: ``with style(): figure.savefig("sici.pdf")``.
+"""
+
+from __future__ import annotations
+
+from ._style import style
+from .change_forest import change_forest
+from .individual_lines import individual_lines
+from .mep_overlay import mep_overlay
+from .paired_pulse import paired_pulse
+from .power_spectrum import power_spectrum
+from .recruitment_curve import recruitment_curve
+from .recruitment_group import recruitment_group
+from .tep_butterfly import tep_butterfly
+
+__all__ = [
+    "change_forest",
+    "individual_lines",
+    "mep_overlay",
+    "paired_pulse",
+    "power_spectrum",
+    "recruitment_curve",
+    "recruitment_group",
+    "style",
+    "tep_butterfly",
+]

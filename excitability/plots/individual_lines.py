@@ -1,0 +1,102 @@
+"""Any measure across time points, person by person."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from ..schema import unknown_word
+from ._labels import measure_label, time_column, times_in_order
+from ._panels import Lanes, as_lanes, draw_lanes, linear_limits, log_limits, panel_grid, rows_of
+from ._style import group_colours, plain_log_axis, readable, styled, with_unit
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@styled
+def individual_lines(
+    results: pd.DataFrame,
+    measure: str,
+    *,
+    times: Sequence[str] | None = None,
+    by: str | None = "group",
+    log: bool = False,
+) -> Figure:
+    """A measure of each person across time points, with the mean of each group.
+
+    One panel a protocol, condition and channel. Thin lines are people; bold is the mean with its 95 % interval
+    (Student's t, between people), both geometric where ``log`` is true.
+
+    Parameters
+    ----------
+    results : DataFrame
+        Result table in SI units; shown in mV, µV, ms …
+    measure : str
+        Name of the measure.
+    times : sequence of str, optional
+        Time points to show, in this order; all of them if not given.
+    by : str | None
+        Column of the groups.
+    log : bool
+        Logarithmic axis, for amplitudes and ratios.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        For a measure that the table does not hold, or holds without a value.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({
+    ...     "participant": ["01", "01", "02", "02"], "session": ["pre", "post", "pre", "post"],
+    ...     "protocol": "m1/cortical_silent_period", "channel": "FDI", "condition": "all",
+    ...     "measure": "silent_period", "unit": "s", "value": [0.151, 0.162, 0.120, 0.135]})
+    >>> figure = individual_lines(table, "silent_period")
+    >>> figure.axes[0].get_ylabel()
+    'Silent period (ms)'
+    """
+    if measure not in set(results["measure"]):
+        raise ValueError(unknown_word("measure", measure, results["measure"].dropna().unique()))
+    time = time_column(results)
+    rows = as_lanes(results[results["measure"] == measure], time, by)
+    order = list(times) if times is not None else times_in_order(rows["_time"])
+    rows = rows[rows["_time"].isin(order)]
+    if log:
+        rows = rows[rows["value"] > 0]
+    if rows.empty:
+        raise ValueError(f"no result of {measure!r} holds a value at the time points {order}")
+    lanes = Lanes(tuple(t for t in order if (rows["_time"] == t).any()), group_colours(rows["_group"]))
+    figure, panels = panel_grid(rows, lanes)
+    together = _comparable(rows)
+    for panel in panels:
+        own = rows_of(panel, rows)
+        alike = rows[rows["channel"] == panel.channel]  # the panels of one channel share their axis
+        unit = str(own["unit"].iloc[0]) if "unit" in own else ""
+        factor, label = readable(unit, alike["value"])
+        draw_lanes(panel.ax, own.assign(value=own["value"] * factor), panel.lanes, log=log)
+        values = (rows if together else alike)["value"].to_numpy() * factor
+        limits = log_limits(values) if log else linear_limits(values)
+        if log:
+            panel.ax.set_yscale("log")
+            plain_log_axis(panel.ax.yaxis, *limits)
+        panel.ax.set_ylim(*limits)
+        if panel.first_in_row or rows["channel"].nunique() > 1:
+            panel.ax.set_ylabel(with_unit(measure_label(measure), label))
+    return figure
+
+
+def _comparable(rows: pd.DataFrame) -> bool:
+    """Whether the channels can stand on one axis: same unit as shown, and sizes within a factor of three."""
+    sizes = rows["value"].abs().groupby(rows["channel"]).max()
+    units = {
+        readable(str(own["unit"].iloc[0]) if "unit" in own else "", own["value"])[1]
+        for _, own in rows.groupby("channel")
+    }
+    return len(units) == 1 and bool(sizes.max() < 3 * sizes.min())
