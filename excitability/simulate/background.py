@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import signal
+from scipy import fft, signal
 
 from .responses import motor_unit_potentials
 
 
 def coloured_noise(n, n_times, sampling_rate, amplitude_of, rng):
     """Gaussian noise (n, n_times) whose amplitude spectrum is ``amplitude_of(frequencies)``, unit RMS."""
-    length = 2 ** int(np.ceil(np.log2(n_times)))
-    frequencies = np.fft.rfftfreq(length, 1 / sampling_rate)
+    length = fft.next_fast_len(n_times + n_times % 2, real=True)
+    length += length % 2
+    frequencies = fft.rfftfreq(length, 1 / sampling_rate)
     gain = np.zeros_like(frequencies)
     gain[1:] = amplitude_of(frequencies[1:])
     power = (gain[1:-1] ** 2).sum() * 2 + gain[-1] ** 2
     spectrum = rng.standard_normal((n, len(frequencies), 2)).view(complex)[..., 0] * gain
     spectrum[:, -1] = spectrum[:, -1].real * np.sqrt(2)
-    return np.fft.irfft(spectrum, length)[:, :n_times] * (length / np.sqrt(2 * power))
+    return fft.irfft(spectrum, length, overwrite_x=True)[:, :n_times] * (length / np.sqrt(2 * power))
 
 
 def _rest_spectrum(frequencies):

@@ -69,9 +69,7 @@ def ongoing_eeg(
 ):
     """Sum of everything that goes on in an EEG without stimulation, (n_channels, n_times), volts."""
     data = aperiodic(channels, n_times, sampling_rate, aperiodic_exponent, aperiodic_rms, rng)
-    data += rhythm(
-        channels, n_times, sampling_rate, ("O1", "O2", "Pz"), alpha_frequency, 0.9, alpha_rms, rng
-    )
+    data += rhythm(channels, n_times, sampling_rate, ("O1", "O2", "Pz"), alpha_frequency, 0.9, alpha_rms, rng)
     data += rhythm(channels, n_times, sampling_rate, ("C3", "C4", "Fz"), 20.0, 2.5, beta_rms, rng)
     data += blinks(channels, n_times, sampling_rate, blink_amplitude, rng)
     data += sensor_noise * rng.standard_normal(data.shape)

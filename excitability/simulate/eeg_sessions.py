@@ -67,9 +67,7 @@ def _component_waves(times, components, waveform):
 
 def true_response(channels, times, components, waveform="gaussian"):
     """Noise-free response to one pulse, (n_channels, n_times), volts, average reference."""
-    fields = np.array(
-        [topography(channels, electrode, turn) for _, _, _, electrode, turn in components.values()]
-    )
+    fields = np.array([topography(channels, electrode, turn) for _, _, _, electrode, turn in components.values()])
     sizes = np.array([amplitude for _, _, amplitude, _, _ in components.values()])
     after = np.where(times > 0, 1 - np.exp(-np.maximum(times, 0) / 0.004), 0.0)  # nothing before the pulse
     return (fields * sizes[:, None]).T @ (_component_waves(times, components, waveform) * after)
@@ -241,9 +239,7 @@ def _annotate(raw, samples, paired, target):
         }
     )
     times = samples / raw.info["sfreq"]
-    raw.set_annotations(
-        mne.Annotations(times, np.zeros(len(times)), ["TMS"] * len(times), extras=extras_of(stimuli))
-    )
+    raw.set_annotations(mne.Annotations(times, np.zeros(len(times)), ["TMS"] * len(times), extras=extras_of(stimuli)))
 
 
 def _tep_truth(raw, target, components, waveform, lici_ratio):
@@ -256,8 +252,7 @@ def _tep_truth(raw, target, components, waveform, lici_ratio):
     region = f"{target}_left"
     condition = "all" if lici_ratio is None else "test"
     rows = [
-        (protocol, region, condition, name, value)
-        for name, value in component_peaks(response, channels, times, target)
+        (protocol, region, condition, name, value) for name, value in component_peaks(response, channels, times, target)
     ]
 
     def evoked(data, comment):

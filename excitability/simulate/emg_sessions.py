@@ -116,9 +116,7 @@ def session_stimuli(protocols, threshold, *, n_trials=None, rng):
     names = [protocols] if isinstance(protocols, str) else list(protocols)
     counts = n_trials if isinstance(n_trials, dict) else dict.fromkeys(map(protocol_name, names), n_trials)
     counts = {protocol_name(name): count for name, count in counts.items()}
-    tables = [
-        protocol_stimuli(name, threshold, n_trials=counts.get(protocol_name(name)), rng=rng) for name in names
-    ]
+    tables = [protocol_stimuli(name, threshold, n_trials=counts.get(protocol_name(name)), rng=rng) for name in names]
     return pd.concat(tables, ignore_index=True)
 
 
@@ -213,8 +211,8 @@ def session(
     --------
     >>> from excitability.simulate import session
     >>> raw, truth = session("sici", n_trials=3, seed=1)
-    >>> raw.ch_names, len(raw.annotations), raw.annotations.description[0]
-    (['RFDI', 'LES'], 9, np.str_('TMS'))
+    >>> raw.ch_names, len(raw.annotations), str(raw.annotations.description[0])
+    (['RFDI', 'LES'], 9, 'TMS')
     >>> truth["measures"].query("channel == 'RFDI' and measure == 'conditioned_ratio'")["value"].tolist()
     [0.4, 0.5]
     """
@@ -231,9 +229,7 @@ def session(
     n_times = int(np.ceil(samples[-1] / sampling_rate + 0.8) * sampling_rate)  # whole seconds, as EDF wants
     data, trials = [], []
     for name, model in models.items():
-        x, truth = _simulate_channel(
-            model, stimuli, samples, n_times, sampling_rate, generator, artefact, rng
-        )
+        x, truth = _simulate_channel(model, stimuli, samples, n_times, sampling_rate, generator, artefact, rng)
         data.append(x)
         truth.insert(0, "channel", name)
         trials.append(truth.rename_axis("trial").reset_index())

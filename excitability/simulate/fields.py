@@ -7,9 +7,12 @@ import functools
 import numpy as np
 
 #: A cap of 26 electrodes that holds the usual regions of interest of left M1 and left DLPFC.
-CHANNELS = tuple(
-    "Fp1 Fp2 AF3 AF4 F7 F3 F1 Fz F4 F8 FC3 FC1 FCz FC4 T7 C3 C1 Cz C4 T8 CP1 P3 Pz P4 O1 O2".split()
+# fmt: off
+CHANNELS = (
+    "Fp1", "Fp2", "AF3", "AF4", "F7", "F3", "F1", "Fz", "F4", "F8", "FC3", "FC1", "FCz", "FC4",
+    "T7", "C3", "C1", "Cz", "C4", "T8", "CP1", "P3", "Pz", "P4", "O1", "O2",
 )
+# fmt: on
 _DEPTH = 0.062  # m from the centre of the head
 _N_BACKGROUND = 60
 

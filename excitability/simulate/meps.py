@@ -12,7 +12,7 @@ from .background import active_background, rest_noise
 from .responses import make_shapes, place_responses
 
 _STRETCH = {"leg": 1.9, "arm": 1.1}  # responses of far or long muscles last longer
-_CHUNK = 1000  # trials made at a time, to bound memory
+_CHUNK = 500  # trials made at a time, to bound memory
 BACKGROUNDS = ("rest", "active")
 
 
@@ -37,9 +37,11 @@ def responses_on(times, amplitude, onset, *, generator, muscle, largest, rng):
     """Noise-free responses (n, n_times), their ends and areas; rows with amplitude 0 stay empty."""
     n = len(amplitude)
     x, end, area = np.zeros((n, len(times))), np.full(n, np.nan), np.zeros(n)
-    rows = np.flatnonzero(amplitude > 0)
-    if rows.size:
-        shapes = make_shapes(amplitude[rows] / largest, generator, rng)
+    person = int(rng.integers(2**63))
+    present = np.flatnonzero(amplitude > 0)
+    for first in range(0, present.size, _CHUNK):
+        rows = present[first : first + _CHUNK]
+        shapes = make_shapes(amplitude[rows] / largest, generator, np.random.default_rng(person), rng)
         x[rows], end[rows], area[rows] = place_responses(
             shapes, amplitude[rows], onset[rows], times, stretch_of(muscle)
         )
@@ -154,20 +156,15 @@ def mep_trials(
     amplitude = np.where(present, amplitude_median * np.exp(amplitude_sigma * rng.standard_normal(n)), 0.0)
     onset = np.where(present, rng.normal(onset_mean, onset_sd, n), np.nan)
     rms = draw_range(noise_rms, n, rng)
-    x, end, area = np.empty((n, len(times))), np.empty(n), np.empty(n)
-    # one person, one montage: every chunk repeats the choices that belong to the person
-    person = rng.integers(2**63)
-    for first in range(0, n, _CHUNK):
-        part = slice(first, first + _CHUNK)
-        x[part], end[part], area[part] = responses_on(
-            times,
-            amplitude[part],
-            onset[part],
-            generator=generator,
-            muscle=muscle,
-            largest=8 * amplitude_median,
-            rng=np.random.default_rng([person, first]),
-        )
+    x, end, area = responses_on(
+        times,
+        amplitude,
+        onset,
+        generator=generator,
+        muscle=muscle,
+        largest=8 * amplitude_median,
+        rng=rng,
+    )
     silence_end = np.full(n, np.nan)
     if background == "active":
         silence_end = np.where(present, end + rng.uniform(0.03, 0.09, n), np.nan)

@@ -26,12 +26,12 @@ _N_UNITS = 90
 _N_KERNELS = 9
 
 
-def template_shapes(relative_size, rng):
+def template_shapes(relative_size, person, rng):
     """Shapes from a formula, (n, n_fine); all trials of a call share a person's shape with small changes."""
     n = len(relative_size)
     u = np.arange(round(SHAPE_LENGTH * FINE_RATE)) / FINE_RATE
-    person_period = 0.0085 * np.exp(0.12 * rng.standard_normal())
-    person_decay = rng.uniform(0.85, 1.15)
+    person_period = 0.0085 * np.exp(0.12 * person.standard_normal())
+    person_decay = person.uniform(0.85, 1.15)
     period = person_period * np.exp(0.06 * rng.standard_normal((n, 1)))
     decay = person_decay * period * np.exp(0.06 * rng.standard_normal((n, 1)))
 
@@ -93,19 +93,19 @@ def _unit_discharges(relative_size, sizes, conduction, rng):
     return trial, unit, time
 
 
-def motor_unit_shapes(relative_size, rng):
+def motor_unit_shapes(relative_size, person, rng):
     """Shapes as sums of motor-unit action potentials, (n, n_fine).
 
     ``relative_size`` in 0…1 is the share of the motor pool that the response takes: small responses are made
     of few units and are the more irregular for it.
     """
     n, length = len(relative_size), round(SHAPE_LENGTH * FINE_RATE)
-    sizes = np.sort(np.exp(rng.uniform(0.0, np.log(25.0), _N_UNITS)))
+    sizes = np.sort(np.exp(person.uniform(0.0, np.log(25.0), _N_UNITS)))
     # large units conduct faster; the spread of fibre and nerve conduction is what makes a response long
-    conduction = 0.0026 - 0.0016 * np.linspace(0, 1, _N_UNITS) + rng.normal(0.0, 0.0006, _N_UNITS)
+    conduction = 0.0026 - 0.0016 * np.linspace(0, 1, _N_UNITS) + person.normal(0.0, 0.0006, _N_UNITS)
     conduction = np.maximum(conduction, 0.0)
-    kernels = motor_unit_potentials(rng)
-    kernel_of = rng.integers(_N_KERNELS, size=_N_UNITS)
+    kernels = motor_unit_potentials(person)
+    kernel_of = person.integers(_N_KERNELS, size=_N_UNITS)
     trial, unit, time = _unit_discharges(relative_size, sizes, conduction, rng)
     place = np.clip((time + 0.0005) * FINE_RATE, 0, length - 2)
     bin_, part = place.astype(int), place % 1.0
@@ -115,16 +115,14 @@ def motor_unit_shapes(relative_size, rng):
     return _convolve_by_kernel(trains.reshape(n, _N_KERNELS, length), kernels)
 
 
-def volley_shapes(relative_size, rng):
+def volley_shapes(relative_size, person, rng):
     """Shapes as filtered point processes under a descending volley, (n, n_fine)."""
     n, length = len(relative_size), round(SHAPE_LENGTH * FINE_RATE)
     t = np.arange(length) / FINE_RATE
-    waves = np.exp(-rng.uniform(0.35, 0.8) * np.arange(5))
-    volley = sum(
-        weight * np.exp(-0.5 * ((t - 0.0012 - k * _I_WAVE) / 0.0004) ** 2) for k, weight in enumerate(waves)
-    )
+    waves = np.exp(-person.uniform(0.35, 0.8) * np.arange(5))
+    volley = sum(weight * np.exp(-0.5 * ((t - 0.0012 - k * _I_WAVE) / 0.0004) ** 2) for k, weight in enumerate(waves))
     volley = volley / volley.sum()
-    decays = np.array([0.0016, 0.0024, 0.0034]) * rng.uniform(0.85, 1.2)
+    decays = np.array([0.0016, 0.0024, 0.0034]) * person.uniform(0.85, 1.2)
     expected = 12.0 + 240.0 * np.clip(relative_size, 0.0, 1.0)
     early = max(np.searchsorted(np.cumsum(volley), 1 - 1e-9), 1)
     trains = np.zeros((n, len(decays), length))
@@ -143,11 +141,14 @@ def volley_shapes(relative_size, rng):
 GENERATORS = {"template": template_shapes, "motor_units": motor_unit_shapes, "volley": volley_shapes}
 
 
-def make_shapes(relative_size, generator, rng):
-    """Shapes (n, n_fine) on the fine grid, scaled to a peak-to-peak of one and tapered to end at zero."""
+def make_shapes(relative_size, generator, person, rng):
+    """Shapes (n, n_fine) on the fine grid, scaled to a peak-to-peak of one and tapered to end at zero.
+
+    ``person`` draws what all trials of a person share (motor units, their potentials), ``rng`` what differs.
+    """
     if generator not in GENERATORS:
         raise ValueError(unknown_word("generator", generator, GENERATORS))
-    shapes = GENERATORS[generator](np.asarray(relative_size, float), rng)
+    shapes = GENERATORS[generator](np.asarray(relative_size, float), person, rng)
     fade = round(0.01 * FINE_RATE)
     shapes[:, -fade:] *= np.cos(np.linspace(0, np.pi / 2, fade)) ** 2
     return shapes / np.ptp(shapes, axis=1, keepdims=True)
@@ -205,9 +206,7 @@ def place_responses(shapes, amplitude, onset, times, stretch=1.0):
     rows = np.arange(len(shapes))[:, None]
     a, b, c, d = (shapes[rows, index + step] for step in (-1, 0, 1, 2))
     # cubic through four neighbours: the fine grid is interpolated, never the onset moved to a sample
-    value = b + 0.5 * part * (
-        c - a + part * (2 * a - 5 * b + 4 * c - d + part * (3 * (b - c) + d - a))
-    )
+    value = b + 0.5 * part * (c - a + part * (2 * a - 5 * b + 4 * c - d + part * (3 * (b - c) + d - a)))
     response[:, used] = np.where(inside, value, 0.0) * np.asarray(amplitude)[:, None]
     area = np.abs(shapes).sum(axis=1) / rate * amplitude
     return response, begin + last / rate, area

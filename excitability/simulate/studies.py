@@ -48,14 +48,14 @@ def _eeg_recordings(participant, timepoint, options, rng):
             components=components,
             decay_amplitude=25e-6,
             sampling_rate=rate,
-            trial_interval=1.1,
+            trial_interval=1.0,
             seed=rng,
         )
     yield resting_eeg(
         duration=options["rest_duration"],
         aperiodic_exponent=1.25 * participant.factor("aperiodic_exponent", timepoint),
         alpha_frequency=10.0 * participant.factor("alpha_frequency", timepoint),
-        sampling_rate=rate,
+        sampling_rate=min(rate, 500.0),
         seed=rng,
     )
 
@@ -122,8 +122,7 @@ def _true_changes(measures, timepoints):
                 population["patient - control"] = population["patient"] - population["control"]
             form = "log_ratio" if key[3] in _LOG_MEASURES else "difference"
             rows += [
-                (*key, group, f"{timepoint} - {timepoints[0]}", row[group], population[group], form)
-                for group in row
+                (*key, group, f"{timepoint} - {timepoints[0]}", row[group], population[group], form) for group in row
             ]
     return pd.DataFrame(rows, columns=[*_KEYS, "group", "contrast", "estimate", "population", "form"])
 
@@ -137,7 +136,7 @@ def study(
     protocols=EMG_PROTOCOLS,
     eeg=True,
     n_trials=None,
-    eeg_trials=30,
+    eeg_trials=25,
     rest_duration=30.0,
     sampling_rate=2000.0,
     eeg_sampling_rate=1000.0,
@@ -238,9 +237,7 @@ def _participants(n_patients, n_controls, seed):
     rng = np.random.default_rng([seed, 0])
     groups = rng.permutation(["patient"] * n_patients + ["control"] * n_controls)
     width = max(2, len(str(len(groups))))
-    return [
-        draw_participant(f"{number:0{width}d}", str(group), rng) for number, group in enumerate(groups, 1)
-    ]
+    return [draw_participant(f"{number:0{width}d}", str(group), rng) for number, group in enumerate(groups, 1)]
 
 
 def _write_tables(root, people, timepoints, seed):
