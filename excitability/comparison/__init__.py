@@ -2,12 +2,14 @@
 
 from .change import compare
 from .effect_sizes import d_av, d_ppc2, d_rm, d_z, g_av, hedges_g, small_sample_correction
+from .evidence import beside_evidence, evidence
 from .mixed_models import MixedFit, mixed_model
 from .reliability import ICC_FORMS, bland_altman, ccc, cv, icc, sdc, sem
 
 __all__ = [
     "ICC_FORMS",
     "MixedFit",
+    "beside_evidence",
     "bland_altman",
     "ccc",
     "compare",
@@ -16,6 +18,7 @@ __all__ = [
     "d_ppc2",
     "d_rm",
     "d_z",
+    "evidence",
     "g_av",
     "hedges_g",
     "icc",

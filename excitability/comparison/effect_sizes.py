@@ -65,8 +65,8 @@ def hedges_g(first: Sequence[float], second: Sequence[float]) -> Estimate:
     df = len(one) + len(two) - 2
     spread = _pooled(one, two)
     t_per_d = math.sqrt(len(one) * len(two) / (len(one) + len(two)))
-    d = (one.mean() - two.mean()) / spread
-    return _with_interval(d, d * t_per_d, df, small_sample_correction(df), len(one) + len(two))
+    t = float(one.mean() - two.mean()) / spread * t_per_d
+    return _with_interval(t, 1 / t_per_d, df, small_sample_correction(df), len(one) + len(two))
 
 
 def g_av(before: Sequence[float], after: Sequence[float]) -> Estimate:
@@ -202,10 +202,9 @@ def d_ppc2(
     change = one[1] - one[0], two[1] - two[0]
     df = len(one[0]) + len(two[0]) - 2
     difference = float(change[0].mean() - change[1].mean())
-    t_per_d = math.sqrt(len(one[0]) * len(two[0]) / (len(one[0]) + len(two[0])))
-    t = difference / _pooled(*change) * t_per_d
-    d = difference / _pooled(one[0], two[0])
-    return _with_interval(d, t, df, small_sample_correction(df), len(one[0]) + len(two[0]))
+    error = _pooled(*change) * math.sqrt(1 / len(one[0]) + 1 / len(two[0]))
+    scale = error / _pooled(one[0], two[0])
+    return _with_interval(difference / error, scale, df, small_sample_correction(df), len(one[0]) + len(two[0]))
 
 
 def _paired(first: np.ndarray, second: np.ndarray, divisor: float, *, corrected: bool) -> Estimate:
@@ -214,21 +213,18 @@ def _paired(first: np.ndarray, second: np.ndarray, divisor: float, *, corrected:
     spread = float(change.std(ddof=1))
     if not spread > 0:
         raise ValueError("all changes are equal: a standardised change cannot be computed")
-    d = float(change.mean()) / divisor if divisor > 0 else math.nan
     factor = small_sample_correction(n - 1) if corrected else 1.0
-    return _with_interval(d, float(change.mean()) / spread * math.sqrt(n), n - 1, factor, n)
+    error = spread / math.sqrt(n)
+    scale = error / divisor if divisor > 0 else math.nan
+    return _with_interval(float(change.mean()) / error, scale, n - 1, factor, n)
 
 
-def _with_interval(d: float, t: float, df: float, factor: float, n: int) -> Estimate:
-    """Interval of the noncentrality of t, brought to the scale of d."""
-    if not math.isfinite(d):
+def _with_interval(t: float, scale: float, df: float, factor: float, n: int) -> Estimate:
+    """Effect size ``scale · t`` with the interval of the noncentrality of t on the same scale."""
+    if not math.isfinite(scale):
         return Estimate(math.nan, n=n, flag="no_variation")
-    # d / t does not depend on the mean, so t = 0 is moved off zero to keep it defined
     low, high = noncentrality_interval(t, df)
-    ratio = d / t if t else math.nan
-    if not t:
-        return Estimate(0.0, math.nan, math.nan, n=n, flag="no_change")
-    return Estimate(factor * d, factor * ratio * low, factor * ratio * high, n=n)
+    return Estimate(factor * scale * t, factor * scale * low, factor * scale * high, n=n)
 
 
 def noncentrality_interval(t: float, df: float, level: float = 0.95) -> tuple[float, float]:

@@ -1,0 +1,141 @@
+"""What the literature found, beside a laboratory's own estimate; never part of a computation."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from ..resources import muscle as find_muscle
+from ..resources import protocols_path
+from ..schema import unknown_word
+
+FIELDS = (
+    "protocol",
+    "measure",
+    "muscle",
+    "exercised",
+    "population",
+    "n",
+    "kind",
+    "contrast",
+    "time",
+    "direction",
+    "size",
+    "size_unit",
+    "source",
+    "verified",
+    "note",
+)
+KINDS = ("case_control", "exercise", "training", "condition")
+_REQUIRED = ("protocol", "measure", "muscle", "population", "kind", "contrast", "direction", "source", "verified")
+
+
+def evidence(kind: str | None = None) -> pd.DataFrame:
+    """Findings of ``protocols/shared/evidence.toml``, one row a finding.
+
+    Parameters
+    ----------
+    kind : {"case_control", "exercise", "training", "condition"}, optional
+        Only findings of this kind.
+
+    Returns
+    -------
+    DataFrame
+        Columns protocol, measure, muscle, exercised, population, n, kind, contrast, time (minutes after
+        exercise, NaN where not stated), direction (up, down, none: of the value), size, size_unit, source,
+        verified, note.
+
+    Raises
+    ------
+    ValueError
+        For an unknown kind, or a finding that lacks a field or says a word it may not.
+
+    Examples
+    --------
+    >>> found = evidence("exercise")
+    >>> set(found["direction"]) <= {"up", "down", "none"}
+    True
+    """
+    if kind is not None and kind not in KINDS:
+        raise ValueError(unknown_word("kind of evidence", kind, KINDS))
+    path = protocols_path() / "shared" / "evidence.toml"
+    with path.open("rb") as file:
+        findings = tomllib.load(file).get("finding", [])
+    for number, finding in enumerate(findings, start=1):
+        _check(finding, f"{path.name}, finding {number}")
+    table = pd.DataFrame(findings, columns=list(FIELDS))
+    table["time"] = table["time"].astype(float)
+    text = [name for name in FIELDS if name != "time"]
+    table[text] = table[text].fillna("")
+    return table if kind is None else table[table["kind"] == kind].reset_index(drop=True)
+
+
+def _check(finding: Mapping[str, object], where: str) -> None:
+    for name in finding:
+        if name not in FIELDS:
+            raise ValueError(f"{where}: {unknown_word('field', name, FIELDS)}")
+    for name in _REQUIRED:
+        if name not in finding:
+            raise ValueError(f"{where} has no {name!r}")
+    if finding["kind"] not in KINDS:
+        raise ValueError(f"{where}: {unknown_word('kind', finding['kind'], KINDS)}")
+    if finding["direction"] not in ("up", "down", "none"):
+        raise ValueError(f"{where}: {unknown_word('direction', finding['direction'], ('up', 'down', 'none'))}")
+
+
+def beside_evidence(
+    change: pd.DataFrame, kind: str = "exercise", muscles: Mapping[str, str] | None = None
+) -> pd.DataFrame:
+    """Every row of a comparison with the findings on the same measure.
+
+    Parameters
+    ----------
+    change : DataFrame
+        A table from :func:`compare`.
+    kind : {"exercise", "training", "case_control", "condition"}
+        Kind of finding to lay beside it.
+    muscles : mapping of str to str, optional
+        Muscle of each channel; findings on the same muscle are then told apart.
+
+    Returns
+    -------
+    DataFrame
+        One row = row of ``change`` × finding: protocol, measure, channel, condition, group, contrast, estimate,
+        ci_low, ci_high, ``found`` (up, down or unclear, from the interval), ``literature`` (up, down, none),
+        ``same_muscle`` (yes, no, unknown), population, size, time and source of the finding. An unclear own
+        result agrees with nothing and contradicts nothing.
+
+    Raises
+    ------
+    ValueError
+        For an unknown kind or a table that :func:`compare` did not make.
+
+    Examples
+    --------
+    >>> change = pd.DataFrame({"protocol": ["m1/sici"], "measure": ["conditioned_ratio"], "channel": ["FDI"],
+    ...     "condition": ["isi_0.0025"], "group": ["all"], "contrast": ["post0 - pre"], "estimate": [0.2],
+    ...     "ci_low": [0.1], "ci_high": [0.3]})
+    >>> set(beside_evidence(change)["found"])
+    {'up'}
+    """
+    own = ["protocol", "measure", "channel", "condition", "group", "contrast", "estimate", "ci_low", "ci_high"]
+    for name in own:
+        if name not in change:
+            raise ValueError(f"comparison table has no column {name!r}; pass what compare returned")
+    found = evidence(kind).rename(columns={"protocol": "stem", "contrast": "literature_contrast"})
+    rows = change[own].assign(stem=change["protocol"].str.rsplit("/", n=1).str[-1])
+    table = rows.merge(found, on=["stem", "measure"], how="inner")
+    table["found"] = np.where(table["ci_low"] > 0, "up", np.where(table["ci_high"] < 0, "down", "unclear"))
+    known = {channel: find_muscle(name).name for channel, name in (muscles or {}).items()}
+    own_muscle = table["channel"].map(known)
+    table["same_muscle"] = np.where(
+        own_muscle.isna() | table["muscle"].eq(""),
+        "unknown",
+        np.where(own_muscle.eq(table["muscle"]), "yes", "no"),
+    )
+    table = table.rename(columns={"direction": "literature"})
+    shown = ["muscle", "population", "literature_contrast", "time", "size", "size_unit", "source", "verified"]
+    return table[[*own, "found", "literature", "same_muscle", *shown]]
