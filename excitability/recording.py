@@ -14,7 +14,8 @@ import pandas as pd
 
 from .readers import open_recording
 from .schema import STIMULUS_COLUMNS, unknown_word
-from .trials import PULSE, find_artefacts, find_triggers, join_log, pair_pulses, set_stimuli, stimuli
+from .trials import PULSE, find_artefacts, find_triggers, join_log, pair_pulses, set_stimuli
+from .trials import stimuli as stimuli_of
 from .trials.logs import read_log
 from .trials.muscles import channel_muscles
 
@@ -67,6 +68,7 @@ def read(
     """
     inst = open_recording(path, **options)
     log = None
+    stimuli = stimuli if stimuli is not None else _rule(inst).get("table")
     if stimuli is not None:
         log = stimuli if isinstance(stimuli, pd.DataFrame) else read_log(stimuli)
     if isinstance(inst, mne.io.BaseRaw):
@@ -76,7 +78,8 @@ def read(
     elif log is not None:
         frames = join_log(_frame_table(inst), log)
         inst = inst.copy()
-        inst.metadata = frames
+        with mne.utils.use_log_level("ERROR"):
+            inst.metadata = frames
     if muscles:
         channel_muscles(inst, list(muscles), muscles)
         facts = dict(inst.info.get("temp") or {})
@@ -97,7 +100,7 @@ def _frame_table(frames: mne.BaseEpochs) -> pd.DataFrame:
 def _with_pulses(raw: mne.io.BaseRaw, trigger: str | None, log: pd.DataFrame | None) -> mne.io.BaseRaw:
     """The recording with "TMS" annotations: its own, from triggers or artefact, and with the log joined."""
     if PULSE in set(map(str, raw.annotations.description)) and trigger is None:
-        table = stimuli(raw)
+        table = stimuli_of(raw)
     else:
         table = _found_pulses(raw, trigger)
         if not len(table) and log is not None and "onset" in log:
@@ -119,18 +122,34 @@ def _found_pulses(raw: mne.io.BaseRaw, trigger: str | None) -> pd.DataFrame:
     if trigger == "artefact":
         table = pair_pulses(find_artefacts(raw))
     elif trigger is not None:
-        hits = [name for name in trains if trigger in (name, name.rsplit("/", 1)[-1])]
-        if not hits:
-            raise ValueError(unknown_word("trigger", trigger, [*trains, "artefact"]))
-        table = pair_pulses(trains[hits[0]])
+        table = pair_pulses(_train(trains, trigger))
+    elif rule.get("codes"):
+        table = _coded(trains, rule["codes"])
     else:
         table = _best_train(raw, trains)
     return _ruled(table, rule)
 
 
-def _rule(raw: mne.io.BaseRaw) -> dict[str, Any]:
+def _train(trains: Mapping[str, np.ndarray], trigger: str) -> np.ndarray:
+    """Onsets of one trigger, by its whole name or by what follows the last slash."""
+    hits = [name for name in trains if trigger in (name, name.rsplit("/", 1)[-1])]
+    if not hits:
+        raise ValueError(unknown_word("trigger", trigger, [*trains, "artefact"]))
+    return trains[hits[0]]
+
+
+def _coded(trains: Mapping[str, np.ndarray], codes: list[dict[str, Any]]) -> pd.DataFrame:
+    """Trials of several triggers, each with the stimulus parameters that its code stands for."""
+    parts = []
+    for entry in codes:
+        part = pd.DataFrame({"onset": _train(trains, str(entry["code"]))})
+        parts.append(part.assign(**{name: value for name, value in entry.items() if name != "code"}))
+    return pd.concat(parts, ignore_index=True).sort_values("onset", ignore_index=True)
+
+
+def _rule(inst: mne.io.BaseRaw | mne.BaseEpochs) -> dict[str, Any]:
     """What a sidecar said of triggers."""
-    return dict((raw.info.get("temp") or {}).get("excitability", {}).get("stimuli", {}))
+    return dict((inst.info.get("temp") or {}).get("excitability", {}).get("stimuli", {}))
 
 
 def _ruled(table: pd.DataFrame, rule: Mapping[str, Any]) -> pd.DataFrame:
@@ -142,7 +161,9 @@ def _ruled(table: pd.DataFrame, rule: Mapping[str, Any]) -> pd.DataFrame:
         table["onset"] += float(interval)
         table["pulse_count"], table["inter_stimulus_interval"] = 2.0, float(interval)
     for column, value in rule.get("columns", {}).items():
-        if isinstance(value, list | tuple | np.ndarray) and len(value) != len(table):
+        if isinstance(value, Mapping) and "cycle" in value:
+            value = np.resize(np.array(value["cycle"], dtype=object), len(table))
+        if isinstance(value, list | np.ndarray) and len(value) != len(table):
             raise ValueError(f"the sidecar gives {len(value)} values of {column!r} for {len(table)} pulses")
         table[column] = value
     return table
@@ -218,6 +239,10 @@ class Inspection:
         if "inter_stimulus_interval" in known:
             counts = self.stimuli["inter_stimulus_interval"].round(4).value_counts().sort_index()
             lines.append("ISIs: " + ", ".join(f"{isi * 1e3:g} ms × {count}" for isi, count in counts.items()))
+        for name in ("frame_state", "marker"):
+            if name in self.stimuli:
+                counts = self.stimuli[name].value_counts().sort_index()
+                lines.append(f"{name}: " + ", ".join(f"{value} × {count}" for value, count in counts.items()))
         lines += ["", "Missing" if self.missing else "Nothing is missing."]
         lines += [f"  - {entry}" for entry in self.missing]
         return "\n".join(lines)
@@ -285,7 +310,7 @@ def inspect(recording: str | Path | mne.io.BaseRaw | mne.BaseEpochs, **options: 
     for key in ("participant", "session", "protocol", "stimulator", "coil", "waveform", "software_filters"):
         if facts.get(key):
             summary[key.replace("_", " ").capitalize()] = facts[key]
-    trials = stimuli(recording)
+    trials = stimuli_of(recording)
     channels = _channel_table(recording)
     pulses = _pulse_table(recording, trials)
     missing = told + _missing(recording, channels, trials)
@@ -375,6 +400,12 @@ def _missing(inst: Any, channels: pd.DataFrame, trials: pd.DataFrame) -> list[st
         missing.append("pulses: --trigger NAME, or --stimuli LOG.csv with a column 'onset' in seconds")
         return missing
     known = {name for name in trials if name in STIMULUS_COLUMNS and trials[name].notna().any()}
+    for name in ("frame_state", "marker"):
+        if name in trials and trials[name].nunique() > 1 and "inter_stimulus_interval" not in known:
+            missing.append(
+                f"what each {name} means: a sidecar with one [[stimuli.codes]] a state, e.g. code = "
+                f"{trials[name].iloc[0]}, pulse_count = 1"
+            )
     if "intensity" not in known and not known & {"intensity_rmt", "protocol"}:
         missing.append("stimulus intensities: --stimuli LOG.csv with a column 'intensity' (one row a trial)")
     if (trials["pulse_count"] == 2).any() and "inter_stimulus_interval" not in known:

@@ -77,11 +77,11 @@ def read_table(path: str | Path) -> pd.DataFrame:
         path,
         sep="\t",
         encoding="utf-8-sig",
-        dtype=dict.fromkeys(text, object),
+        dtype=dict.fromkeys(text, "str"),
         keep_default_na=False,
         na_values=["n/a"],
     )
     for name in table.columns.intersection([*RESULT_COLUMNS, *TRIAL_COLUMNS]):
         if name in text:
-            table[name] = table[name].fillna("").astype(object)
+            table[name] = table[name].fillna("")
     return table

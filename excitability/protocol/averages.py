@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from ..measures import Measure, get_measure
-from ..measures.bootstrap import bootstrap_average, bootstrap_epochs
 from ..resources import roi_channels
 from ..schema import Estimate, join_flags
 from .grammar import Protocol
@@ -119,6 +118,8 @@ def _value(
     arguments: Mapping[str, Any],
 ) -> Any:
     """The measure on the trials of one condition, with an interval from resampled trials."""
+    from ..measures.bootstrap import bootstrap_average, bootstrap_epochs
+
     arguments = dict(arguments)
     if "interval" in measure.parameters and "interval" not in arguments:
         arguments["interval"] = _interval(epochs, positions)

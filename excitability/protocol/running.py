@@ -133,9 +133,8 @@ def clean(
     pieces = cut(inst, tmin=epoch.tmin, tmax=epoch.tmax, lock=epoch.lock, every=epoch.every, picks=names, only=only)
     epochs = pieces.epochs
     here = pd.Series("all", index=pieces.table.index) if epoch.every is not None else labels.loc[pieces.table.index]
-    metadata = epochs.metadata.copy()
-    metadata["condition"] = here.loc[epochs.selection].to_numpy()
-    epochs.metadata = metadata
+    with mne.utils.use_log_level("ERROR"):
+        epochs.metadata = epochs.metadata.assign(condition=here.loc[epochs.selection].to_numpy())
     facts = dict(epochs.info["temp"])
     counts = {str(label): int(number) for label, number in here.value_counts(sort=False).items()}
     epochs.info["temp"] = {**facts, "excitability": {**facts["excitability"], "cut": counts}}
@@ -251,12 +250,21 @@ def _summary_rows(
         unit = unit or _unit_of_column(of)
         rows.append(row(channel, condition, name, estimate, unit, form, int(lost)))
 
+    if not len(kept):
+        add("all", key, Estimate(np.nan, flag="no_trials_kept"), entry.unit_of())
+        return rows
     if entry.over == "condition":
         for condition in dict.fromkeys(mine["condition"]):
             value = entry.function(kept[kept["condition"] == condition], **arguments)
             for name, item, unit in items(key, entry, value):
                 add(condition, name, item, unit)
         return rows
+    if entry.over == "conditioned":
+        test = arguments.get("test", entry.parameters.get("test"))
+        if test not in set(kept["condition"]):
+            for condition in dict.fromkeys(mine["condition"]):
+                add(condition, key, Estimate(np.nan, flag="no_test_trials"), entry.unit_of())
+            return rows
     value = entry.function(kept, **arguments)
     if entry.over == "conditioned":
         values = value if isinstance(value, Mapping) else {_only_condition(kept, arguments): value}

@@ -171,5 +171,6 @@ def _cut_pieces(inst: mne.io.BaseRaw | mne.BaseEpochs, every: float, picks: list
     else:
         epochs = inst.copy().load_data().pick(picks, verbose="ERROR")
     table = pd.DataFrame({"onset": (epochs.events[:, 0] - epochs.events[0, 0]) / epochs.info["sfreq"]})
-    epochs.metadata = table.copy()
+    with mne.utils.use_log_level("ERROR"):
+        epochs.metadata = table.copy()
     return Cut(epochs, table)

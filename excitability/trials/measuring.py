@@ -139,7 +139,8 @@ def annotate(
             )
             metadata[name if len(channels) == 1 else f"{name}_{channel}"] = values
     metadata.index = epochs.metadata.index if epochs.metadata is not None else metadata.index
-    out.metadata = metadata
+    with mne.utils.use_log_level("ERROR"):
+        out.metadata = metadata
     return out
 
 

@@ -38,7 +38,8 @@ def reject(table: pd.DataFrame, rules: Mapping[str, str | Mapping[str, str]], st
         Column to a comparison (``"> 10e-6"``), to ``"outside 0.25 of median"``, or to a mapping with ``rule``
         and ``when``, a query that says which trials the rule is for.
     state : {"rest", "active"}
-        State of the muscle where the stimulus table does not say.
+        How the muscle is usually tested; a muscle usually tested in contraction (trunk) is active even where the
+        stimulus column ``muscle_state``, which speaks of the target muscle, says rest.
 
     Returns
     -------
@@ -52,7 +53,7 @@ def reject(table: pd.DataFrame, rules: Mapping[str, str | Mapping[str, str]], st
     """
     reasons = pd.Series("", index=table.index, dtype=object)
     told = table.get("muscle_state", pd.Series(np.nan, index=table.index))
-    context = table.assign(state=told.where(told.notna(), state))
+    context = table.assign(state="active" if state == "active" else told.where(told.notna(), state))
     for column, entry in rules.items():
         rule = (entry if isinstance(entry, str) else entry["rule"]).strip()
         when = "" if isinstance(entry, str) else entry.get("when", "")
