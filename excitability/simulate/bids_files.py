@@ -78,16 +78,20 @@ def _write_signals(raw, path, kind, stimuli):
     """EDF+ (EEG) or BDF+ (EMG) with one annotation a trial."""
     import edfio
 
-    rate = raw.info["sfreq"]
-    limit, signal_class = (_EMG_RANGE, edfio.BdfSignal) if kind == "emg" else (_EEG_RANGE, edfio.EdfSignal)
-    microvolts = np.clip(raw.get_data() * 1e6, -limit, limit)
-    signals = [
-        signal_class(row, rate, label=name, physical_dimension="uV", physical_range=(-limit, limit))
-        for name, row in zip(raw.ch_names, microvolts, strict=True)
-    ]
     notes = [edfio.EdfAnnotation(onset, None, "TMS") for onset in stimuli["onset"]]
-    container = edfio.Bdf if kind == "emg" else edfio.Edf
-    container(signals, annotations=notes, data_record_duration=1.0).write(path)
+    limit = _EMG_RANGE if kind == "emg" else _EEG_RANGE
+    microvolts = np.clip(raw.get_data() * 1e6, -limit, limit)
+
+    def signals(signal_class):
+        return [
+            signal_class(row, raw.info["sfreq"], label=name, physical_dimension="uV", physical_range=(-limit, limit))
+            for name, row in zip(raw.ch_names, microvolts, strict=True)
+        ]
+
+    if kind == "emg":
+        edfio.Bdf(signals(edfio.BdfSignal), annotations=notes, data_record_duration=1.0).write(path)
+    else:
+        edfio.Edf(signals(edfio.EdfSignal), annotations=notes, data_record_duration=1.0).write(path)
 
 
 def _events(raw):

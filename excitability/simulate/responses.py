@@ -124,7 +124,7 @@ def volley_shapes(relative_size, person, rng):
     volley = volley / volley.sum()
     decays = np.array([0.0016, 0.0024, 0.0034]) * person.uniform(0.85, 1.2)
     expected = 12.0 + 240.0 * np.clip(relative_size, 0.0, 1.0)
-    early = max(np.searchsorted(np.cumsum(volley), 1 - 1e-9), 1)
+    early = int(np.searchsorted(np.cumsum(volley), 1 - 1e-9)) + 1  # no discharge comes later
     trains = np.zeros((n, len(decays), length))
     rate = expected[:, None, None] / len(decays) * volley[:early]
     counts = rng.poisson(np.broadcast_to(rate, (n, len(decays), early)))

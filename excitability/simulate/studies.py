@@ -81,7 +81,7 @@ def _write_session(root, participant, timepoint, options, seed):
                 threshold=threshold,
                 n_trials=options["n_trials"],
                 sampling_rate=options["sampling_rate"],
-                trial_interval=0.85,
+                trial_interval=0.8,
                 seed=rng,
             )
         )
