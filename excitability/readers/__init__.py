@@ -21,6 +21,7 @@ __all__ = ["Reader", "list_readers", "open_recording"]
 _EXPORT = {
     ".smrx": "a 64-bit Spike2 file: export it from Spike2 as .smr, MATLAB or text",
     ".adicht": "a LabChart file: export it from LabChart as text (.txt) or MATLAB",
+    ".cfs": "a CED Signal file: export it from Signal as MATLAB (.mat)",
     ".acq": "an AcqKnowledge file: export it from AcqKnowledge as MATLAB (.mat)",
     ".nbe": "a Nexstim session file: export its EMG as text and describe it in a sidecar",
     ".qzd": "a QtracW file: export it as text and describe it in a sidecar",
@@ -86,7 +87,7 @@ def open_recording(path: str | Path, *, sidecar: str | Path | None = None, **opt
     >>> np.save(path, np.random.default_rng(0).normal(0.0, 5.0, (450, 12)))   # µV, samples × trials
     >>> epochs = open_recording(path, axes="samples, trials", sampling_rate=3000, unit="uV", pulse_time=0.05,
     ...                         channel_names=["FDI"], columns={"intensity": 55})
-    >>> len(epochs), float(epochs.tmin), epochs.get_channel_types(), epochs.metadata["intensity"].iloc[0]
+    >>> len(epochs), float(epochs.tmin), epochs.get_channel_types(), float(epochs.metadata["intensity"].iloc[0])
     (12, -0.05, ['emg'], 55.0)
     """
     path = Path(path)
@@ -95,7 +96,10 @@ def open_recording(path: str | Path, *, sidecar: str | Path | None = None, **opt
     reader = _reader(path, options.get("format", said.reader.get("format")))
     said = _with_options(said, options, reader)
     arguments = _arguments(path, said, reader)
-    with warnings.catch_warnings(record=True) as caught:
+    import mne
+
+    # MNE tells of every change of metadata; its warnings go into the notes of the recording
+    with mne.utils.use_log_level("warning"), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         inst = _read(path, reader, arguments)
     facts = inst.info["temp"]["excitability"]

@@ -8,6 +8,8 @@ import importlib.metadata
 import inspect
 import pkgutil
 import warnings
+import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,6 +103,20 @@ def need(library: str, what: str) -> Any:
         raise ImportError(
             f"{what} need the library {library.split('.')[0]}, which is not installed: pip install excitability[io]"
         ) from error
+
+
+def workbook_text(path: Path) -> bytes:
+    """Words of an Excel workbook as stored, with the first part of each sheet; empty for other files."""
+    found = b""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for name in archive.namelist():
+                if name == "xl/sharedStrings.xml" or name.startswith("xl/worksheets/sheet"):
+                    with archive.open(name) as part:
+                        found += part.read(1_000_000)
+    except (OSError, zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, zlib.error):
+        return b""
+    return found
 
 
 def is_text(head: bytes) -> bool:

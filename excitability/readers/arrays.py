@@ -92,7 +92,8 @@ def _contents(path: Path) -> tuple[dict[str, tuple[int, ...]], Any]:
         array = np.load(path, allow_pickle=False)
         return {path.stem: array.shape}, lambda name: array
     if head[:4] == b"PK\x03\x04":
-        with np.load(path, allow_pickle=False) as archive:
+        # opened here, since numpy leaves a damaged archive open
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         return {name: value.shape for name, value in arrays.items()}, lambda name: arrays[name]
     numeric = {name: shape for name, (shape, kind) in _matlab.shapes(path).items() if kind in _matlab.NUMERIC}

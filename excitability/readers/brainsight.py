@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ._channels import make_epochs
-from ._registry import Reader, first_bytes, need
+from ._registry import Reader, first_bytes, need, workbook_text
 
 _MISSING = ("", "(null)", "null", "nan", "n/a")
 _LENGTHS = {"millimetres": 1e-3, "millimeters": 1e-3, "mm": 1e-3, "centimetres": 1e-2, "metres": 1.0, "meters": 1.0}
@@ -25,21 +24,11 @@ def sniff(path: Path) -> bool:
     path = Path(path)
     head = first_bytes(path, 65536)
     if head[:4] == b"PK\x03\x04":
-        return _is_workbook(path)
+        return b"# Sample Name" in workbook_text(path)
     text = _decode(head)
     return text.lstrip("\ufeff").startswith("#") and (
         "# Sample Name" in text or ("# Version:" in text and "# Created by: Brainsight" in text)
     )
-
-
-def _is_workbook(path: Path) -> bool:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if "xl/sharedStrings.xml" not in archive.namelist():
-                return False
-            return b"# Sample Name" in archive.read("xl/sharedStrings.xml")
-    except (OSError, zipfile.BadZipFile, EOFError, ValueError):
-        return False
 
 
 def _decode(content: bytes) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import pandas as pd
 from ..schema import STIMULUS_COLUMNS
 from ._array import build, missing, trial_columns
 from ._channels import make_epochs, make_raw
-from ._registry import Reader, first_bytes, is_text, need
+from ._registry import Reader, first_bytes, is_text, need, workbook_text
 from ._sidecar import Array, as_slice
 
 _TIME = re.compile(r"^(time|t|zeit|temps)\s*[_ (\[]*\s*(s|sec|seconds|ms|us|µs)?\s*[)\]]*$", re.I)
@@ -28,7 +27,8 @@ def sniff(path: Path) -> bool:
     path = Path(path)
     head = first_bytes(path, 8192)
     if head[:4] == b"PK\x03\x04":
-        return _is_workbook(path)
+        words = workbook_text(path)
+        return bool(words) and b"# Sample Name" not in words
     if not is_text(head) or head.lstrip(b"\xef\xbb\xbf").startswith(_NOT_OURS):
         return False
     lines = head.decode("latin-1").splitlines()
@@ -38,16 +38,6 @@ def sniff(path: Path) -> bool:
     cells = re.split(r"[,;\t]", lines[1])
     numbers = [cell for cell in cells if re.fullmatch(r"\s*[-+]?(\d+[.,]?\d*([eE][-+]?\d+)?|nan|n/a)?\s*", cell, re.I)]
     return len(cells) >= 2 and len(numbers) == len(cells)
-
-
-def _is_workbook(path: Path) -> bool:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-            strings = archive.read("xl/sharedStrings.xml") if "xl/sharedStrings.xml" in names else b""
-    except (OSError, zipfile.BadZipFile, EOFError, ValueError):
-        return False
-    return "xl/workbook.xml" in names and b"# Sample Name" not in strings
 
 
 def read(

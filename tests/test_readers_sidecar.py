@@ -1,0 +1,246 @@
+"""What a person says about a recording, in a sidecar or as options: its words, its errors, its effects."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import scipy.io
+
+from excitability.readers import _sidecar, open_recording
+from excitability.readers._channels import channel_type, muscle_in_name, volts_per
+from excitability.resources import sample_data_path
+
+SAMPLES = sample_data_path() / "formats"
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "kind"),
+    [
+        ("RFDI", "", "emg"), ("LECR", "µV", "emg"), ("TA-CL", "mV", "emg"), ("EMG1", "mV", "emg"), ("fdi_r", "", "emg"),
+        ("L ES", "V", "emg"), ("FDI EMG", "mV", "emg"), ("TrA", "", "emg"), ("TA-RMS", "mV", "misc"),
+        ("Force", "N", "misc"), ("EMG", "N", "misc"), ("Stim", "Volts", "stim"), ("TTL 2", "V", "stim"),
+        ("STI 014", "", "stim"), ("Status", "", "stim"), ("Trigger", "", "stim"), ("VEOG", "", "eog"),
+        ("ECG", "", "ecg"),
+        ("Cz", "", "eeg"), ("FC5", "µV", "eeg"), ("EEG Fp1-Ref", "", "eeg"), ("AFz", "", "eeg"), ("M1", "", "eeg"),
+        ("Chan1", "mV", ""), ("Test", "V", ""), ("RESP", "", "misc"), ("Resistance", "V", ""), ("LES", "mV", "emg"),
+    ],
+)  # fmt: skip
+def test_channel_type_by_name_and_unit(name, unit, kind):
+    assert channel_type(name, unit) == kind
+
+
+@pytest.mark.parametrize(("name", "muscle"), [("EMG_TA_left", "TA"), ("BB2", "BB"), ("STATUS", ""), ("RATE", "")])
+def test_muscle_in_name_needs_a_whole_word(name, muscle):
+    assert muscle_in_name(name) == muscle
+
+
+@pytest.mark.parametrize(("unit", "volts"), [("uV", 1e-6), ("μV", 1e-6), ("µV", 1e-6), ("mV", 1e-3), ("Volts", 1.0)])
+def test_units_of_either_micro_sign(unit, volts):
+    assert volts_per(unit) == volts
+
+
+SAID = {"axes": "samples, trials", "sampling_rate": 1000, "unit": "uV", "pulse_time": 0.05}
+
+
+@pytest.fixture
+def frames(tmp_path):
+    """Array file of 100 samples × 6 trials; trial i holds i + 1 µV."""
+    path = tmp_path / "frames.npy"
+    np.save(path, np.ones((100, 1)) * np.arange(1.0, 7.0))
+    return path
+
+
+def test_array_without_facts_says_which_are_missing_and_what_to_type(frames):
+    with pytest.raises(ValueError, match="axes, sampling_rate, unit, pulse_time") as caught:
+        open_recording(frames)
+    assert "sampling_rate = 3000  # Hz" in str(caught.value)
+    assert "sampling_rate=3000" in str(caught.value)
+    assert "frames.toml" in str(caught.value)
+    with pytest.raises(ValueError, match="does not say its unit "):
+        open_recording(frames, **{key: value for key, value in SAID.items() if key != "unit"})
+
+
+def test_array_of_several_variables_asks_which(tmp_path):
+    path = tmp_path / "two.mat"
+    scipy.io.savemat(path, {"meps": np.ones((9, 3)), "raw_meps": np.ones((9, 3)), "fs": 3000.0})
+    with pytest.raises(ValueError, match=r"its variable .*meps \(9, 3\), raw_meps \(9, 3\)"):
+        open_recording(path, **SAID)
+    with pytest.raises(ValueError, match="unknown variable 'mep': did you mean 'meps'"):
+        open_recording(path, variable="mep", **SAID)
+
+
+def test_options_win_over_the_sidecar(frames):
+    frames.with_suffix(".toml").write_text(
+        '[array]\naxes = "samples, trials"\nsampling_rate = 500\nunit = "mV"\npulse_time = 0.02\n'
+    )
+    epochs = open_recording(frames, sampling_rate=1000, unit="uV")
+    assert epochs.info["sfreq"] == 1000
+    assert epochs.tmin == -0.02
+    np.testing.assert_allclose(epochs.get_data()[:, 0, 0], np.arange(1, 7) * 1e-6)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[array]\nsampling_rte = 3", r"\[array\] 'sampling_rte': did you mean 'sampling_rate'"),
+        ("[aray]\nunit = 'uV'", "unknown section 'aray': did you mean 'array'"),
+        ("[array]\nunit = 'N'", "'N' is not a voltage; expected V, mV, uV or nV"),
+        ("[array]\nsampling_rate = 'fast'", "'fast' is not a rate"),
+        ("[array]\nselect = 'odd'", "'odd' is no slice; expected start:stop:step"),
+        ("[array]\npulse_time = '50'", "array.pulse_time"),
+        ("[stimuli]\npulse = 'middle'", "stimuli.pulse: .*'first' or 'last'"),
+        ("[stimuli.columns]\nintensty = 3", "unknown stimulus column 'intensty': did you mean 'intensity'"),
+        ("[[stimuli.codes]]\npulse_count = 1", "no key 'code'"),
+        ("[channels.muscles]\nA = 'FDX'", "unknown muscle 'FDX': did you mean 'FDI'"),
+        ("[channels]\ntypes = {A = 'emgg'}", "unknown channel type 'emgg': did you mean 'emg'"),
+        ("[recording]\nstimulater = 'x'", "did you mean 'stimulator'"),
+        ("[array\n", "not valid TOML"),
+    ],
+)
+def test_misspelt_sidecar_names_file_key_and_nearest_word(frames, text, message):
+    frames.with_suffix(".toml").write_text(text)
+    with pytest.raises(ValueError, match=message) as caught:
+        open_recording(frames)
+    assert "frames.toml" in str(caught.value)
+
+
+def test_misspelt_options_name_the_nearest_word(frames):
+    with pytest.raises(
+        ValueError, match="unknown option for the format arrays 'sampling_rat': did you mean 'sampling_rate'"
+    ):
+        open_recording(frames, sampling_rat=3)
+    with pytest.raises(ValueError, match="unknown format 'array': did you mean 'arrays'"):
+        open_recording(frames, format="array")
+    frames.with_suffix(".toml").write_text("[reader]\ndata_fromat = 'int16'\n")
+    with pytest.raises(ValueError, match="unknown option of the format arrays 'data_fromat'"):
+        open_recording(frames)
+
+
+def test_rate_for_a_file_that_says_its_own_is_refused():
+    with pytest.raises(
+        ValueError, match="sampling_rate was given, but a file of the format mne_formats says that itself"
+    ):
+        open_recording(SAMPLES / "mne_formats" / "brainvision.vhdr", sampling_rate=5000)
+
+
+def test_every_key_of_the_grammar_is_an_option_and_described():
+    for option, (section, key) in _sidecar.OPTIONS.items():
+        assert key in _sidecar.__doc__, option
+        assert option in open_recording.__doc__
+        assert section in ("array", "channels", "stimuli", "recording")
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ({"intensity": 55}, [55.0] * 6),
+        ({"intensity": [1, 2, 3, 4, 5, 6]}, [1, 2, 3, 4, 5, 6]),
+        ({"intensity": {"cycle": [40, 60]}}, [40, 60, 40, 60, 40, 60]),
+        ({"intensity": {"values": [1, 2, 3, 4, 5, 6], "axis": "trials"}}, [1, 2, 3, 4, 5, 6]),
+    ],
+)
+def test_stimulus_columns(frames, columns, expected):
+    assert open_recording(frames, columns=columns, **SAID).metadata["intensity"].tolist() == expected
+
+
+def test_stimulus_columns_of_the_wrong_length(frames):
+    with pytest.raises(ValueError, match=r"'intensity' has 4 values, but the file has 6 trials \(trials: 6\)"):
+        open_recording(frames, columns={"intensity": [1, 2, 3, 4]}, **SAID)
+
+
+def test_select_keeps_every_second_frame_with_its_columns(frames):
+    epochs = open_recording(frames, select="1::2", columns={"pulse_count": {"cycle": [1, 2]}}, **SAID)
+    np.testing.assert_allclose(epochs.get_data()[:, 0, 0], [2e-6, 4e-6, 6e-6])
+    assert epochs.metadata["pulse_count"].tolist() == [2, 2, 2]
+
+
+def test_three_axes_and_a_variable_of_intensities(tmp_path):
+    values = np.arange(3 * 50 * 4, dtype=float).reshape(3, 50, 4)  # trials × samples × intensities
+    np.savez(tmp_path / "curve.npz", mep=values, steps=np.array([30.0, 40.0, 50.0, 60.0]), fs=np.array(1000.0))
+    epochs = open_recording(
+        tmp_path / "curve.npz", variable="mep", axes="trials, samples, steps", sampling_rate="variable:fs", unit="mV",
+        pulse_time=0.01, columns={"intensity": "variable:steps"},
+    )  # fmt: skip
+    assert len(epochs) == 12
+    assert epochs.metadata["intensity"].tolist() == [30, 30, 30, 40, 40, 40, 50, 50, 50, 60, 60, 60]
+    np.testing.assert_allclose(epochs.get_data()[4, 0], values[1, :, 1] * 1e-3)
+
+
+def test_axes_that_do_not_fit(frames):
+    with pytest.raises(ValueError, match=r"axes = 'samples' does not describe an array of shape \(100, 6\)"):
+        open_recording(frames, **{**SAID, "axes": "samples"})
+    with pytest.raises(ValueError, match=r"pulse_time = 3\.0 s lies outside the frames, which last 0\.1 s"):
+        open_recording(frames, **{**SAID, "pulse_time": 3.0})
+
+
+def test_matlab_of_either_age_gives_the_same(tmp_path):
+    values = np.random.default_rng(0).normal(size=(30, 5))
+    scipy.io.savemat(tmp_path / "old.mat", {"meps": values})
+    with h5py.File(tmp_path / "new.mat", "w") as file:
+        file.create_dataset("meps", data=values.T).attrs["MATLAB_class"] = np.bytes_("double")
+    said = {**SAID, "pulse_time": 0.01}
+    old, new = (open_recording(tmp_path / name, **said) for name in ("old.mat", "new.mat"))
+    np.testing.assert_array_equal(old.get_data(), new.get_data())
+
+
+def test_constant_interval_moves_time_zero_to_the_last_pulse(frames):
+    epochs = open_recording(frames, pulse="first", inter_stimulus_interval=0.03, **SAID)
+    assert epochs.tmin == pytest.approx(-0.08)
+    assert epochs.metadata["inter_stimulus_interval"].tolist() == [0.03] * 6
+
+
+def test_differing_intervals_move_each_frame_by_its_own(tmp_path):
+    data = np.zeros((100, 3))
+    for trial, sample in enumerate((50, 60, 52)):  # where the last pulse lies; the first is at sample 50
+        data[sample, trial] = 1.0
+    np.save(tmp_path / "isi.npy", data)
+    epochs = open_recording(
+        tmp_path / "isi.npy", pulse="first",
+        columns={"pulse_count": [1, 2, 2], "inter_stimulus_interval": [float("nan"), 0.010, 0.002]}, **SAID,
+    )  # fmt: skip
+    assert (np.abs(epochs.times[epochs.get_data()[:, 0].argmax(axis=1)]) < 1e-9).all()
+    assert epochs.info["temp"]["excitability"]["format"] == "arrays"
+
+
+def test_frame_states_get_their_meaning():
+    epochs = open_recording(
+        SAMPLES / "signal_matlab" / "frames.mat",
+        codes=[{"code": 1, "pulse_count": 1}, {"code": 2, "pulse_count": 2, "inter_stimulus_interval": 0.003}],
+    )
+    assert epochs.metadata["frame_state"].tolist() == [1, 2, 1, 2]
+    assert epochs.metadata["pulse_count"].tolist() == [1, 2, 1, 2]
+    assert epochs.metadata["inter_stimulus_interval"].iloc[1] == 0.003
+
+
+def test_channels_renamed_retyped_rescaled_and_given_a_muscle():
+    path = SAMPLES / "acqknowledge_matlab" / "own.mat"
+    plain = open_recording(path)
+    raw = open_recording(
+        path, channel_names=["leg", "Stim", "smooth"], channel_units={"leg": "uV"},
+        muscles={"leg": "tibialis anterior"},
+        channel_types={"smooth": "misc"}, stimulator="Magstim 200", coil="figure of eight",
+    )  # fmt: skip
+    np.testing.assert_allclose(raw.get_data("leg"), plain.get_data("TA") * 1e-3)
+    facts = raw.info["temp"]["excitability"]
+    assert facts["muscles"] == {"leg": "TA"}
+    assert facts["stimulator"] == "Magstim 200"
+    assert raw.get_channel_types() == ["emg", "stim", "misc"]
+    with pytest.raises(ValueError, match="muscles: unknown channel 'TAA': did you mean 'TA'"):
+        open_recording(path, muscles={"TAA": "TA"})
+
+
+def test_stimuli_of_a_sidecar_travel_with_a_continuous_recording(tmp_path):
+    shutil.copytree(SAMPLES / "mne_formats", tmp_path / "rec")
+    (tmp_path / "rec" / "log.csv").write_text("intensity\n1\n")
+    (tmp_path / "rec" / "brainvision.toml").write_text(
+        '[stimuli]\ntrigger = "S  1"\ndelay = 0.001\ntable = "log.csv"\npulse = "first"\n'
+        "inter_stimulus_interval = 0.1\n"
+    )
+    said = open_recording(tmp_path / "rec" / "brainvision.vhdr").info["temp"]["excitability"]["stimuli"]
+    assert said["trigger"] == "S  1"
+    assert Path(said["table"]) == tmp_path / "rec" / "log.csv"
+    assert (said["pulse"], said["delay"], said["inter_stimulus_interval"]) == ("first", 0.001, 0.1)
