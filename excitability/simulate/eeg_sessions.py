@@ -262,7 +262,7 @@ def _tep_truth(raw, target, components, waveform, lici_ratio):
     if lici_ratio is not None:
         label = isi_label(_CONDITIONING_INTERVAL)
         truth["conditioned"] = evoked(lici_ratio * response, "pair, response to the first removed")
-        rows.append((protocol, region, label, "conditioned_ratio", lici_ratio))
+        rows.append((protocol, region, label, "lici_tep", lici_ratio))
     truth["measures"] = pd.DataFrame(rows, columns=["protocol", "channel", "condition", "measure", "value"])
     return truth
 

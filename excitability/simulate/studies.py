@@ -22,7 +22,7 @@ EMG_PROTOCOLS = (
     "m1/lici",
     "m1/cortical_silent_period",
 )
-_LOG_MEASURES = ("conditioned_ratio", "mep_amplitude", "mep_max", "peak_slope", "area_under_curve")
+_LOG_MEASURES = ("conditioned_ratio", "lici_tep", "mep_amplitude", "mep_max", "peak_slope", "area_under_curve")
 _KEYS = ["protocol", "channel", "condition", "measure"]
 #: (protocol, measure) -> parameter of the cohort whose mean change is the change of the measure.
 _PARAMETERS = {
@@ -31,7 +31,7 @@ _PARAMETERS = {
     ("m1/sicf", "conditioned_ratio"): "sicf",
     ("m1/lici", "conditioned_ratio"): "lici",
     ("m1/recruitment_curve", "mep_max"): "mep_max",
-    ("dlpfc/lici_tep", "conditioned_ratio"): "lici_eeg",
+    ("dlpfc/lici_tep", "lici_tep"): "lici_eeg",
 }
 
 
