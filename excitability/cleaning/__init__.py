@@ -1,1 +1,32 @@
-""""""
+"""Cleaning of TMS-EEG: steps that take a Raw or Epochs and give back a cleaned copy.
+
+The folder is scanned: a module with a function decorated by ``@step`` is all a new step needs.
+
+Every step takes the recording first and the rest by keyword, leaves EMG and other channels as they are, keeps
+``metadata`` and ``selection``, and writes what it removed into the log that travels with the recording
+(:func:`log_of`). :func:`apply` runs the ``[[cleaning]]`` list of a protocol.
+"""
+
+import importlib
+import pkgutil
+
+from ._registry import Step, apply, data_rank, get_step, list_steps, log_of, step
+
+for _module in pkgutil.iter_modules(__path__):
+    if not _module.name.startswith("_"):
+        importlib.import_module(f"{__name__}.{_module.name}")
+
+from .components import label_tms_components  # noqa: E402
+
+globals().update({_name: get_step(_name).function for _name in list_steps()})
+__all__ = [  # noqa: PLE0604
+    "Step",
+    "apply",
+    "data_rank",
+    "get_step",
+    "label_tms_components",
+    "list_steps",
+    "log_of",
+    "step",
+    *list_steps(),
+]

@@ -1,0 +1,154 @@
+"""Oscillations that the pulse evokes: spectral perturbation and natural frequency.
+
+Rosanova et al. 2009, doi:10.1523/JNEUROSCI.0445-09.2009.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.fft import fft, ifft, next_fast_len
+
+from ._evoked import window_mask
+from ._registry import measure
+
+_DOI = "10.1523/JNEUROSCI.0445-09.2009"
+FREQUENCIES = tuple(float(f) for f in range(4, 46))
+
+
+@measure(kind="epochs", unit="dB", references=[_DOI])
+def trsp(
+    x: np.ndarray,
+    times: np.ndarray,
+    *,
+    frequencies: Sequence[float] = FREQUENCIES,
+    baseline: tuple[float, float] = (-0.4, -0.1),
+    cycles: tuple[float, float] = (3.0, 10.0),
+    induced: bool = False,
+) -> np.ndarray:
+    """TMS-related spectral perturbation: power of Morlet wavelets over that before the pulse.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n_trials, n_channels, n_times)
+        Trials, V.
+    times : ndarray, shape (n_times,)
+        s from the pulse.
+    frequencies : sequence of float
+        Hz.
+    baseline : tuple of float
+        s.
+    cycles : tuple of float
+        Cycles of the wavelet at the lowest and at the highest frequency, linear between.
+    induced : bool
+        Subtract the average from every trial first: what is left is not locked to the pulse.
+
+    Returns
+    -------
+    ndarray, shape (n_channels, n_freqs, n_times)
+        dB; 0 is no change. Within half a wavelet of the pulse and of the ends of the epoch, values mix what is on
+        both sides.
+
+    Raises
+    ------
+    ValueError
+        When the baseline lies outside the epoch or a frequency above half the sampling rate.
+
+    References
+    ----------
+    doi:10.1523/JNEUROSCI.0445-09.2009
+
+    Examples
+    --------
+    >>> times = np.arange(-500, 500) / 500.0
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.standard_normal((60, 1, 1000)) * 1e-6
+    >>> change = trsp(x, times, frequencies=[10.0, 20.0])
+    >>> change.shape, bool(abs(change[..., 200:800].mean()) < 0.5)
+    ((1, 2, 1000), True)
+    """
+    before = window_mask(times, baseline, "trsp")
+    rate = (times.size - 1) / (times[-1] - times[0])
+    if induced:
+        x = x - x.mean(axis=0)
+    frequencies = np.atleast_1d(np.asarray(frequencies, dtype=float))
+    if frequencies.min() <= 0 or frequencies.max() >= rate / 2:
+        raise ValueError(f"trsp: frequencies must lie between 0 and {rate / 2:g} Hz, half the sampling rate")
+    change = np.empty((x.shape[1], frequencies.size, times.size))
+    for channel in range(x.shape[1]):
+        power = _wavelet_power(x[:, channel], rate, frequencies, cycles)
+        level = power[:, before].mean(axis=1, keepdims=True)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            change[channel] = 10 * np.log10(power / level)
+    return change
+
+
+@measure(kind="epochs", unit="Hz", references=[_DOI])
+def natural_frequency(
+    x: np.ndarray,
+    times: np.ndarray,
+    *,
+    window: tuple[float, float] = (0.020, 0.200),
+    baseline: tuple[float, float] = (-0.4, -0.1),
+    frequencies: Sequence[float] = FREQUENCIES,
+) -> np.ndarray:
+    """Frequency at which power rises most after the pulse, of each channel.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n_trials, n_channels, n_times)
+        Trials, V.
+    times : ndarray, shape (n_times,)
+        s from the pulse.
+    window, baseline : tuple of float
+        s.
+    frequencies : sequence of float
+        Hz, increasing.
+
+    Returns
+    -------
+    ndarray, shape (n_channels,)
+        Hz; NaN where power rises most at either end of the frequencies: the maximum then lies outside them.
+
+    References
+    ----------
+    doi:10.1523/JNEUROSCI.0445-09.2009
+
+    Examples
+    --------
+    >>> times = np.arange(-500, 500) / 500.0
+    >>> rng = np.random.default_rng(0)
+    >>> ring = np.where(times > 0, np.sin(2 * np.pi * 20 * times) * np.exp(-times / 0.15), 0)
+    >>> x = 1e-6 * (rng.standard_normal((40, 1, 1000)) + 5 * ring)
+    >>> bool(abs(natural_frequency(x, times)[0] - 20) <= 2)
+    True
+    """
+    after = window_mask(times, window, "natural_frequency")
+    frequencies = np.asarray(frequencies, dtype=float)
+    rise = trsp(x, times, frequencies=frequencies, baseline=baseline)[..., after].mean(axis=-1)
+    values = np.full(len(rise), np.nan)
+    for channel, row in enumerate(rise):
+        if np.all(np.isfinite(row)) and 0 < np.argmax(row) < row.size - 1:
+            values[channel] = frequencies[np.argmax(row)]
+    return values
+
+
+def _wavelet_power(
+    x: np.ndarray, rate: float, frequencies: np.ndarray, cycles: tuple[float, float]
+) -> np.ndarray:
+    """Power of one channel, mean over trials, (n_freqs, n_times)."""
+    span = np.ptp(frequencies)
+    share = (frequencies - frequencies.min()) / span if span else np.zeros_like(frequencies)
+    widths = (cycles[0] + share * (cycles[1] - cycles[0])) / (2 * np.pi * frequencies)
+    longest = int(np.ceil(5 * widths.max() * rate))
+    size = next_fast_len(x.shape[-1] + 2 * longest)
+    spectrum = fft(x - x.mean(axis=-1, keepdims=True), size, axis=-1)
+    bins = np.fft.fftfreq(size, 1 / rate)
+    power = np.empty((frequencies.size, x.shape[-1]))
+    for row, (frequency, width) in enumerate(zip(frequencies, widths, strict=True)):
+        # a Morlet wavelet is a Gaussian around its frequency; negative frequencies have no part in it
+        gain = np.exp(-0.5 * (2 * np.pi * width * (bins - frequency)) ** 2) * (bins >= 0)
+        courses = ifft(spectrum * gain, axis=-1)[:, : x.shape[-1]]
+        power[row] = np.mean(np.abs(courses) ** 2, axis=0)
+    return power
