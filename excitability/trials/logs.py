@@ -17,7 +17,11 @@ def read_log(path: str | Path) -> pd.DataFrame:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no stimulus log {path}; expected a CSV or TSV with one row a trial")
-    table = pd.read_csv(path, sep=None, engine="python", na_values=["n/a", "(null)"])
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        header = file.readline()
+    separator = max("\t;,", key=header.count)
+    decimal = "," if separator == ";" else "."  # a semicolon is what spreadsheets write where the comma is decimal
+    table = pd.read_csv(path, sep=separator, decimal=decimal, na_values=["n/a", "(null)"], encoding="utf-8-sig")
     table.columns = [str(name).strip() for name in table.columns]
     return table
 

@@ -1,0 +1,110 @@
+"""
+The main job: from recordings to an answer
+==========================================
+
+A small study is simulated as a BIDS tree, so that the right answer is known: patients with chronic low back pain and
+controls, before, right after and 30 minutes after exercise. Every session is read and measured with the batteries
+``m1_exercise`` and ``dlpfc_exercise``, the time points are compared by group, and one HTML report is written.
+
+Run it with ``make demo``, or with ``python docs/gallery/main_job.py FOLDER``.
+"""
+
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+import excitability as ex
+from excitability.batch import load_results
+from excitability.html_report import report_folder
+from excitability.tables import write_table
+
+#: The three numbers a reader wants first: protocol, measure, channel, condition, group.
+FIRST = {
+    "SICI, patients": ("m1/sici", "conditioned_ratio", "RFDI", "isi_0.002", "patient"),
+    "SICI, patients − controls": ("m1/sici", "conditioned_ratio", "RFDI", "isi_0.002", "patient - control"),
+    "DLPFC N100, patients": ("dlpfc/tep", "n100_amplitude", "DLPFC_left", "all", "patient"),
+}
+
+
+@contextmanager
+def progress(what):
+    columns = (TextColumn("{task.description:<44}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total, label: bar.update(
+            task, completed=done, total=total, description=f"{what}: {label}"[:44]
+        )
+
+
+def main(folder):
+    start = time.perf_counter()
+    study, output = folder / "study", folder / "results"
+
+    # %%
+    # Simulate: participants, sessions and recordings in BIDS, with the truth in ``sourcedata/``.
+    with progress("simulate") as advance:
+        truth = ex.simulate.study(study, n_patients=6, n_controls=6, seed=1, n_jobs=2, progress=advance)
+
+    # %%
+    # Read and measure every session, with both batteries. Failures would be rows of the table.
+    sessions = ex.find_sessions(study)
+    changes = []
+    for battery in ("m1_exercise", "dlpfc_exercise"):
+        with progress(battery) as advance:
+            ex.run_batch(sessions, battery, output / battery, n_jobs=2, progress=advance)
+        # Compare the time points by group, as the battery planned.
+        results, _, plan = load_results(output / battery)
+        change = ex.compare(results, **plan)
+        write_table(change, output / battery / "comparison.tsv")
+        changes.append(change)
+
+    # %%
+    # One HTML file with the figures people look at.
+    reports = []
+    for battery in ("m1_exercise", "dlpfc_exercise"):
+        with progress(f"report {battery}") as advance:
+            reports.append(report_folder(output / battery, output / battery / "report.html", progress=advance))
+
+    # %%
+    # What a reader wants first, next to the truth.
+    print_answer(pd.concat(changes, ignore_index=True), truth["changes"])
+    failed = sum((load_results(output / b)[0]["error"] != "").sum() for b in ("m1_exercise", "dlpfc_exercise"))
+    print(f"\n{len(sessions)} recordings, {failed} failures, {time.perf_counter() - start:.0f} s to run")
+    print("tables  ", output / "*" / "results.tsv, comparison.tsv, trials.tsv")
+    for report in reports:
+        print("report  ", report)
+
+
+def print_answer(change, truth):
+    """Change from before to right after exercise, with its interval, beside what was simulated."""
+    print(f"\n{'post0 against pre':<28}{'estimate':>10}   {'95 % interval':<18}{'simulated':>10}")
+    for name, (protocol, measure, channel, condition, group) in FIRST.items():
+        rows = pd.Series({"protocol": protocol, "measure": measure, "channel": channel, "condition": condition})
+        where = {"group": group, "contrast": "post0 - pre", **rows}
+        found = _row(change, where)
+        true = _row(truth, where)["estimate"]
+        if found["form"] == "log_ratio":
+            low, value, high = (found[key] for key in ("percent_ci_low", "percent_change", "percent_ci_high"))
+            true, unit = 100 * (2.718281828459045**true - 1), "%"
+        else:
+            factor, unit = ex.schema.display(found["unit"])
+            low, value, high, true = (factor * x for x in (found["ci_low"], found["estimate"], found["ci_high"], true))
+        interval = f"{low:+.3g} to {high:+.3g}"
+        print(f"{name:<28}{value:>+8.3g} {unit:<2} {interval:<18}{true:>+8.3g} {unit}")
+
+
+def _row(table, where):
+    for column, value in where.items():
+        table = table[table[column] == value]
+    if len(table) != 1:
+        raise LookupError(f"{len(table)} rows for {where}")
+    return table.iloc[0]
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "demo"))
