@@ -23,7 +23,7 @@ import numpy as np
 
 from .design import Design
 
-_FACTOR = 1.959963984540054 * math.sqrt(2)
+_FACTOR = 1.96 * math.sqrt(2)
 
 
 @dataclass(frozen=True)

@@ -216,7 +216,7 @@ def sdc(values: np.ndarray, kind: str = "agreement", n: int = 1) -> float:
     """
     if n < 1:
         raise ValueError(f"n is the number of people averaged, 1 or more, not {n}")
-    return _NORMAL * math.sqrt(2) * sem(values, kind) / math.sqrt(n)
+    return 1.96 * math.sqrt(2) * sem(values, kind) / math.sqrt(n)  # 1.96 by convention, not the exact quantile
 
 
 def cv(values: np.ndarray, log: bool = True) -> float:
@@ -279,8 +279,8 @@ def bland_altman(first: Sequence[float], second: Sequence[float]) -> dict[str, E
     n, bias, spread = len(difference), float(difference.mean()), float(difference.std(ddof=1))
     t = float(special.stdtrit(n - 1, 0.975))
     of_bias = t * spread / math.sqrt(n)
-    of_limit = t * spread * math.sqrt(1 / n + _NORMAL**2 / (2 * (n - 1)))
-    lower, upper = bias - _NORMAL * spread, bias + _NORMAL * spread
+    of_limit = t * spread * math.sqrt(1 / n + 1.96**2 / (2 * (n - 1)))
+    lower, upper = bias - 1.96 * spread, bias + 1.96 * spread
     return {
         "bias": Estimate(bias, bias - of_bias, bias + of_bias, n=n),
         "lower": Estimate(lower, lower - of_limit, lower + of_limit, n=n),
