@@ -9,6 +9,7 @@ import warnings
 from pathlib import Path
 
 import h5py
+import mne
 import numpy as np
 import pandas as pd
 import pytest
@@ -215,3 +216,23 @@ def test_table_that_says_too_little(tmp_path):
     epochs = open_recording(path, decimal=",", pulse_time=0.001)
     assert epochs.get_data()[0, 0, 0] == pytest.approx(1.5e-6)
     assert epochs.info["sfreq"] == 1000
+    with pytest.raises(ValueError, match="decimal=','"):
+        open_recording(path, pulse_time=0.001)
+
+
+def test_bids_electrodes_and_events_without_onset(tmp_path):
+    folder = tmp_path / "sub-02" / "eeg"
+    folder.mkdir(parents=True)
+    (tmp_path / "dataset_description.json").write_text("{}")
+    raw = mne.io.RawArray(np.zeros((2, 500)), mne.create_info(["C3", "F3"], 100.0, "eeg"), verbose="error")
+    mne.export.export_raw(folder / "sub-02_task-tep_eeg.edf", raw, verbose="error")
+    (folder / "sub-02_space-CapTrak_electrodes.tsv").write_text("name\tx\ty\tz\nC3\t-60\t0\t60\nF3\tn/a\tn/a\tn/a\n")
+    (folder / "sub-02_space-CapTrak_coordsystem.json").write_text(
+        '{"EEGCoordinateSystem": "CapTrak", "EEGCoordinateUnits": "mm", '
+        '"AnatomicalLandmarkCoordinates": {"NAS": [0, 90, 0], "LPA": [-75, 0, 0], "RPA": [75, 0, 0]}}'
+    )
+    (folder / "sub-02_task-tep_events.tsv").write_text("onset\tduration\ttrial_type\n1.0\t0\tTMS\nn/a\t0\tTMS\n")
+    read = open_recording(folder / "sub-02_task-tep_eeg.edf")
+    np.testing.assert_allclose(read.get_montage().get_positions()["ch_pos"]["C3"], [-0.06, 0.0, 0.06], atol=1e-6)
+    assert list(read.annotations.onset) == [1.0]
+    assert "1 events without an onset" in " ".join(read.info["temp"]["excitability"]["notes"])

@@ -244,3 +244,20 @@ def test_stimuli_of_a_sidecar_travel_with_a_continuous_recording(tmp_path):
     assert said["trigger"] == "S  1"
     assert Path(said["table"]) == tmp_path / "rec" / "log.csv"
     assert (said["pulse"], said["delay"], said["inter_stimulus_interval"]) == ("first", 0.001, 0.1)
+
+
+def test_the_documented_grammar_is_accepted():
+    import textwrap
+    import tomllib
+
+    text = textwrap.dedent(_sidecar.__doc__.split("::\n", 1)[1])
+    said = _sidecar.check(tomllib.loads(text), "docstring")
+    assert said.array.select == "1::2"
+    assert said.stimuli.codes[0]["inter_stimulus_interval"] == 0.003
+
+
+def test_numpy_values_and_paths_are_options_too(frames):
+    said = {**SAID, "sampling_rate": np.int64(1000), "pulse_time": np.float32(0.05)}
+    epochs = open_recording(frames, columns={"intensity": np.arange(6)}, channel_names=("FDI",), **said)
+    assert epochs.metadata["intensity"].tolist() == [0, 1, 2, 3, 4, 5]
+    assert epochs.ch_names == ["FDI"]

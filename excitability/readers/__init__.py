@@ -102,8 +102,11 @@ def open_recording(path: str | Path, *, sidecar: str | Path | None = None, **opt
     with mne.utils.use_log_level("warning"), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         inst = _read(path, reader, arguments)
-    facts = inst.info["temp"]["excitability"]
+    if not inst.info.get("temp"):
+        inst.info["temp"] = {}
+    facts = inst.info["temp"].setdefault("excitability", {})
     facts.setdefault("source", str(path))
+    facts.setdefault("units", {})
     facts["format"] = reader.name
     facts["notes"] = [*facts.get("notes", []), *dict.fromkeys(_worth_telling(caught))]
     return finish(inst, said, path=path, sidecar_path=sidecar_path, frames_done="columns" in reader.parameters)

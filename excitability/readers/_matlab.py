@@ -6,6 +6,7 @@ A structure becomes a dict, a structure array or cell a list, text a str, number
 
 from __future__ import annotations
 
+import functools
 import zlib
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,8 @@ def shapes(path: Path) -> dict[str, tuple[tuple[int, ...], str]]:
 def kind(path: Path) -> str:
     """Which program wrote a MATLAB file: "eeglab", "signal", "acqknowledge", "array", or "" for none of ours."""
     try:
-        return _kind(path)
+        seen = path.stat()
+        return _kind(path, (seen.st_mtime_ns, seen.st_size))
     except ImportError:
         return "array"  # whose reader then says which library is missing
     except DAMAGED:
@@ -70,7 +72,9 @@ def kind(path: Path) -> str:
 DAMAGED = (OSError, ValueError, TypeError, KeyError, IndexError, RuntimeError, EOFError, AttributeError, zlib.error)
 
 
-def _kind(path: Path) -> str:
+@functools.lru_cache(maxsize=64)
+def _kind(path: Path, version: tuple[int, int]) -> str:
+    # four readers ask; a large compressed file is listed once
     found = shapes(path)
     classes = {name: matlab_class for name, (_, matlab_class) in found.items()}
     if classes.get("EEG") == "struct" or {"setname", "srate", "chanlocs"} <= set(found):

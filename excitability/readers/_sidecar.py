@@ -254,11 +254,22 @@ def check(content: Mapping[str, Any], where: str) -> Sidecar:
         raise ValueError(f"{where}: {message}") from None
 
 
+def _simple(value: Any) -> Any:
+    """An option as TOML would have given it: no NumPy numbers, tuples or paths."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    if isinstance(value, tuple):
+        return list(value)
+    if isinstance(value, Mapping):
+        return {key: _simple(entry) for key, entry in value.items()}
+    return str(value) if isinstance(value, Path) else value
+
+
 def merged(sidecar: Sidecar, options: Mapping[str, Any], reader_options: Mapping[str, Any]) -> Sidecar:
     """The sidecar with options in place of its entries; options of the reader are added to ``reader``."""
     content = sidecar.model_dump(exclude_unset=True)
     for name, value in options.items():
         section, key = OPTIONS[name]
-        content.setdefault(section, {})[key] = value
+        content.setdefault(section, {})[key] = _simple(value)
     content.setdefault("reader", {}).update(reader_options)
     return check(content, "options")

@@ -89,7 +89,7 @@ def read(path: Path) -> Any:
     units = dict(getattr(raw, "_orig_units", None) or {})
     notes: list[str] = []
     muscles = _channels(raw, _beside(path, root, "channels.tsv"), units, notes)
-    _events(raw, _beside(path, root, "events.tsv"))
+    _events(raw, _beside(path, root, "events.tsv"), notes)
     _positions(raw, path, root)
     raw.info["temp"] = {"excitability": facts(path, units, notes, muscles=muscles, **known)}
     return raw
@@ -188,7 +188,7 @@ def _positions(raw: Any, path: Path, root: Path | None) -> None:
     raw.set_montage(montage, on_missing="ignore", verbose="error")
 
 
-def _events(raw: Any, table_path: Path | None) -> None:
+def _events(raw: Any, table_path: Path | None, notes: list[str]) -> None:
     """Annotations of the recording from its table of events."""
     import mne
     import pandas as pd
@@ -196,6 +196,11 @@ def _events(raw: Any, table_path: Path | None) -> None:
     if table_path is None:
         return
     table = pd.read_csv(table_path, sep="\t", keep_default_na=True, na_values=["n/a"])
+    if "onset" not in table:
+        raise ValueError(f"{table_path} has no column 'onset'; its columns are: {', '.join(map(str, table.columns))}")
+    if table["onset"].isna().any():
+        notes.append(f"{int(table['onset'].isna().sum())} events without an onset are left out")
+        table = table[table["onset"].notna()].reset_index(drop=True)
     spelling = {column.bids: name for name, column in STIMULUS_COLUMNS.items() if column.bids}
     table = table.rename(columns={old: new for old, new in spelling.items() if old in table and new not in table})
     columns = [name for name in table.columns if name in STIMULUS_COLUMNS]

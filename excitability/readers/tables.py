@@ -131,9 +131,13 @@ def _named(path: Path, table: pd.DataFrame, said: Array, columns: dict[str, Any]
     trial_column = next((name for name in table.columns if name.lower() in _TRIAL), None)
     stimulus = [name for name in table.columns if name in STIMULUS_COLUMNS]
     channels = [name for name in table.columns if name not in (time_column, trial_column, *stimulus)]
-    bad = [name for name in channels if not pd.api.types.is_numeric_dtype(table[name])]
+    numbers = [*channels, time_column] if time_column else channels
+    bad = [name for name in numbers if not pd.api.types.is_numeric_dtype(table[name])]
     if bad or not channels:
-        raise ValueError(f"{path}: columns {', '.join(bad) or '(none)'} hold no numbers; expected one column a channel")
+        raise ValueError(
+            f"{path}: columns {', '.join(bad) or '(none)'} hold no numbers; expected one column a "
+            "channel (decimal commas: type decimal=',')"
+        )
     names, units = zip(*(_name_and_unit(name, said.unit) for name in channels), strict=True)
     times = _times(table[time_column], time_column) if time_column else None
     if trial_column is None:
