@@ -10,10 +10,7 @@ from .fields import head, nearness
 
 def aperiodic(channels, n_times, sampling_rate, exponent, rms, rng):
     """Background whose power falls as 1/f**exponent, (n_channels, n_times), mean RMS over channels ``rms``."""
-    gain = head(channels)["background"]
-    # one source a channel with the covariance that the cloud of dipoles has: the same field, fewer sources
-    values, vectors = np.linalg.eigh(gain @ gain.T)
-    mixing = vectors * np.sqrt(np.maximum(values, 0.0))
+    mixing = head(channels)["background"]
 
     def spectrum(frequencies):
         return np.where(frequencies >= 0.25, np.maximum(frequencies, 0.25), np.inf) ** (-exponent / 2)

@@ -53,7 +53,8 @@ def head(channels):
     dict
         ``positions`` (n_channels, 3) in metres from the centre of the sphere; ``radial``, ``tangential``
         (n_channels, n_channels): fields of one dipole under every electrode, pointing out and forward;
-        ``background`` (n_channels, 3·60): a cloud of dipoles. Average reference, V per A·m.
+        ``background`` (n_channels, n_channels): independent sources that
+        together make the field of a cloud of dipoles. Average reference, V per A·m.
     """
     import mne
 
@@ -75,11 +76,14 @@ def head(channels):
     gain = solution["sol"]["data"]
     gain = gain - gain.mean(axis=0)
     n_channels = len(channels)
+    background = gain[:, 2 * n_channels :]
+    # one source a channel with the covariance that the cloud has: the same field from fewer sources
+    values, vectors = np.linalg.eigh(background @ background.T)
     return {
         "positions": positions,
         "radial": gain[:, :n_channels],
         "tangential": gain[:, n_channels : 2 * n_channels],
-        "background": gain[:, 2 * n_channels :],
+        "background": vectors * np.sqrt(np.maximum(values, 0.0)),
     }
 
 
