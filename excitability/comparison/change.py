@@ -135,7 +135,7 @@ class _Series:
     test: int | None
 
     def rows(self) -> list[dict[str, object]]:
-        design, info = self.design, self.design.series.iloc[self.number]
+        design, info = self.design, self.design.records[self.number]
         values = design.values[self.number]
         change = values[:, self.level] - values[:, 0]
         covariates = self._covariates(values[:, 0])
@@ -176,7 +176,7 @@ class _Series:
         after, before = self.design.after[self.level - 1], self.design.before
         change = (
             f"log({after}) - log({before})"
-            if self.design.series["scale"].iloc[self.number] == "log_ratio"
+            if self.design.records[self.number]["scale"] == "log_ratio"
             else f"{after} - {before}"
         )
         terms = [self.design.by or "1", *self.design.covariates]
@@ -189,7 +189,7 @@ class _Series:
         kept: list[int],
         flag: str,
         *,
-        info: pd.Series,
+        info: dict[str, str],
         change: np.ndarray,
         complete: np.ndarray,
         detectable: Detectable,

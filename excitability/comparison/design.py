@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -37,6 +38,11 @@ class Design:
     standard_errors: np.ndarray  # from the intervals of the results, same scale
     expected: np.ndarray  # (n_series, n_participants): took part in the protocol
 
+    @functools.cached_property
+    def records(self) -> list[dict[str, str]]:
+        """The series as plain dictionaries (a row of a DataFrame costs more than its statistics)."""
+        return [{str(name): str(word) for name, word in row.items()} for row in self.series.to_dict("records")]
+
     @property
     def control(self) -> int | None:
         """Number of the control group, where a group's name says that it is one."""
@@ -44,12 +50,12 @@ class Design:
         return found[0] if len(found) == 1 and self.by else None
 
     def repeats(self) -> list[int]:
-        """Levels that repeat the baseline: named like ``before``, but for a number or a suffix (pre, pre2)."""
-        stem = re.match(r"[^\W\d_]*", self.before.lower())
-        name = stem.group() if stem else ""
-        pattern = re.compile(rf"{re.escape(name)}[\W_]?(\d+|[a-z]|retest|repeat)$")
+        """Levels that repeat the baseline: its name, where that says baseline, with a suffix (pre, pre2)."""
+        if not (stem := re.match(r"(pre|base|baseline)(?![^\W\d_])", self.before.lower())):
+            return []  # after "T0" or "day1", "T2" and "day3" are later time points
+        pattern = re.compile(rf"{stem.group(1)}[\W_]?(\d+|[a-z]|retest|repeat)?$")
         used = {self.before, *self.after}
-        return [i for i, level in enumerate(self.levels) if name and level not in used and pattern.match(level.lower())]
+        return [i for i, level in enumerate(self.levels) if level not in used and pattern.match(level.lower())]
 
 
 def read_design(
@@ -116,14 +122,14 @@ _NUMBERS = ("value", "ci_low", "ci_high")
 
 def level_column(table: pd.DataFrame, within: str) -> str:
     """Column that holds the levels of the comparison within participants."""
-    if within == "session" and "timepoint" in table and _text(table["timepoint"]).ne("").any():
+    if within == "session" and "timepoint" in table and as_text(table["timepoint"]).ne("").any():
         return "timepoint"
     if within not in table:
         raise ValueError(unknown_word("column for within", within, map(str, table.columns)))
     return within
 
 
-def _text(column: pd.Series) -> pd.Series:
+def as_text(column: pd.Series) -> pd.Series:
     """Labels as text; a missing one is the empty text. Whole numbers read as floats lose their '.0'."""
     if column.dtype.kind == "f" and (column.dropna() % 1 == 0).all():
         column = column.astype("Int64")
@@ -133,7 +139,7 @@ def _text(column: pd.Series) -> pd.Series:
 def _tidy(results: pd.DataFrame, level_name: str) -> pd.DataFrame:
     table = pd.DataFrame(index=results.index)
     for name in (*SERIES, "participant", "unit", "form", "protocol_sha256", "error", level_name):
-        table[name] = _text(results[name]) if name in results else ""
+        table[name] = as_text(results[name]) if name in results else ""
     for name in _NUMBERS:
         table[name] = pd.to_numeric(results[name], errors="coerce") if name in results else np.nan
         table[name] = table[name].astype(float).replace([np.inf, -np.inf], np.nan)
@@ -167,7 +173,7 @@ def _groups(table: pd.DataFrame, by: str | None, participants: tuple[str, ...]) 
     if by not in table:
         columns = [name for name in table.columns if not str(name).startswith("_")]
         raise ValueError(unknown_word("column for by", by, columns))
-    label = _text(table[by])
+    label = as_text(table[by])
     known = label.ne("")
     pairs = pd.DataFrame({"participant": table["participant"], by: label})[known].drop_duplicates()
     twice = pairs["participant"][pairs["participant"].duplicated()].unique()
@@ -221,7 +227,7 @@ def _covariates(
 
 def _numeric(values: pd.Series, name: str) -> list[np.ndarray]:
     """One column for a number, one fewer than its classes for a text."""
-    text = _text(values)
+    text = as_text(values)
     numbers = pd.to_numeric(text.where(text.ne("")), errors="coerce").astype(float)
     bad = text.ne("") & numbers.isna()
     declared = COVARIATES[name].dtype if name in COVARIATES else ""
@@ -325,7 +331,8 @@ def _to_scale(
             else:
                 with np.errstate(divide="ignore", invalid="ignore"):
                     part, ends = np.log(part), np.log(ends)
-        values[rows], spread[rows] = part, np.abs(ends[1] - ends[0])
+        with np.errstate(invalid="ignore"):
+            values[rows], spread[rows] = part, np.abs(ends[1] - ends[0])
         scales[rows] = "log_ratio" if wanted else "difference"
         flags[rows] = [join_flags(old, flag) for old in flags[rows]]
     errors = np.where(np.isfinite(spread), spread / (2 * _NORMAL), np.nan)

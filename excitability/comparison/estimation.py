@@ -33,38 +33,43 @@ class Contrast:
 
 @dataclass(frozen=True)
 class GroupChanges:
-    """Regression of individual changes on group and centred covariates, one variance a group.
+    """Individual changes by group, one variance a group; covariates may enter with one slope for all groups.
 
     Without covariates a group's contrast is the one-sample t and a difference of two groups is Welch's t.
     """
 
-    coefficients: np.ndarray
-    projection: np.ndarray  # (n_coefficients, n): coefficients = projection @ changes
-    residual_maker: np.ndarray
+    coefficients: np.ndarray  # of the groups
+    rows: np.ndarray  # (n_groups, n): coefficients = rows @ changes
     groups: np.ndarray
-    variances: np.ndarray  # (n_groups,)
+    variances: np.ndarray  # (n_groups,), NaN in a group without degrees of freedom
+    residual_maker: np.ndarray | None  # (n, n) when covariates enter
 
     def contrast(self, weights: np.ndarray) -> Contrast:
         """Estimate ``weights @ group_changes``; Satterthwaite degrees of freedom."""
         n_groups = len(self.variances)
-        a = weights @ self.projection[:n_groups]
-        estimate = float(weights @ self.coefficients[:n_groups])
-        used = np.array([np.sum(a[self.groups == g] ** 2) for g in range(n_groups)])
-        active = used > 1e-14 * max(float(used.max(initial=0.0)), 1e-300)
+        estimate = float(weights @ self.coefficients)
+        used = np.bincount(self.groups, weights=(weights @ self.rows) ** 2, minlength=n_groups)
+        active = used > 1e-14 * used.max()
         if not np.isfinite(self.variances[active]).all():
             return Contrast(estimate, math.nan, math.nan)
-        variance = float(np.sum(used[active] * self.variances[active]))
+        parts = used * np.where(active, self.variances, 0.0)
+        variance = float(parts.sum())
         if variance <= 0:
             return Contrast(estimate, 0.0, math.nan)
-        return Contrast(estimate, math.sqrt(variance), self._df(used, variance))
+        if self.residual_maker is None:
+            sizes = np.bincount(self.groups, minlength=n_groups)
+            df = variance**2 / float(np.sum(parts[active] ** 2 / (sizes[active] - 1)))
+        else:
+            df = self._df(used, variance, self.residual_maker)
+        return Contrast(estimate, math.sqrt(variance), df)
 
-    def _df(self, used: np.ndarray, variance: float) -> float:
-        # the variance estimate is a quadratic form d'Bd; its degrees of freedom follow from tr(BS), tr(BSBS)
+    def _df(self, used: np.ndarray, variance: float, maker: np.ndarray) -> float:
+        # the variance estimate is a quadratic form d'Bd; its degrees of freedom follow from tr(BSBS)
         held = np.isfinite(self.variances)
         b = np.zeros(len(self.variances))
-        b[held] = np.linalg.solve(_squares(self.residual_maker, self.groups, held).T, used[held])
+        b[held] = np.linalg.solve(_squares(maker, self.groups, held), used[held])
         sigma = np.where(held, self.variances, 0.0)[self.groups]
-        scaled = (self.residual_maker * b[self.groups]) @ self.residual_maker * sigma
+        scaled = (maker * b[self.groups]) @ maker * sigma
         spread = float(np.sum(scaled * scaled.T))
         return variance**2 / spread if spread > 0 else math.nan
 
@@ -96,35 +101,41 @@ def group_changes(
         None when the design cannot be estimated (an empty group, a covariate that is a function of the
         group, or no degrees of freedom left by the covariates).
     """
-    n = len(changes)
-    design = (groups[:, None] == np.arange(n_groups)).astype(float)
-    if n == 0 or (design.sum(axis=0) == 0).any():
+    sizes = np.bincount(groups, minlength=n_groups)
+    if not len(changes) or (sizes == 0).any():
         return None
-    if covariates is not None and covariates.shape[1]:
-        centred = covariates - covariates.mean(axis=0)
-        spread = centred.std(axis=0)
-        if (spread == 0).any():
-            return None
-        design = np.column_stack([design, centred / spread])
-        if np.linalg.matrix_rank(design) < design.shape[1] or n <= design.shape[1]:
-            return None
+    members = (groups[:, None] == np.arange(n_groups)).astype(float)
+    smallest = (1e-12 * float(np.abs(changes).max())) ** 2  # below it a variance is rounding
+    if covariates is None or not covariates.shape[1]:
+        rows = members.T / sizes[:, None]
+        means = rows @ changes
+        squares = np.bincount(groups, weights=(changes - means[groups]) ** 2, minlength=n_groups)
+        variances = np.where(sizes > 1, squares / np.maximum(sizes - 1, 1), np.nan)
+        return GroupChanges(means, rows, groups, _cleared(variances, smallest), None)
+    centred = covariates - covariates.mean(axis=0)
+    if (np.ptp(covariates, axis=0) == 0).any():
+        return None
+    design = np.column_stack([members, centred / centred.std(axis=0)])
+    if len(changes) <= design.shape[1] or np.linalg.matrix_rank(design) < design.shape[1]:
+        return None
     projection = np.linalg.solve(design.T @ design, design.T)
-    coefficients = projection @ changes
-    maker = np.eye(n) - design @ projection
-    residual = maker @ changes
-    sums = np.array([np.sum(residual[groups == g] ** 2) for g in range(n_groups)])
-    variances = _variances(maker, groups, sums)
-    return GroupChanges(coefficients, projection, maker, groups, variances)
+    maker = np.eye(len(changes)) - design @ projection
+    squares = np.bincount(groups, weights=(maker @ changes) ** 2, minlength=n_groups)
+    variances = _cleared(_variances(maker, groups, squares), smallest)
+    rows = projection[:n_groups]
+    return GroupChanges(rows @ changes, rows, groups, variances, maker)
 
 
-def _variances(maker: np.ndarray, groups: np.ndarray, sums: np.ndarray) -> np.ndarray:
+def _cleared(variances: np.ndarray, smallest: float) -> np.ndarray:
+    return np.where(variances <= smallest, 0.0, variances)
+
+
+def _variances(maker: np.ndarray, groups: np.ndarray, squares: np.ndarray) -> np.ndarray:
     """Unbiased variance of each group; a group without degrees of freedom has NaN."""
-    n_groups = len(sums)
-    free = np.array([np.trace(maker[np.ix_(groups == g, groups == g)]) for g in range(n_groups)])
+    free = np.bincount(groups, weights=np.diag(maker), minlength=len(squares))
     held = free > 1e-9
-    variances = np.full(n_groups, np.nan)
-    if held.any():
-        variances[held] = np.linalg.solve(_squares(maker, groups, held), sums[held])
-        if (variances[held] < 0).any():  # possible only with covariates in tiny groups
-            variances[held] = sums[held].sum() / free[held].sum()
+    variances = np.full(len(squares), np.nan)
+    variances[held] = np.linalg.solve(_squares(maker, groups, held), squares[held])
+    if (variances[held] < 0).any():  # possible only in tiny groups
+        variances[held] = squares[held].sum() / free[held].sum()
     return variances

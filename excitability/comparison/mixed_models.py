@@ -8,6 +8,7 @@ give the profiled criterion; Kuznetsova et al. 2017, 10.18637/jss.v082.i13, the 
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -71,14 +72,27 @@ class MixedFit:
         """
         c = np.asarray(weights, dtype=float)
         variance = float(c @ self.covariance @ c)
-        free = [i for i, value in enumerate(self.variances.values()) if value > 0]
-        gradient, hessian = _satterthwaite(self._cells, np.array(list(self.variances.values())), c, free)
+        free, information = self._information
+        gradient = _variance_gradient(self._cells, np.array(list(self.variances.values())), c)[free]
         try:
-            spread = float(gradient @ np.linalg.solve(hessian, gradient))
+            spread = float(gradient @ np.linalg.solve(information, gradient))
         except np.linalg.LinAlgError:
             spread = math.nan
         df = 2 * variance**2 / spread if spread > 0 else math.nan
         return Contrast(float(c @ self.coefficients), math.sqrt(variance), df)
+
+    @functools.cached_property
+    def _information(self) -> tuple[np.ndarray, np.ndarray]:
+        """Which variances are above zero, and half the Hessian of the criterion in them."""
+        variances = np.array(list(self.variances.values()))
+        free = np.flatnonzero(variances > 0)
+        hessian = np.empty((len(free), len(free)))
+        for row, i in enumerate(free):
+            step = np.zeros_like(variances)
+            step[i] = 1e-4 * variances[i]
+            difference = _gradient(variances + step, self._cells) - _gradient(variances - step, self._cells)
+            hessian[row] = difference[free] / (2 * step[i])
+        return free, (hessian + hessian.T) / 4
 
 
 def mixed_model(y: np.ndarray, x: np.ndarray, random: Mapping[str, np.ndarray]) -> MixedFit:
@@ -311,22 +325,13 @@ def _gradient(variances: np.ndarray, cells: _Cells) -> np.ndarray:
     return np.append(slopes, last)
 
 
-def _satterthwaite(
-    cells: _Cells, variances: np.ndarray, c: np.ndarray, free: Sequence[int]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Gradient of var(c'β) and half the Hessian of the criterion (the information), in the free variances."""
+def _variance_gradient(cells: _Cells, variances: np.ndarray, c: np.ndarray) -> np.ndarray:
+    """Gradient of var(c'β) in the variances, the residual one last."""
     sigma2 = variances[-1]
     pieces = _pieces(variances[:-1] / sigma2, cells)
     a = pieces.inverse @ c
     reach = pieces.q @ a
     slopes = [float(np.sum(reach * (same @ reach[:, :, None])[:, :, 0])) for same in cells.same]
-    variance = sigma2 * float(c @ a)
-    last = (variance - float(variances[:-1] @ slopes)) / sigma2
-    gradient = np.append(slopes, last)[list(free)]
-    hessian = np.empty((len(free), len(free)))
-    for row, i in enumerate(free):
-        step = np.zeros_like(variances)
-        step[i] = 1e-4 * variances[i]
-        difference = _gradient(variances + step, cells) - _gradient(variances - step, cells)
-        hessian[row] = difference[list(free)] / (2 * step[i])
-    return gradient, (hessian + hessian.T) / 4
+    # homogeneous again: sum of variance × slope = var(c'β)
+    last = float(c @ a) - float(variances[:-1] @ slopes) / sigma2
+    return np.append(slopes, last)

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from ..schema import TRIAL_COLUMNS, unknown_word, validate
-from .design import Design
+from .design import Design, as_text
 from .estimation import Contrast
 from .mixed_models import MixedFit, mixed_model
 
@@ -76,7 +76,7 @@ class TrialModels:
         if not ((self._person >= 0) & (self._level >= 0)).any():
             raise ValueError(
                 f"trial table: no row has a participant and a {design.level_name} of the result table; "
-                f"it has {design.level_name} {', '.join(sorted(trials[design.level_name].astype(str).unique())[:8])}"
+                f"it has {design.level_name} {', '.join(sorted(as_text(trials[design.level_name]).unique())[:8])}"
             )
         self._has_protocol = "protocol" in trials and trials["protocol"].notna().all()
         keys = ["channel", "condition"] + (["protocol"] if self._has_protocol else [])
@@ -116,7 +116,7 @@ class TrialModels:
         if len(y) < 1.5 * len(np.unique(cell)) or not self._enough(kept, complete, cell, len(conditions)):
             return None
         x, columns = self._matrix(person, time, paired, len(conditions) == 2, kept, covariates)
-        if np.linalg.matrix_rank(x) < x.shape[1]:
+        if np.linalg.matrix_rank(x.T @ x) < x.shape[1]:
             return None
         random = {"participant": person, "participant:session": person * 2 + time}
         if len(conditions) == 2:
@@ -130,7 +130,7 @@ class TrialModels:
 
     def _source(self, number: int) -> tuple[str, tuple[str, ...]] | None:
         """Trial column and conditions of a series; a paired pulse has its test pulses second."""
-        row = self._design.series.iloc[number]
+        row = self._design.records[number]
         if row["measure"] == "conditioned_ratio":
             return ("mep_amplitude", (row["condition"], "test")) if row["scale"] == "log_ratio" else None
         if row["form"]:
@@ -150,7 +150,7 @@ class TrialModels:
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] | None:
         """Response, participant, time (0, 1) and whether conditioned (0, 1) of the trials of a series."""
         design, values = self._design, self._measures[name]
-        row = design.series.iloc[number]
+        row = design.records[number]
         found = [self._find(row["channel"], condition, row["protocol"]) for condition in conditions]
         places = [place for place in found if place is not None]
         if values is None or len(places) < len(conditions):
@@ -205,7 +205,7 @@ class TrialModels:
         return np.column_stack(blocks).astype(float), columns
 
     def _formula(self, number: int, name: str, random: list[str]) -> str:
-        log = self._design.series["scale"].iloc[number] == "log_ratio"
+        log = self._design.records[number]["scale"] == "log_ratio"
         fixed = "cond * time" if len(random) > 2 else "time"
         for term in (self._design.by, *self._design.covariates):
             fixed += f" * {term}" if term == self._design.by and term else f" + {term}:time" if term else ""
@@ -216,4 +216,4 @@ class TrialModels:
 def _places(known: Sequence[str], labels: pd.Series) -> np.ndarray:
     """Number of each label among the known ones, −1 for any other."""
     numbers = {label: i for i, label in enumerate(known)}
-    return labels.astype(str).map(numbers).fillna(-1).to_numpy(dtype=np.int64)
+    return as_text(labels).map(numbers).fillna(-1).to_numpy(dtype=np.int64)
