@@ -84,7 +84,7 @@ def response_map(table: pd.DataFrame, of: str, spacing: float | None = None) -> 
         return None
     _, first, site = np.unique(np.round(place[:, :2] / SAME_SITE), axis=0, return_index=True, return_inverse=True)
     site = site.ravel()
-    n_sites = first.size
+    n_sites = int(first.size)
     if n_sites < 4:
         return None
     grid = _is_grid(place, n_sites)
@@ -94,7 +94,7 @@ def response_map(table: pd.DataFrame, of: str, spacing: float | None = None) -> 
         operator /= operator.sum(axis=1, keepdims=True)
         sites, expected = operator @ place, (operator @ size)[site]
         spacing = spacing or float(np.median(cKDTree(sites[:, :2]).query(sites[:, :2], k=2)[0][:, 1]))
-        spent = n_sites
+        spent = float(n_sites)
     else:
         spacing = spacing or float(np.sqrt(np.prod(np.ptp(place[:, :2], axis=0)) / len(place)))
         sites = _nodes(place, spacing)

@@ -178,9 +178,9 @@ def solve_line(x: np.ndarray, y: np.ndarray, target: float, levels: np.ndarray) 
     slope = float(np.sum((x - centre) * (y - y.mean())) / sxx)
     error = float(np.sum((y - y.mean() - slope * (x - centre)) ** 2) / (n - 2))
     t = float(stats.t.ppf(0.975, n - 2))
-    g = t**2 * error / (slope**2 * sxx)
-    if slope <= 0 or g >= 1:
+    if slope <= 0 or t**2 * error >= slope**2 * sxx:
         return nothing("slope_unknown")
+    g = t**2 * error / (slope**2 * sxx)
     away = (target - y.mean()) / slope
     middle = away / (1 - g)
     reach = t / slope / (1 - g) * np.sqrt(error * ((1 - g) / n + away**2 / sxx))

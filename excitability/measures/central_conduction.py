@@ -142,8 +142,12 @@ def _interval(cortical: np.ndarray, peripheral: np.ndarray, statistic: str) -> t
     if min(cortical.size, peripheral.size) < 2:
         return np.nan, np.nan
     if statistic == "mean":
-        found = stats.ttest_ind(cortical, peripheral, equal_var=False).confidence_interval()
-        return float(found.low), float(found.high)
+        parts = [float(values.var(ddof=1)) / values.size for values in (cortical, peripheral)]
+        spread = parts[0] ** 2 / (cortical.size - 1) + parts[1] ** 2 / (peripheral.size - 1)
+        freedom = sum(parts) ** 2 / spread if spread > 0 else 1.0
+        reach = float(stats.t.ppf(0.975, freedom)) * np.sqrt(sum(parts))
+        value = float(cortical.mean() - peripheral.mean())
+        return value - reach, value + reach
     (low, high), (other_low, other_high) = median_interval(cortical), median_interval(peripheral)
     middle, other = float(np.median(cortical)), float(np.median(peripheral))
     return (

@@ -61,7 +61,7 @@ def conditioned_ratio(
     Raises
     ------
     ValueError
-        For an unknown column, condition, form or aggregate.
+        For an unknown column, form or aggregate.
 
     Examples
     --------
@@ -80,8 +80,6 @@ def conditioned_ratio(
     table = with_condition(table, test)
     condition = table["condition"].fillna("").astype(str)
     names = list(dict.fromkeys(name for name in condition if name not in ("", test)))
-    if not (condition == test).any():
-        raise ValueError(unknown_word("condition of the test trials", test, sorted(set(condition))))
     tests = _trials(table[condition == test], of)
     ratios = {
         name: in_form(_ratio(_trials(table[condition == name], of), tests, aggregate), form) for name in sorted(names)

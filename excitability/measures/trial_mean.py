@@ -39,7 +39,7 @@ def trial_mean(
     -------
     Estimate
         ``n`` counts the trials that have a value. Flags: ``no_trials``, ``few_trials`` (no interval),
-        ``censored`` (silent periods that have no end in some trials), ``no_response`` (latency, duration … missing
+        ``censored`` (some trials have no end of a silent period), ``no_silent_period`` (none has), ``no_response`` (latency, duration … missing
         in some trials), ``non_positive`` (no geometric mean exists).
 
     Raises
@@ -64,7 +64,7 @@ def trial_mean(
     known = values[~missing]
     flag = ("censored" if of == "silent_period" else "no_response") if missing.any() else ""
     if known.size == 0:
-        return nothing(flag, n_rejected=n_rejected)
+        return nothing("no_silent_period" if of == "silent_period" else flag, n_rejected=n_rejected)
     ordered = values if of == "silent_period" else known  # only a missing silent period is a long one
     value, low, high = level(ordered if statistic == "median" else known, statistic)
     if statistic == "geometric_mean" and known.min() <= 0:
