@@ -64,8 +64,8 @@ def _progress(what: str) -> Iterator[Any]:
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(what, total=None)
 
-        def advance(done: int, total: int, label: str) -> None:
-            bar.update(task, completed=done, total=total, description=f"{what}: {label}"[:60])
+        def advance(done: int, total: int, label: str = "") -> None:
+            bar.update(task, completed=done, total=total, description=f"{what} {label}"[:60])
 
         yield advance
 

@@ -62,9 +62,9 @@ def read(
     Examples
     --------
     >>> import excitability as ex
-    >>> raw = ex.read(ex.sample_data_path() / "formats" / "brainvision" / "sample.vhdr")
-    >>> len(ex.stimuli(raw)) > 0
-    True
+    >>> raw = ex.read(ex.sample_data_path() / "formats" / "mne_formats" / "brainvision.vhdr")
+    >>> len(ex.stimuli(raw))
+    4
     """
     inst = open_recording(path, **options)
     log = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,6 +85,31 @@ def muscle(name: str) -> Muscle:
         ):
             return entry
     raise ValueError(unknown_word("muscle", name, muscles()))
+
+
+@functools.cache
+def muscles_in_name(channel: str) -> frozenset[str]:
+    """Muscles whose name or alias a channel's name holds.
+
+    A word of the name is a muscle when it equals a name or alias, with at most a side (``L``, ``R``, left, right) and
+    ``EMG`` around it and a number after it, so "Status" holds no TA; a whole title ("left erector spinae") counts too.
+
+    >>> [sorted(muscles_in_name(name)) for name in ("RFDI", "EMG_TA_left", "Status", "Sol-CL", "FDI-APB")]
+    [['FDI'], ['TA'], [], ['SOL'], ['APB', 'FDI']]
+    """
+    words = {
+        word.lower(): entry.name for entry in muscles().values() for word in (entry.name, entry.title, *entry.aliases)
+    }
+    plain = channel.lower()
+    found = {name for word, name in words.items() if " " in word and word in plain}
+    for word in (*re.split(r"[^a-z0-9]+", plain), re.sub(r"[^a-z0-9]", "", plain)):
+        bare = re.sub(r"emg|left|right", "", word)
+        for shape in (bare, bare[1:] if bare[:1] in "lr" else "", bare[:-1] if bare[-1:] in "lr" else ""):
+            hit = words.get(shape) or words.get(shape.rstrip("0123456789"))
+            if hit:
+                found.add(hit)
+                break
+    return frozenset(found)
 
 
 def muscle_window(name: str) -> tuple[float, float]:

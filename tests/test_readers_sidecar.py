@@ -11,8 +11,8 @@ import pytest
 import scipy.io
 
 from excitability.readers import _sidecar, open_recording
-from excitability.readers._channels import channel_type, muscle_in_name, volts_per
-from excitability.resources import sample_data_path
+from excitability.readers._channels import channel_type, volts_per
+from excitability.resources import muscles_in_name, sample_data_path
 
 SAMPLES = sample_data_path() / "formats"
 
@@ -35,7 +35,7 @@ def test_channel_type_by_name_and_unit(name, unit, kind):
 
 @pytest.mark.parametrize(("name", "muscle"), [("EMG_TA_left", "TA"), ("BB2", "BB"), ("STATUS", ""), ("RATE", "")])
 def test_muscle_in_name_needs_a_whole_word(name, muscle):
-    assert muscle_in_name(name) == muscle
+    assert muscles_in_name(name) == ({muscle} if muscle else set())
 
 
 @pytest.mark.parametrize(("unit", "volts"), [("uV", 1e-6), ("μV", 1e-6), ("µV", 1e-6), ("mV", 1e-3), ("Volts", 1.0)])

@@ -28,7 +28,12 @@ def with_artefacts(onsets, seed=0):
 
 def test_stimuli_come_back_as_they_were_set():
     table = pd.DataFrame(
-        {"onset": [1.0, 4.003], "intensity": [50, 60], "inter_stimulus_interval": [np.nan, 0.003], "target": ["M1", None]}
+        {
+            "onset": [1.0, 4.003],
+            "intensity": [50, 60],
+            "inter_stimulus_interval": [np.nan, 0.003],
+            "target": ["M1", None],
+        }
     )
     back = ex.stimuli(ex.set_stimuli(recording(), table))
     assert back["onset"].tolist() == [1.0, 4.003]
@@ -137,7 +142,14 @@ def test_a_pulse_at_the_edge_stays_a_row():
 
 @pytest.mark.parametrize(
     ("channel", "muscle"),
-    [("RFDI", "FDI"), ("FDI_L", "FDI"), ("LES", "ES"), ("EMG TA", "TA"), ("left erector spinae", "ES"), ("R-APB", "APB")],
+    [
+        ("RFDI", "FDI"),
+        ("FDI_L", "FDI"),
+        ("LES", "ES"),
+        ("EMG TA", "TA"),
+        ("left erector spinae", "ES"),
+        ("R-APB", "APB"),
+    ],
 )
 def test_the_muscle_is_in_the_name(channel, muscle):
     assert channel_muscles(recording(channels=(channel,)), [channel]) == {channel: muscle}
@@ -168,7 +180,9 @@ def test_rules_reject_for_the_first_reason_and_keep_the_rest():
     )
     rules = {"background_emg": {"rule": "> 10e-6", "when": "state == 'rest'"}}
     assert reject(table, rules).tolist() == ["", "background_emg > 10e-6", "", ""]
-    outside = reject(pd.DataFrame({"background_emg": [1.0, 1.1, 0.9, 2.0]}), {"background_emg": "outside 0.25 of median"})
+    outside = reject(
+        pd.DataFrame({"background_emg": [1.0, 1.1, 0.9, 2.0]}), {"background_emg": "outside 0.25 of median"}
+    )
     assert (outside != "").tolist() == [False, False, False, True]
 
 
@@ -195,3 +209,12 @@ def test_annotate_takes_any_epochs_and_counts_baselines_from_the_first_pulse():
     assert "mep_amplitude" in annotated.metadata
     assert epochs.metadata.columns.tolist() == ["inter_stimulus_interval"]
     assert len(annotated["background_emg < 10e-6"]) == 4
+
+
+def test_a_trial_over_a_bad_span_or_a_join_is_rejected_with_its_name():
+    raw = recording()
+    raw.set_annotations(mne.Annotations([4.95, 10.0], [0.1, 0.0], ["BAD movement", "EDGE boundary"]))
+    raw = ex.set_stimuli(raw, pd.DataFrame({"onset": [5.1, 10.05, 15.0]}))
+    table = ex.trial_table(raw, "mep", picks="FDI")
+    assert table["reject"].tolist() == ["BAD movement", "EDGE boundary", ""]
+    assert table["mep_amplitude"].notna().all()

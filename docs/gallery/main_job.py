@@ -36,7 +36,7 @@ def progress(what):
     columns = (TextColumn("{task.description:<44}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(what, total=None)
-        yield lambda done, total, label: bar.update(
+        yield lambda done, total, label="": bar.update(
             task, completed=done, total=total, description=f"{what}: {label}"[:44]
         )
 

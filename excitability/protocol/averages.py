@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..measures import Measure, get_measure
+from ..measures.bootstrap import bootstrap_average, bootstrap_epochs
 from ..resources import roi_channels
 from ..schema import Estimate, join_flags
 from .grammar import Protocol
@@ -72,7 +73,8 @@ def _entry_rows(
 ) -> list[dict[str, Any]]:
     measure = get_measure(arguments.pop("measure", key))
     region = arguments.pop("roi", None)
-    names, flag = _region(epochs, channels, region)
+    seeds = arguments.get("n_seed", measure.parameters.get("n_seed", 0))
+    names, flag = _region(epochs, channels, region, seeds)
     label = label or (region if isinstance(region, str) and channels is None else "+".join(names[:4]))
     form = arguments.get("form", measure.form) if measure.form else ""
     if not names:
@@ -94,8 +96,11 @@ def _entry_rows(
     return rows
 
 
-def _region(epochs: mne.BaseEpochs, channels: list[str] | None, region: Any) -> tuple[list[str], str]:
-    """Channels of a region that were recorded and are good, and a flag where some are not."""
+def _region(epochs: mne.BaseEpochs, channels: list[str] | None, region: Any, n_seed: int) -> tuple[list[str], str]:
+    """Channels of a region that were recorded and are good, and a flag where some are not.
+
+    Its first ``n_seed`` channels are a seed: without them there is no region.
+    """
     if channels is not None:
         wanted: Iterable[str] = channels
     elif region is None:
@@ -103,8 +108,11 @@ def _region(epochs: mne.BaseEpochs, channels: list[str] | None, region: Any) -> 
     else:
         wanted = roi_channels(region) if isinstance(region, str) else region
     recorded = {name.lower(): name for name in epochs.ch_names if name not in epochs.info["bads"]}
+    wanted = list(wanted)
     found = [recorded[name.lower()] for name in wanted if name.lower() in recorded]
-    if len(found) == len(list(wanted)):
+    if any(name.lower() not in recorded for name in wanted[:n_seed]):
+        return [], "no_seed_channel"
+    if len(found) == len(wanted):
         return found, ""
     return found, "no_channel_of_region" if not found else "region_incomplete"
 
@@ -118,8 +126,6 @@ def _value(
     arguments: Mapping[str, Any],
 ) -> Any:
     """The measure on the trials of one condition, with an interval from resampled trials."""
-    from ..measures.bootstrap import bootstrap_average, bootstrap_epochs
-
     arguments = dict(arguments)
     if "interval" in measure.parameters and "interval" not in arguments:
         arguments["interval"] = _interval(epochs, positions)

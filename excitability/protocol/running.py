@@ -17,7 +17,7 @@ from ..measures import get_measure
 from ..query import evaluate
 from ..resources import muscle, muscle_window
 from ..schema import RESULT_COLUMNS, STIMULUS_COLUMNS, Estimate, join_flags
-from ..trials import cut, first_pulse_times, pick_channels, reject, stimuli
+from ..trials import bad_spans, cut, first_pulse_times, pick_channels, reject, stimuli
 from ..trials.measuring import flags_of, measure_trials
 from ..trials.muscles import channel_muscles
 from ..trials.rejection import apply_decisions, read_decisions
@@ -135,6 +135,9 @@ def clean(
     here = pd.Series("all", index=pieces.table.index) if epoch.every is not None else labels.loc[pieces.table.index]
     with mne.utils.use_log_level("ERROR"):
         epochs.metadata = epochs.metadata.assign(condition=here.loc[epochs.selection].to_numpy())
+    if protocol.modality == "eeg" and epoch.every is None:
+        told = bad_spans(inst, epochs.metadata, epochs.tmin, epochs.tmax)
+        epochs = epochs[(told == "").to_numpy()]
     facts = dict(epochs.info["temp"])
     counts = {str(label): int(number) for label, number in here.value_counts(sort=False).items()}
     epochs.info["temp"] = {**facts, "excitability": {**facts["excitability"], "cut": counts}}
@@ -206,7 +209,8 @@ def _table_of(
         table["reject"] = "epoch outside recording"
         rows = table.index[kept]
         state = muscle(named[channel]).state if named[channel] else "rest"
-        table.loc[rows, "reject"] = reject(table.loc[rows], protocol.reject, state)
+        told = bad_spans(inst, table.loc[rows], epochs.tmin, epochs.tmax)
+        table.loc[rows, "reject"] = told.where(told != "", reject(table.loc[rows], protocol.reject, state))
         table["flag"] = ""
         window = _response_window(protocol, named[channel])
         if window[1] <= epochs.times[-1]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..resources import muscles
+from ..resources import muscles_in_name
 
 #: Volts in one unit; keys in lower case with the micro sign written "u".
 _VOLTS = {
@@ -54,34 +53,6 @@ def volts_per(unit: str) -> float | None:
     return _VOLTS.get(plain.replace("\u00e2", "").strip())
 
 
-@functools.cache
-def _muscle_words() -> dict[str, str]:
-    words = {}
-    for entry in muscles().values():
-        for word in (entry.name, *entry.aliases):
-            words[re.sub(r"[^a-z0-9]", "", word.lower())] = entry.name
-    return words
-
-
-def muscle_in_name(name: str) -> str:
-    """Muscle of ``muscles.toml`` that a channel's name holds, or "" when it holds none.
-
-    A word of the name is a muscle when it equals a name or alias, with at most a side letter (``L``, ``R``)
-    before or after it, a number after it, or ``EMG`` around it; so "Status" holds no TA.
-
-    >>> muscle_in_name("RFDI"), muscle_in_name("EMG_TA_left"), muscle_in_name("Status"), muscle_in_name("Sol-CL")
-    ('FDI', 'TA', '', 'SOL')
-    """
-    known = _muscle_words()
-    for word in [*re.split(r"[^A-Za-z0-9]+", name), re.sub(r"[^A-Za-z0-9]", "", name)]:
-        plain = re.sub(r"emg|left|right", "", word.lower())
-        for candidate in (plain, plain[1:] if plain[:1] in "lr" else "", plain[:-1] if plain[-1:] in "lr" else ""):
-            for shape in (candidate, candidate.rstrip("0123456789")):
-                if shape in known:
-                    return known[shape]
-    return ""
-
-
 def channel_type(name: str, unit: str = "") -> str:
     """MNE channel type by name and unit, or "" when neither says anything.
 
@@ -103,7 +74,7 @@ def channel_type(name: str, unit: str = "") -> str:
         return "ecg"
     if (unit.strip() not in ("", "*") and volts_per(unit) is None) or _DERIVED.search(name):
         return "misc"
-    if _EMG.search(name) or muscle_in_name(name):
+    if _EMG.search(name) or muscles_in_name(name):
         return "emg"
     return ""
 

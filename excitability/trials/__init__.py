@@ -1,7 +1,7 @@
 """Trials: pulses found, described, cut out of the recording, and annotated."""
 
 from .artefact import find_artefacts
-from .cutting import Cut, cut, first_pulse_times
+from .cutting import Cut, bad_spans, cut, first_pulse_times
 from .logs import join_log
 from .muscles import channel_muscles, pick_channels
 from .rejection import reject
@@ -10,6 +10,7 @@ from .stimuli import PULSE, find_triggers, pair_pulses, set_stimuli, stimuli
 __all__ = [
     "PULSE",
     "Cut",
+    "bad_spans",
     "channel_muscles",
     "cut",
     "find_artefacts",

@@ -27,6 +27,40 @@ class Cut:
     table: pd.DataFrame
 
 
+def bad_spans(inst: mne.io.BaseRaw | mne.BaseEpochs, table: pd.DataFrame, tmin: float, tmax: float) -> pd.Series:
+    """Why each trial must not be used: the "BAD" annotation, or the join of two pieces, that it overlaps.
+
+    Parameters
+    ----------
+    inst : Raw | Epochs
+    table : DataFrame
+        Stimuli, with ``onset``.
+    tmin, tmax : float
+        Reach of a trial around its onset, in seconds.
+
+    Returns
+    -------
+    Series of str
+        Empty where nothing is wrong.
+    """
+    reasons = pd.Series("", index=table.index, dtype=object)
+    if not isinstance(inst, mne.io.BaseRaw):
+        return reasons
+    onset = table["onset"].to_numpy(dtype=float)
+    for start, length, name in zip(
+        inst.annotations.onset - inst.first_time,
+        inst.annotations.duration,
+        map(str, inst.annotations.description),
+        strict=True,
+    ):
+        if name.upper().startswith(("BAD", "EDGE")):
+            hit = (onset + tmin < start + length) & (onset + tmax > start)
+            if length == 0:
+                hit = (onset + tmin < start) & (onset + tmax > start)
+            reasons[hit] = name
+    return reasons
+
+
 def first_pulse_times(table: pd.DataFrame, lock: str = "last_pulse") -> np.ndarray:
     """Time of the first pulse of each trial relative to the pulse it is locked to (s, never positive)."""
     if lock == "first_pulse" or "inter_stimulus_interval" not in table:

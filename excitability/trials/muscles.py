@@ -2,30 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 
 import mne
 
-from ..resources import muscle, muscles
+from ..resources import muscle, muscles, muscles_in_name
 from ..schema import unknown_word
-
-
-def _by_name(channel: str) -> set[str]:
-    """Muscles whose name or alias is in the name of a channel (``RFDI`` is a right FDI)."""
-    words = [word for word in re.split(r"[^A-Za-z0-9]+|(?<=[a-z])(?=[A-Z])", channel) if word]
-    stripped = {word.lower() for word in words} | {
-        re.sub(r"^(?:left|right|l|r)|(?:left|right|l|r|\d+)$", "", word.lower()) for word in words
-    }
-    names = {entry.name: {entry.name, *entry.aliases} for entry in muscles().values()}
-    exact = {name for name, words_of in names.items() if any(word.lower() in stripped for word in words_of)}
-    whole = channel.lower()
-    titled = {entry.name for entry in muscles().values() if entry.title in whole}
-    if exact or titled:
-        return exact | titled
-    return {
-        name for name, words_of in names.items() if any(len(word) >= 3 and word.lower() in whole for word in words_of)
-    }
 
 
 def channel_muscles(
@@ -60,12 +42,12 @@ def channel_muscles(
         if channel in given:
             found[channel] = muscle(given[channel]).name
             continue
-        named = {muscle(recorded[channel]).name} if recorded.get(channel) in muscles() else set()
+        named = frozenset({recorded[channel]}) if recorded.get(channel) in muscles() else frozenset()
         if not named and recorded.get(channel):
-            named = _by_name(recorded[channel])
-        named = named or _by_name(channel)
+            named = muscles_in_name(recorded[channel])
+        named = named or muscles_in_name(channel)
         if len(named) == 1:
-            found[channel] = named.pop()
+            found[channel] = next(iter(named))
         elif required:
             what = "names no muscle" if not named else f"could be {' or '.join(sorted(named))}"
             raise ValueError(
