@@ -53,7 +53,7 @@ def ipsilateral_silent_period(
     dict of float
         Beginning with ``ipsilateral_silent_period``: ``_onset`` (s from the pulse), ``_duration`` (s), ``_depth``
         (share of the background that is missing in the silent period, 0…1), ``_area`` (missing EMG, V·s),
-        ``_normalised_area`` (area over background times duration of the window). All NaN when there is no silent period.
+        ``_normalised_area`` (area over background times duration of the window). All NaN when there is none.
 
     Raises
     ------

@@ -38,9 +38,9 @@ def trial_mean(
     Returns
     -------
     Estimate
-        ``n`` counts the trials that have a value. Flags: ``no_trials``, ``few_trials`` (no interval),
-        ``censored`` (some trials have no end of a silent period), ``no_silent_period`` (none has), ``no_response`` (latency, duration … missing
-        in some trials), ``non_positive`` (no geometric mean exists).
+        ``n`` counts the trials that have a value. Flags: ``no_trials``, ``few_trials`` (no interval), ``censored``
+        (some trials have no end of a silent period), ``no_silent_period`` (none has), ``no_response`` (latency,
+        duration … missing in some trials), ``non_positive`` (no geometric mean exists).
 
     Raises
     ------
