@@ -16,7 +16,7 @@ def bad_trials(
     inst: Any,
     *,
     threshold: float = 5.0,
-    share: float = 0.2,
+    share: float = 0.4,
     ignore: tuple[float, float] = (-0.005, 0.02),
 ) -> Any:
     """Drop trials in which many channels have far more power than they usually have.
@@ -27,7 +27,8 @@ def bad_trials(
     threshold : float
         Robust standard deviations of the logarithm of a channel's variance over trials.
     share : float
-        A trial is dropped when more than this share of the good channels exceeds the threshold.
+        A trial is dropped when more than this share of the good channels exceeds the threshold. Blinks reach fewer;
+        they are for :func:`remove_components`.
     ignore : tuple of float
         Window around each pulse that is not looked at, s: artefacts of the pulse are for other steps.
 
