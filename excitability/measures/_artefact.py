@@ -15,11 +15,13 @@ _DECAYS = np.array([0.0008, 0.0013, 0.002, 0.003, 0.0045, 0.007, 0.011, 0.017, 0
 _RING_DECAYS = np.array([0.0015, 0.0022, 0.0032, 0.0048, 0.008])
 _RING_FREQUENCIES = np.geomspace(90.0, 900.0, 40)
 _FITS = 3  # forms taken one after another; a third one removes what the grid left of the first two
-_EXCESS = 1.35  # a fitted stretch this many times louder than the noise holds an artefact
+_EXCESS = 1.6  # a stretch after the pulse with this many times the power of the noise may hold an artefact
+_SELDOM = 0.98
+_NOISE_TRIALS = 100
 
 
 @functools.lru_cache(maxsize=16)
-def _forms(n_fit: int, n_ahead: int, step: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _forms(n_fit: int, n_ahead: int, step: float) -> tuple[np.ndarray, np.ndarray]:
     """Pairs of basis functions: orthonormal on the fitted stretch, and the same continued ahead of it."""
     time = np.arange(n_fit + n_ahead) * step
     exponentials = np.exp(-time / _DECAYS[:, None])
@@ -41,34 +43,61 @@ def _forms(n_fit: int, n_ahead: int, step: float) -> tuple[np.ndarray, np.ndarra
     second = np.concatenate([np.zeros_like(alone), second])
     fit = np.stack([first[:, :n_fit], second[:, :n_fit]], axis=1)
     ahead = np.stack([first[:, n_fit:], second[:, n_fit:]], axis=1)
-    penalty = np.concatenate([np.ones(len(alone)), np.full(len(pairs), 2.0)])
-    return fit, ahead, penalty
+    return fit, ahead
 
 
-def _pursue(y: np.ndarray, ahead: np.ndarray, step: float, noise: np.ndarray) -> None:
+def _gains(y: np.ndarray, fit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Inner products with all forms (n, n_forms, 2), and the power each form takes away."""
+    inner = (y @ fit.reshape(-1, y.shape[1]).T).reshape(len(y), -1, 2)
+    return inner, np.sum(inner**2, axis=2)
+
+
+def _usual_gain(quiet: np.ndarray, n_fit: int, n_ahead: int, step: float) -> float:
+    """Power that forms take from noise alone (variance 1), seldom exceeded; coloured noise gives more of it."""
+    fit, _ = _forms(n_fit, n_ahead, step)
+    parts = [quiet[:, k : k + n_fit] for k in range(0, quiet.shape[1] - n_fit + 1, n_fit)]
+    return float(np.quantile(_gains(np.concatenate(parts), fit)[1].max(axis=1), _SELDOM)) if parts else 12.0
+
+
+def _pursue(y: np.ndarray, ahead: np.ndarray, step: float, noise: np.ndarray, usual: float) -> None:
     """Take fitted forms away from the stretch ``y`` and from what follows it, in place."""
-    fit, forward, penalty = _forms(y.shape[1], ahead.shape[1], step)
+    fit, forward = _forms(y.shape[1], ahead.shape[1], step)
     rows = np.arange(len(y))
     for _ in range(_FITS):
-        inner = (y @ fit.reshape(-1, y.shape[1]).T).reshape(len(y), -1, 2)
-        gain = np.sum(inner**2, axis=2) - 6.0 * penalty * noise[:, None] ** 2
+        inner, gain = _gains(y, fit)
+        # Trials share their amplifier and electrodes: the recording's best form, unless another is clearly better.
+        common = (gain / noise[:, None] ** 2).sum(axis=0).argmax()
         best = gain.argmax(axis=1)
-        wanted = gain[rows, best] > 0
-        weights = inner[rows, best] * wanted[:, None]
+        best = np.where(gain[rows, best] - gain[:, common] > usual * noise**2, best, common)
+        taken = gain[rows, best]
+        # What noise alone gives is shrunk away, since its continuation would only add noise.
+        keep = np.where(taken > 1.5 * usual * noise**2, 1.0 - usual * noise**2 / np.maximum(taken, 1e-300), 0.0)
+        if not keep.any():
+            break
+        weights = inner[rows, best] * keep[:, None]
         y -= np.einsum("nk,nkt->nt", weights, fit[best])
         ahead -= np.einsum("nk,nkt->nt", weights, forward[best])
 
 
 def without_artefact(
-    x: np.ndarray, base: np.ndarray, noise: np.ndarray, pulse: int, search: int, stop: int, step: float
+    x: np.ndarray,
+    quiet: tuple[np.ndarray, np.ndarray],
+    base: np.ndarray,
+    noise: np.ndarray,
+    pulse: int,
+    search: int,
+    stop: int,
+    step: float,
 ) -> tuple[np.ndarray, int, np.ndarray]:
     """Traces from just after the pulse to the end of the window, without the artefact's tail.
 
     Parameters
     ----------
     x : array, shape (n_trials, n_times)
+    quiet : tuple of array of int, shape (n_trials,)
+        First sample of the noise before the pulse and the one after its last.
     base, noise : array, shape (n_trials,)
-        Mean and standard deviation of the baseline.
+        Mean and standard deviation of that noise.
     pulse, search, stop : int
         Samples of the pulse, of the window's start and of its end.
     step : float
@@ -88,9 +117,11 @@ def without_artefact(
     n_fit = search - start
     traces = x[:, start:stop] - base[:, None]
     residual = np.full(len(x), np.nan)
-    with np.errstate(invalid="ignore"):
-        loud = np.sqrt(np.mean(traces[:, :n_fit] ** 2, axis=1)) > _EXCESS * noise
-    todo = np.flatnonzero(loud)
+    shortest = int(np.min(quiet[1] - quiet[0]))
+    some = np.argsort(noise, kind="stable")[:: max(1, len(x) // _NOISE_TRIALS)]
+    rows = np.take_along_axis(x[some], quiet[0][some, None] + np.arange(shortest), axis=1)
+    rows = (rows - base[some, None]) / noise[some, None]
+    todo = np.flatnonzero(_loud(traces[:, :n_fit], rows, noise))
     # A saturated or switched stretch cannot be fitted: shorter stretches next to the window are tried then.
     for share in (1.0, 0.65, 0.4):
         length = int(n_fit * share)
@@ -98,7 +129,8 @@ def without_artefact(
             break
         y = x[todo, search - length : search] - base[todo, None]
         ahead = x[todo, search:stop] - base[todo, None]
-        _pursue(y, ahead, step, noise[todo])
+        usual = _usual_gain(rows, length, stop - search, step)
+        _pursue(y, ahead, step, noise[todo], usual)
         left = np.sqrt(np.mean(y**2, axis=1))
         better = ~(left >= residual[todo])
         chosen = todo[better]
@@ -108,3 +140,11 @@ def without_artefact(
         residual[chosen] = left[better]
         todo = todo[left > 1.5 * noise[todo]]
     return traces, start, residual
+
+
+def _loud(part: np.ndarray, rows: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """Trials whose stretch after the pulse is louder than stretches as long before it seldom are."""
+    n = part.shape[1]
+    power = [np.mean(rows[:, k : k + n] ** 2, axis=1) for k in range(0, rows.shape[1] - n + 1, n)]
+    limit = np.quantile(np.concatenate(power), _SELDOM) if power else _EXCESS
+    return np.mean(part**2, axis=1) > max(float(limit), _EXCESS) * noise**2

@@ -99,12 +99,8 @@ def measure(
             return function(**bound)
 
         if name in _REGISTRY and _REGISTRY[name].function.__module__ != function.__module__:
-            raise ValueError(
-                f"two measures are called {name!r}: {_REGISTRY[name].function.__module__} has it too"
-            )
-        _REGISTRY[name] = Measure(
-            name, wrapper, kind, unit, form, over, tuple(references or ()), parameters=defaults
-        )
+            raise ValueError(f"two measures are called {name!r}: {_REGISTRY[name].function.__module__} has it too")
+        _REGISTRY[name] = Measure(name, wrapper, kind, unit, form, over, tuple(references or ()), parameters=defaults)
         return wrapper
 
     return register

@@ -12,13 +12,16 @@ from ..kernels.edge import EDGE_COLUMNS, rising_edge, smoothed_squares
 from ..kernels.windows import extremes, level
 from ._artefact import without_artefact
 from ._detection import detect
+from ._extremes import best_of_two, p_value_of, probability_of
 from ._onset import FRACTIONS, onset_from_edge
+from ._template import Likeness, likeness
 from ._windows import BASELINE, Window, baseline_samples, interval, window_samples
 
 FALSE_POSITIVE_RATE = 0.005
 _HALF_WIDTHS = (0.0002, 0.0004, 0.0008)  # s; the smaller the response, the more its edge is smoothed
 _HALF_LIMITS = (40.0, 12.0)  # peak-to-peak over noise above which the first and the second are used
 _LEAST_NOISE = 1e-4  # of the peak-to-peak amplitude
+_LEAST_ERROR = 0.05  # samples; straight lines between them are no better
 _BEYOND_NOISE = 3.7  # standard deviations of the smoothed noise that a run must exceed
 
 
@@ -127,26 +130,30 @@ def _search(
     # A trace without any noise has the noise of its converter.
     noise = np.maximum(levels[:, 1], _LEAST_NOISE * (values[:, 1] - values[:, 0]))
     pulse = round(-times[0] / step)
-    traces, start, residual = without_artefact(x, levels[:, 0], noise, pulse, search, stop, step)
+    traces, start, residual = without_artefact(x, quiet, levels[:, 0], noise, pulse, search, stop, step)
     inside = search - start
     remains = np.where(np.isfinite(residual), int(inside * 0.4), -1)
     found = detect(x, quiet, traces, inside, remains, noise, step)
-    present = found.p_value <= false_positive_rate
-    loud = np.fmax(noise, residual)
-    edges = _edges(x, quiet, traces, inside, present, loud, noise, step)
+    # Landmarks are read wherever there may be a response; whether there is one is decided last.
+    edges = _edges(x, quiet, traces, inside, loud := np.fmax(noise, residual), noise, step)
     onset, error = onset_from_edge(edges)
-    at = times[0] + (start + onset) * step
+    score = found.score
+    alike = likeness(x, quiet, traces, inside, score, onset, edges[:, 4], noise, loud, step)
+    if alike is not None:
+        score = best_of_two(score, alike.score)
+        onset, error = _combined(onset, error, alike)
+    p_value = p_value_of(score)
+    present = p_value <= false_positive_rate
+    at = np.maximum(times[0] + (start + onset) * step, float(window[0]))
     end = times[0] + (start + edges[:, 4]) * step
-    begin = float(window[0])
-    late = present & ~(end > at)
-    at = np.where(present & ~late, np.maximum(at, begin), np.nan)
+    present &= end > at
     return Responses(
-        found.p_value,
-        found.probability,
+        p_value,
+        probability_of(score),
         present,
-        at,
+        np.where(present, at, np.nan),
         np.where(present, error * step, np.nan),
-        np.where(present & ~late, end, np.nan),
+        np.where(present, end, np.nan),
         levels[:, 0],
         noise,
         levels[:, 2],
@@ -156,12 +163,28 @@ def _search(
     )
 
 
+def _combined(onset: np.ndarray, error: np.ndarray, alike: Likeness) -> tuple[np.ndarray, np.ndarray]:
+    """Onset by the edge and by likeness, each weighted by what is known of its error.
+
+    The edge of a small response may be that of noise or of a later phase: where the two disagree beyond
+    their errors the likeness, which uses the whole response, decides.
+    """
+    error = np.maximum(error, _LEAST_ERROR)
+    edge_weight = 1.0 / error**2
+    like_weight = 1.0 / alike.error**2
+    both = (edge_weight * onset + like_weight * alike.onset) / (edge_weight + like_weight)
+    apart = np.abs(onset - alike.onset) > 3.0 * np.sqrt(error**2 + alike.error**2)
+    lost = ~np.isfinite(onset) | (apart & (error > alike.error))
+    value = np.where(lost, alike.onset, np.where(apart, onset, both))
+    spread = np.where(lost, alike.error, np.where(apart, error, 1.0 / np.sqrt(edge_weight + like_weight)))
+    return value, spread
+
+
 def _edges(
     x: np.ndarray,
     quiet: tuple[np.ndarray, np.ndarray],
     traces: np.ndarray,
     inside: int,
-    present: np.ndarray,
     loud: np.ndarray,
     noise: np.ndarray,
     step: float,
@@ -173,7 +196,7 @@ def _edges(
     left = np.array([np.nanmean(smoothed_squares(x, *quiet, half)) / total for half in halves])
     size = (traces[:, inside:].max(axis=1) - traces[:, inside:].min(axis=1)) / np.maximum(loud, 1e-300)
     which = np.where(size > _HALF_LIMITS[0], 0, np.where(size > _HALF_LIMITS[1], 1, 2))
-    half = np.where(present, halves[which], -1)
+    half = halves[which]
     smoothed_noise = loud * np.sqrt(np.maximum(left[which], 1e-12))
     samples = [max(1, round(duration / step)) for duration in (0.005, 0.0006, 0.006, 0.0012, 0.005)]
     table = rising_edge(
