@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_SERIES = ("protocol", "measure", "channel", "condition")
 GAP = 0.9  # between groups, in steps of time points
 
 
@@ -125,6 +126,7 @@ class Panel:
     """One panel: a series of results."""
 
     protocol: str
+    measure: str
     channel: str
     condition: str
     lanes: Lanes
@@ -135,21 +137,19 @@ class Panel:
 def panel_grid(
     rows: pd.DataFrame, lanes: Lanes, *, margin: float = 0.0, shared_axis: bool = False
 ) -> tuple[Figure, list[Panel]]:
-    """A figure with one panel a series: channels below each other, conditions beside each other.
+    """A figure with one panel a series: channels below each other, measures and conditions beside each other.
 
     ``margin`` is kept free at the right; with ``shared_axis`` only the first panel of a row has a labelled axis.
     """
-    series = rows[["protocol", "channel", "condition"]].drop_duplicates()
+    series = rows[list(_SERIES)].drop_duplicates()
     several_protocols = series["protocol"].nunique() > 1
-    blocks: list[list[tuple[str, str, str]]] = []
+    rank = {name: place for place, name in enumerate(conditions_in_order(series["condition"]))}
+    blocks: list[list[tuple[str, ...]]] = []
     for channel in dict.fromkeys(series["channel"]):
         own = series[series["channel"] == channel]
-        block = [
-            (protocol, channel, condition)
-            for protocol in dict.fromkeys(own["protocol"])
-            for condition in conditions_in_order(own.loc[own["protocol"] == protocol, "condition"])
-        ]
-        blocks.append(block)
+        turn = {name: i for i, name in enumerate(dict.fromkeys(own["protocol"] + "\n" + own["measure"]))}
+        keys = own.itertuples(index=False, name=None)
+        blocks.append(sorted(keys, key=lambda key: (turn[f"{key[0]}\n{key[1]}"], rank[key[3]])))
     ticks = len(lanes.times) * len(lanes.colours)
     axis = 0.15 if shared_axis else 0.55  # inches beside a panel for its axis
     width = max(1.5, 0.29 * ticks + 0.1) + axis
@@ -159,17 +159,17 @@ def panel_grid(
         blocks = [[key for block in blocks for key in block]]
     n_columns = min(most, max(map(len, blocks)))
     table = [block[start : start + n_columns] for block in blocks for start in range(0, len(block), n_columns)]
-    column = min(free / n_columns, max(width, 2.3))
+    column = min(free / n_columns, 1.18 * max(width, 1.95))
     total = TWO_COLUMNS - free + n_columns * column
     lanes = replace(lanes, width=column - axis)
     figure = new_figure(total, 2.25 * len(table) + 0.3)
     grid = figure.add_gridspec(len(table), n_columns)
     panels = []
     for row, line in enumerate(table):
-        for place, (protocol, channel, condition) in enumerate(line):
+        for place, (protocol, measure, channel, condition) in enumerate(line):
             ax = figure.add_subplot(grid[row, place])
             ax.set_title(_title(protocol if several_protocols else "", condition, channel))
-            panels.append(Panel(protocol, channel, condition, lanes, ax, place == 0))
+            panels.append(Panel(protocol, measure, channel, condition, lanes, ax, place == 0))
     return figure, panels
 
 
@@ -180,11 +180,7 @@ def _title(protocol: str, condition: str, channel: str) -> str:
 
 def rows_of(panel: Panel, rows: pd.DataFrame) -> pd.DataFrame:
     """The results that belong to a panel."""
-    return rows[
-        (rows["protocol"] == panel.protocol)
-        & (rows["channel"] == panel.channel)
-        & (rows["condition"] == panel.condition)
-    ]
+    return rows[np.logical_and.reduce([rows[name] == getattr(panel, name) for name in _SERIES])]
 
 
 def log_limits(values: Sequence[float] | np.ndarray, *, include: float | None = None) -> tuple[float, float]:

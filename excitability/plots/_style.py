@@ -52,8 +52,9 @@ def style() -> Iterator[None]:
     True
     """
     import matplotlib
+    from cycler import cycler
 
-    settings: dict[str, Any] = {
+    settings: Any = {
         "font.family": _fonts(),
         "font.size": 8,
         "axes.titlesize": 8,
@@ -67,7 +68,7 @@ def style() -> Iterator[None]:
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.unicode_minus": True,
-        "axes.prop_cycle": matplotlib.cycler(color=[BLUE, *PALETTE]),
+        "axes.prop_cycle": cycler(color=[BLUE, *PALETTE]),
         "text.color": INK,
         "legend.frameon": False,
         "legend.fontsize": SMALL,
@@ -102,8 +103,14 @@ def new_figure(width: float, height: float) -> Figure:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.04, h_pad=0.05, wspace=0.03, hspace=0.04)  # type: ignore[union-attr]
+    arrange(figure, w_pad=0.04, h_pad=0.05, wspace=0.03, hspace=0.04)
     return figure
+
+
+def arrange(figure: Figure, **settings: Any) -> None:
+    """Settings of the figure's constrained layout."""
+    engine: Any = figure.get_layout_engine()
+    engine.set(**settings)
 
 
 def tidy(ax: Axes) -> None:
@@ -115,7 +122,7 @@ def tidy(ax: Axes) -> None:
     ax.tick_params(which="minor", width=0.5, length=1.5, color=SOFT)
 
 
-def key(figure: Figure, handles: list[Any], *, where: str = "outside lower left", columns: int = 6) -> None:
+def key(figure: Figure, handles: list[Any], *, where: Any = "outside lower left", columns: int = 6) -> None:
     """One line that says what is drawn, outside the panels."""
     if handles:
         figure.legend(handles=handles, loc=where, ncols=columns, borderaxespad=0.2, handletextpad=0.5)
@@ -163,7 +170,7 @@ def plain_log_axis(axis: Any, low: float, high: float) -> None:
         ticks = ticks[(ticks >= low) & (ticks <= high)]
         if ticks.size <= 7:
             break
-    axis.set_major_locator(FixedLocator(ticks))
+    axis.set_major_locator(FixedLocator(ticks.tolist()))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 

@@ -82,7 +82,7 @@ def change_forest(comparison: pd.DataFrame, *, contrasts: Sequence[str] | None =
     axes = figure.subplots(len(panels), len(columns), squeeze=False, height_ratios=heights)
     for line, part in zip(axes, panels, strict=True):
         for ax, contrast in zip(line, columns, strict=True):
-            _panel(ax, part, contrast, groups, colours, numbers=len(columns) == 1)
+            _panel(ax, part, contrast, groups, colours, columns=len(columns))
             if ax is not line[0]:
                 ax.tick_params(axis="y", labelleft=False)
     for ax, contrast in zip(axes[0], columns, strict=True):
@@ -142,12 +142,12 @@ def _row_height(part: pd.DataFrame) -> float:
 
 
 def _panel(
-    ax: Axes, part: pd.DataFrame, contrast: str, groups: list[str], colours: dict[str, str], *, numbers: bool
+    ax: Axes, part: pd.DataFrame, contrast: str, groups: list[str], colours: dict[str, str], *, columns: int
 ) -> None:
     names = list(dict.fromkeys(part["label"]))
     present = [group for group in groups if (part["group"] == group).any()]
     step = _LANE / _row_height(part)
-    own = part[part["contrast"] == contrast]
+    marks: Any = part[part["contrast"] == contrast].itertuples()
     ratio = bool(part["_ratio"].iloc[0])
     factor, unit = (1.0, "%") if ratio else readable(part["unit"].iloc[0], part[["ci_low", "ci_high"]])
     limit = _limit(part, factor)
@@ -155,11 +155,11 @@ def _panel(
     if ratio:
         ax.set_xscale("log")
     ax.axvline(1 if ratio else 0, color=SOFT, lw=0.8, zorder=2)
-    for row in own.itertuples():
+    for row in marks:
         offset = (present.index(row.group) - (len(present) - 1) / 2) * step
         colour = INK if _is_difference(row.group) else colours.get(row.group, INK)
         _mark(ax, row, names.index(row.label) + offset, step, factor, ratio, colour, ends)
-        if numbers:
+        if columns == 1:
             ax.annotate(_numbers(row, factor, ratio), (1, names.index(row.label) + offset), (4, 0),
                         xycoords=("axes fraction", "data"), textcoords="offset points", va="center",
                         size=6, color=colour)  # fmt: skip
@@ -172,17 +172,18 @@ def _panel(
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     if ratio:
-        _percent_axis(ax, *ends)
+        # what labels and numbers leave of the page, about
+        _percent_axis(ax, *ends, width=4.6 if columns == 1 else 5.2 / columns)
     ax.set_xlabel(with_unit("Change", unit))
 
 
 def _limit(part: pd.DataFrame, factor: float) -> float:
     """Half the width of a panel: all intervals are seen; a very wide band of one person may leave it."""
-    seen = part[["estimate", "ci_low", "ci_high"]].abs().to_numpy(float) * factor
-    seen = float(np.nanmax(seen)) * 1.08
+    limits = part[["estimate", "ci_low", "ci_high"]].abs().to_numpy(float) * factor
+    seen = float(np.nanmax(limits)) * 1.08
     bands = part["smallest_detectable_change"].abs().to_numpy(float) * factor
     widest = float(np.nanmax(bands)) * 1.05 if np.isfinite(bands).any() else 0.0
-    return max(seen, min(widest, 1.5 * seen)) or 1.0
+    return float(max(seen, min(widest, 1.5 * seen))) or 1.0
 
 
 def _mark(
@@ -205,19 +206,19 @@ def _numbers(row: Any, factor: float, ratio: bool) -> str:
     values = np.array([row.estimate, row.ci_low, row.ci_high], dtype=float)
     values = 100 * np.expm1(values) if ratio else values * factor
     places = 0 if ratio or np.nanmax(np.abs(values)) >= 100 else 1 if np.nanmax(np.abs(values)) >= 10 else 2
-    estimate, low, high = (f"{value:+.{places}f}".replace("-", "−") for value in values)
+    estimate, low, high = (f"{value:+.{places}f}".replace("-", "−") for value in values.round(places) + 0.0)
     interval = f" [{low}, {high}]" if np.isfinite(values).all() else ""
     return f"{estimate}{' %' if ratio else ''}{interval}"
 
 
-def _percent_axis(ax: Axes, low: float, high: float) -> None:
+def _percent_axis(ax: Axes, low: float, high: float, *, width: float) -> None:
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
     inside = [1.0]
     for candidates in _RATIO_TICKS:
         inside = [tick for tick in candidates if low <= tick <= high]
         apart = np.diff(np.log(inside)).min(initial=np.inf) / np.log(high / low)
-        if len(inside) >= 3 and apart > 0.13:  # of the axis' length, so that labels do not touch
+        if len(inside) >= 3 and apart * width > 0.34:  # inches, so that labels do not touch
             break
     ax.xaxis.set_major_locator(FixedLocator(inside))
     ax.xaxis.set_minor_locator(NullLocator())

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from ..schema import unknown_word
 from ._labels import measure_label, time_column, times_in_order
-from ._panels import Lanes, as_lanes, draw_lanes, linear_limits, log_limits, panel_grid, rows_of
+from ._panels import Lanes, Panel, as_lanes, draw_lanes, linear_limits, log_limits, panel_grid, rows_of
 from ._style import group_colours, plain_log_axis, readable, styled, with_unit
 
 if TYPE_CHECKING:
@@ -19,11 +20,11 @@ if TYPE_CHECKING:
 @styled
 def individual_lines(
     results: pd.DataFrame,
-    measure: str,
+    measure: str | Sequence[str],
     *,
     times: Sequence[str] | None = None,
     by: str | None = "group",
-    log: bool = False,
+    log: bool | Iterable[str] = False,
 ) -> Figure:
     """A measure of each person across time points, with the mean of each group.
 
@@ -34,14 +35,14 @@ def individual_lines(
     ----------
     results : DataFrame
         Result table in SI units; shown in mV, µV, ms …
-    measure : str
-        Name of the measure.
+    measure : str or sequence of str
+        Name of the measure, or of several, beside each other.
     times : sequence of str, optional
         Time points to show, in this order; all of them if not given.
     by : str | None
         Column of the groups.
-    log : bool
-        Logarithmic axis, for amplitudes and ratios.
+    log : bool or iterable of str
+        Logarithmic axis, for amplitudes and ratios: for all measures or for those named.
 
     Returns
     -------
@@ -62,34 +63,39 @@ def individual_lines(
     >>> figure.axes[0].get_ylabel()
     'Silent period (ms)'
     """
-    if measure not in set(results["measure"]):
-        raise ValueError(unknown_word("measure", measure, results["measure"].dropna().unique()))
+    measures = [measure] if isinstance(measure, str) else list(measure)
+    for name in measures:
+        if name not in set(results["measure"]):
+            raise ValueError(unknown_word("measure", name, results["measure"].dropna().unique()))
+    on_log = set(measures if log is True else log or ())
     time = time_column(results)
-    rows = as_lanes(results[results["measure"] == measure], time, by)
+    rows = as_lanes(results[results["measure"].isin(measures)], time, by)
     order = list(times) if times is not None else times_in_order(rows["_time"])
-    rows = rows[rows["_time"].isin(order)]
-    if log:
-        rows = rows[rows["value"] > 0]
+    rows = rows[rows["_time"].isin(order) & ((rows["value"] > 0) | ~rows["measure"].isin(on_log))]
+    rows = rows.iloc[np.argsort(rows["measure"].map(measures.index).to_numpy(), kind="stable")]
     if rows.empty:
-        raise ValueError(f"no result of {measure!r} holds a value at the time points {order}")
+        raise ValueError(f"no result of {' or '.join(map(repr, measures))} holds a value at the time points {order}")
     lanes = Lanes(tuple(t for t in order if (rows["_time"] == t).any()), group_colours(rows["_group"]))
     figure, panels = panel_grid(rows, lanes)
-    together = _comparable(rows)
     for panel in panels:
-        own = rows_of(panel, rows)
-        alike = rows[rows["channel"] == panel.channel]  # the panels of one channel share their axis
-        unit = str(own["unit"].iloc[0]) if "unit" in own else ""
-        factor, label = readable(unit, alike["value"])
-        draw_lanes(panel.ax, own.assign(value=own["value"] * factor), panel.lanes, log=log)
-        values = (rows if together else alike)["value"].to_numpy() * factor
-        limits = log_limits(values) if log else linear_limits(values)
-        if log:
-            panel.ax.set_yscale("log")
-            plain_log_axis(panel.ax.yaxis, *limits)
-        panel.ax.set_ylim(*limits)
-        if panel.first_in_row or rows["channel"].nunique() > 1:
-            panel.ax.set_ylabel(with_unit(measure_label(measure), label))
+        _draw(panel, rows[rows["measure"] == panel.measure], log=panel.measure in on_log)
     return figure
+
+
+def _draw(panel: Panel, alike: pd.DataFrame, *, log: bool) -> None:
+    """One panel; ``alike`` holds all results of its measure, for the limits of the axis."""
+    own = rows_of(panel, alike)
+    if not _comparable(alike):
+        alike = alike[alike["channel"] == panel.channel]
+    factor, unit = readable(str(own["unit"].iloc[0]) if "unit" in own else "", alike["value"])
+    draw_lanes(panel.ax, own.assign(value=own["value"] * factor), panel.lanes, log=log)
+    values = alike["value"].to_numpy() * factor
+    limits = log_limits(values) if log else linear_limits(values)
+    if log:
+        panel.ax.set_yscale("log")
+        plain_log_axis(panel.ax.yaxis, *limits)
+    panel.ax.set_ylim(*limits)
+    panel.ax.set_ylabel(with_unit(measure_label(panel.measure), unit))
 
 
 def _comparable(rows: pd.DataFrame) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -100,7 +100,7 @@ def mep_overlay(
     factor, unit, reach = _height(x, times, table, window, artefact)
     n_rows = -(-len(names) // _MOST_IN_ROW)
     n_columns = -(-len(names) // n_rows)  # five panels stand as three and two
-    figure = new_figure(max(3.5, TWO_COLUMNS * n_columns / _MOST_IN_ROW), 1.75 * n_rows + 0.75)
+    figure = new_figure(TWO_COLUMNS if n_columns > 2 else 3.5 * n_columns, 1.75 * n_rows + 0.75)
     axes = figure.subplots(n_rows, n_columns, squeeze=False, sharex=True, sharey=True)
     for place, (ax, name) in enumerate(zip(axes.ravel(), names, strict=False)):
         own = np.flatnonzero(condition == name)
@@ -177,10 +177,11 @@ def _trials(ax: Axes, x: np.ndarray, times: np.ndarray, table: pd.DataFrame) -> 
 
     ms = display("s")[0]
     kept = _kept(table)
-    for chosen, look in (
+    looks: tuple[tuple[np.ndarray, dict[str, Any]], ...] = (
         (~kept, {"colors": FAINT, "linewidths": 0.4, "linestyles": (0, (3, 2)), "zorder": 1}),
         (kept, {"colors": BLUE, "linewidths": 0.5, "alpha": 0.38, "zorder": 2}),
-    ):
+    )
+    for chosen, look in looks:
         if chosen.any():
             lines = [np.column_stack([times * ms, trial]) for trial in x[chosen]]
             ax.add_collection(LineCollection(lines, rasterized=True, **look), autolim=False)
@@ -214,7 +215,7 @@ def _pulses(ax: Axes, table: pd.DataFrame, artefact: tuple[float, float] | None)
         if artefact:
             start, stop = (ms * (pulse + edge) for edge in artefact)
             ax.axvspan(start, stop, color=_ARTEFACT, alpha=0.88, lw=0, zorder=5.5)
-        look = {"color": SOFT} if pulse == 0 else {"mfc": "white", "mec": SOFT}
+        look: dict[str, Any] = {"color": SOFT} if pulse == 0 else {"mfc": "white", "mec": SOFT}
         ax.plot([pulse * ms], [0.97], "v", ms=4, mew=0.8, transform=ax.get_xaxis_transform(), zorder=6, **look)
 
 

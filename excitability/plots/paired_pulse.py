@@ -10,7 +10,7 @@ import pandas as pd
 
 from ._labels import time_column, times_in_order
 from ._panels import Lanes, as_lanes, draw_lanes, log_limits, panel_grid, rows_of
-from ._style import SMALL, SOFT, group_colours, plain_log_axis, styled
+from ._style import SMALL, SOFT, arrange, group_colours, plain_log_axis, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -96,7 +96,7 @@ def paired_pulse(
     lanes = Lanes(tuple(t for t in times if (rows["_time"] == t).any()), group_colours(rows["_group"]))
     figure, panels = panel_grid(rows, lanes, margin=_WORDS, shared_axis=True)
     share = 1 - _WORDS / figure.get_figwidth()
-    figure.get_layout_engine().set(rect=(0, 0, share, 1))  # type: ignore[union-attr]
+    arrange(figure, rect=(0, 0, share, 1))
     limits = log_limits(rows["value"].to_numpy(), include=1.0)
     # room on both sides of 1 for the words beside it
     limits = min(limits[0], 0.6), max(limits[1], 1.6)

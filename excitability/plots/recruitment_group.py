@@ -123,13 +123,14 @@ def _fits(results: pd.DataFrame, by: str | None) -> pd.DataFrame:
 def _draw(ax: Axes, fits: pd.DataFrame, grid: np.ndarray, factor: float, colours: dict[str, str]) -> float:
     """Curves of one channel and group; returns the height that must be seen."""
     curves = {
-        time: pd.DataFrame(
+        str(time): pd.DataFrame(
             [
-                boltzmann(grid, row.s50, (row.s50 - row.recruitment_threshold) / 2, row.mep_max * factor)
-                for row in own.itertuples()
+                boltzmann(grid, s50, (s50 - threshold) / 2, top)
+                for s50, threshold, top in zip(*(own[name] for name in _FIT), strict=True)
             ],
             index=own["participant"],
         )
+        * factor
         for time, own in fits.groupby("_time")
     }
     tallest = 0.0

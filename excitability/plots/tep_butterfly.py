@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..schema import display
-from ._style import FAINT, INK, PALETTE, SMALL, SOFT, TWO_COLUMNS, new_figure, readable, styled, tidy
+from ._style import FAINT, INK, PALETTE, SMALL, SOFT, TWO_COLUMNS, arrange, new_figure, readable, styled, tidy
 
 if TYPE_CHECKING:
     import mne
@@ -75,8 +75,11 @@ def tep_butterfly(
     factor, unit = readable("V", [np.nanmax(np.abs(x[:, after if after.any() else shown]))])
     maps = _has_positions(info, x) and bool(found)
     figure = new_figure(TWO_COLUMNS * 0.8, 4.9 if maps else 3.6)
-    figure.get_layout_engine().set(hspace=0.02)  # type: ignore[union-attr]
-    top, lower = figure.subfigures(2, 1, height_ratios=[1.35, 3.6]) if maps else (None, figure)
+    arrange(figure, hspace=0.02)
+    parts: Any = (None, figure)
+    if maps:
+        parts = figure.subfigures(2, 1, height_ratios=[1.35, 3.6])
+    top, lower = parts
     butterfly, mean_field = lower.subplots(2, 1, sharex=True, height_ratios=[2.2, 1])
     _butterfly(butterfly, x, times, shown, after, factor, info)
     gmfa = np.nanstd(x, axis=0)  # spread over channels, divisor n

@@ -1,0 +1,101 @@
+"""Which figures a report draws for each protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from ..plots import individual_lines, paired_pulse, recruitment_group
+from ..plots._labels import measure_label, times_in_order
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MOST_MEASURES = 4  # of a protocol in one figure; what is not drawn is in its table
+MOST_CHANNELS = 4
+MOST_PANELS = 12
+_CURVE = {"s50", "recruitment_threshold", "mep_max"}
+_PAIRED = ("conditioned_ratio",)
+
+
+def figures_of(own: pd.DataFrame, log_measures: set[str]) -> Iterator[tuple[str, Figure, str]]:
+    """Title, figure and caption for the results of one protocol, one after the other.
+
+    Parameters
+    ----------
+    own : DataFrame
+        Prepared results of one protocol.
+    log_measures : set of str
+        Measures that were compared as ratios; they are drawn on a logarithmic axis.
+    """
+    usable = own[np.isfinite(own["value"])]
+    channels = list(dict.fromkeys(usable["channel"]))
+    note = ""
+    if len(channels) > MOST_CHANNELS:
+        note = f" The first {MOST_CHANNELS} of {len(channels)} channels are drawn; the table holds all."
+        usable = usable[usable["channel"].isin(channels[:MOST_CHANNELS])]
+    by = "_group" if usable["_group"].ne("").any() else None
+    usable = usable.assign(timepoint=usable["_time"])
+    measures = _worth_drawing(usable)
+    for measure in [name for name in measures if name in _PAIRED and _in_a_form(usable, name)]:
+        measures.remove(measure)
+        rows = usable[usable["measure"] == measure]
+        times = times_in_order(rows["_time"])
+        yield (
+            "Conditioned response relative to the test response",
+            paired_pulse(rows, before=times[0], after=times[1:], by=by, measure=measure),
+            "Thin lines are people, bold is the geometric mean of a group with its 95 % interval. At the dashed line "
+            f"the conditioning pulse changed nothing; below it is inhibition, above it facilitation.{note}",
+        )
+    if "s50" in measures and _has_curves(usable):
+        measures.remove("s50")
+        yield (
+            "Fitted curves",
+            recruitment_group(usable, by=by),
+            "Mean of the fitted curves of all people at each time point. Bands: 95 % interval without the differences "
+            "between people (Cousineau–Morey), so bands that part mean a change within people. Thin grey: each "
+            f"person's curve at the first time point.{note}",
+        )
+    measures = measures[:MOST_MEASURES]
+    if measures:
+        positive = usable.groupby("measure")["value"].min() > 0
+        log = [name for name in measures if name in log_measures and positive[name]]
+        means = (
+            "geometric mean" if len(log) == len(measures) else "mean (geometric on logarithmic axes)" if log else "mean"
+        )
+        yield (
+            ", ".join(measure_label(name) for name in measures),
+            individual_lines(usable, measures, by=by, log=log),
+            f"Thin lines are people, bold is the {means} of a group with its 95 % interval.{note}",
+        )
+
+
+def _in_a_form(usable: pd.DataFrame, measure: str) -> bool:
+    return bool((usable.loc[usable["measure"] == measure, "form"] != "").any())
+
+
+def _worth_drawing(usable: pd.DataFrame) -> list[str]:
+    """Measures with a picture of their own: not variants of another, not constants, not too many panels."""
+    names = list(dict.fromkeys(usable["measure"]))
+    plain = [name for name in names if not any(name != other and name.startswith(f"{other}_") for other in names)]
+    if _has_curves(usable):
+        plain = [name for name in plain if name not in _CURVE - {"s50"}]
+    kept = []
+    for name in plain:
+        own = usable[usable["measure"] == name]
+        constant = own["value"].nunique() == 1 and own["participant"].nunique() > 1
+        if own.groupby(["channel", "condition"]).ngroups <= MOST_PANELS and not constant:
+            kept.append(name)
+    return sorted(kept, key=lambda name: name not in _PAIRED)
+
+
+def _has_curves(usable: pd.DataFrame) -> bool:
+    rows = usable[usable["measure"].isin(_CURVE)]
+    if rows.empty:
+        return False
+    wide = rows.pivot_table(index=["participant", "_time", "channel"], columns="measure", values="value")
+    wide = wide.reindex(columns=sorted(_CURVE)).dropna()
+    return bool((wide["s50"] > wide["recruitment_threshold"]).any())

@@ -1,0 +1,203 @@
+"""The sections of a report below the answer, each as the HTML of its body; empty when there is nothing to say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from .. import __version__
+from ..plots import change_forest
+from ..plots._labels import protocol_label, times_in_order
+from . import _page as html
+from . import _tables as tables
+from ._figures import figures_of
+from ._words import protocol_methods
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Extra = tuple[str, str, "Figure", str]  # section, title, figure, caption
+
+
+class Numbers:
+    """Numbers the figures of a report as they come."""
+
+    def __init__(self) -> None:
+        self.last = 0
+
+    def block(self, figure: Figure, title: str, caption: str) -> str:
+        self.last += 1
+        return html.figure_block(figure, title, caption, number=self.last)
+
+
+def in_order(change: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """The comparison in the order of the results: protocols, measures, channels and conditions as they were run."""
+    series = ("protocol", "measure", "channel", "condition")
+    place = {name: {word: i for i, word in enumerate(dict.fromkeys(table[name]))} for name in series}
+    keys = [change[name].map(place[name]).fillna(len(table)).astype(int) for name in series]
+    order = sorted(range(len(change)), key=lambda i: [key.iloc[i] for key in keys])
+    return change.iloc[order].reset_index(drop=True)
+
+
+def done(table: pd.DataFrame, known: Mapping[str, Any], recordings: Any) -> str:
+    times = times_in_order(table["_time"])
+    versions = ", ".join(sorted({version for version in table["version"] if version})) or __version__
+    blocks = [
+        html.table(
+            ["Group", "Participants", *times],
+            tables.who(table),
+            numbers=range(1, 2 + len(times)),
+            caption="Participants with at least one value, at each time point",
+        ),
+        html.table(
+            ["Protocol", "Channels", "Recordings", "Failed", "Trials a condition", "Fingerprint"],
+            tables.what_was_done(table, known),
+            numbers=(2, 3, 4),
+            caption=f"Protocols, run with excitability {versions}. Trials: median (range) that entered a value. "
+            "The fingerprint (SHA-256) is that of the protocol as it was run.",
+        ),
+    ]
+    told = tables.recordings_told(recordings) if recordings is not None and len(list(recordings)) else []
+    if told:
+        blocks.append(html.table(["Recordings", "Value (number of recordings)"], told))
+    return "\n".join(blocks)
+
+
+def changes(change: pd.DataFrame | None, numbers: Numbers) -> str:
+    if change is None:
+        return ""
+    estimates = pd.to_numeric(change["estimate"], errors="coerce")
+    blocks = []
+    if estimates.notna().any():
+        blocks.append(
+            numbers.block(
+                change_forest(change),
+                "Change of every measure",
+                "Marks are estimates, lines their 95 % intervals. Grey bands reach as far as the smallest detectable "
+                "change: of one person (light) and of the group's mean (dark); a change within the band cannot be told "
+                "from measurement error. Ratios and amplitudes change in percent, all else in its own unit.",
+            )
+        )
+    rows = tables.comparison_rows(change)
+    blocks.append(
+        html.table(
+            tables.COMPARISON_HEAD,
+            rows,
+            numbers=(3, 4, 5, 6, 7, 8),
+            caption="All comparisons. Effect size: Hedges' g within a group, its counterpart (d ppc2) between groups. "
+            "Responders: share of people whose change exceeds what is detectable in one person.",
+            tall=len(rows) > 18,
+            wide=True,
+        )
+    )
+    return "\n".join(blocks)
+
+
+def protocol_sections(
+    table: pd.DataFrame,
+    change: pd.DataFrame | None,
+    extras: list[Extra],
+    known: Mapping[str, Any],
+    numbers: Numbers,
+) -> list[tuple[str, str, str]]:
+    sections = []
+    for name, own in table[table["error"] == ""].groupby("protocol", sort=False):
+        log = set()
+        if change is not None:
+            log = set(change.loc[(change["protocol"] == name) & (change["form"] == "log_ratio"), "measure"])
+        told = getattr(known.get(str(name)), "description", "")
+        blocks = [html.paragraph(" ".join(str(told).split()), "soft")]
+        blocks += [numbers.block(figure, _within(str(name), title), caption) for title, figure, caption
+                   in figures_of(own, log)]  # fmt: skip
+        blocks += [numbers.block(figure, title, caption) for place, title, figure, caption in extras if place == name]
+        head, rows = tables.group_values(own, log)
+        if rows:
+            shown = html.table(
+                head, rows, numbers=range(4, len(head)), wide=True,
+                caption="Mean [95 % interval between people]; geometric for ratios and for what is compared in percent",
+            )  # fmt: skip
+            blocks.append(
+                shown if len(rows) <= 8 else f"<details><summary>Values ({len(rows)} rows)</summary>{shown}</details>"
+            )
+        anchor = "p-" + "".join(letter if letter.isalnum() else "-" for letter in str(name))
+        sections.append((anchor, protocol_label(str(name)), "\n".join(block for block in blocks if block)))
+    return sections
+
+
+def _within(protocol: str, title: str) -> str:
+    """Title of a figure with its protocol, unless they say the same."""
+    label = protocol_label(protocol)
+    return title if title.lower().startswith(label.lower()) else f"{label}: {title}"
+
+
+def _placed(extras: Sequence[Extra], section: str) -> list[tuple[Figure, str, str]]:
+    return [(figure, title, caption) for place, title, figure, caption in extras if place == section]
+
+
+def further(extras: Sequence[Extra], table: pd.DataFrame, numbers: Numbers) -> list[tuple[str, str, str]]:
+    """Sections of figures that belong to no protocol of the results."""
+    places = dict.fromkeys(place for place, *_ in extras if place not in set(table["protocol"]))
+    return [
+        (
+            f"x-{i}",
+            place,
+            "\n".join(numbers.block(figure, title, said) for name, title, figure, said in extras if name == place),
+        )
+        for i, place in enumerate(places)
+    ]
+
+
+def quality(table: pd.DataFrame, change: pd.DataFrame | None, trials: pd.DataFrame | None) -> str:
+    blocks = [
+        html.table(
+            ["Protocol", "Kept", "Rejected", "Share", "Reasons"],
+            tables.trials_kept(table, trials),
+            numbers=(1, 2, 3),
+            caption="Trials × channels over all recordings. A trial without a response is data and is kept.",
+        )
+    ]
+    lost = tables.failures(table)
+    if lost:
+        blocks.append(html.table(["Participant", "Session", "Protocol", "Message"], lost,
+                                 caption="Recordings that could not be computed; everything else was"))  # fmt: skip
+    else:
+        blocks.append(html.paragraph("Every recording was computed."))
+    flags = tables.flags_explained(table, change)
+    if flags:
+        blocks.append(html.table(["Flag", "Meaning", "Given to", "Protocols", "Sessions"], flags, numbers=(2,),
+                                 caption="What a reader of the values must know"))  # fmt: skip
+    return "\n".join(blocks)
+
+
+def methods(table: pd.DataFrame, known: Mapping[str, Any]) -> str:
+    if not known:
+        return ""
+    blocks = [html.paragraph("A draft from the protocols as they were run; complete it in your own words.", "note")]
+    for name in dict.fromkeys(table["protocol"]):
+        protocol = known.get(name)
+        if protocol is not None:
+            said = getattr(protocol, "title", "") or protocol_label(name)
+            text = protocol_methods(protocol)
+            blocks.append(f"<p><b>{escape(said)}.</b> {escape(text)}</p>")
+    return "\n".join(blocks)
+
+
+def cite(known: Mapping[str, Any]) -> str:
+    text = (
+        f"The excitability developers. excitability: from TMS-EMG and TMS-EEG recordings to a calibrated answer, "
+        f"version {__version__}."
+    )
+    blocks = [f"<blockquote>{escape(text)}</blockquote>"]
+    references = sorted({str(doi) for protocol in known.values() for doi in getattr(protocol, "references", ())})
+    if references:
+        links = "".join(
+            f'<li><a href="https://doi.org/{escape(doi)}">{escape(doi)}</a></li>'
+            if doi.startswith("10.")
+            else f"<li>{escape(doi)}</li>"
+            for doi in references
+        )
+        blocks.append(f"<p>And the sources of the protocols:</p><ul>{links}</ul>")
+    return "".join(blocks)

@@ -1,0 +1,286 @@
+"""The tables of a report: rows of words and numbers in display units."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..plots._labels import condition_label, measure_label, protocol_label, series_label, time_column, times_in_order
+from ..plots._panels import centre
+from ..plots._style import readable
+from ._words import flag_in_words
+
+_TEXT = ("participant", "session", "protocol", "channel", "condition", "measure", "unit", "form", "flag", "error")
+Rows = list[list[object]]
+
+
+def prepared(results: pd.DataFrame, by: str | None) -> pd.DataFrame:
+    """The result table with text where text belongs, and plain columns ``_time`` and ``_group``."""
+    table = results.copy()
+    for name in (*_TEXT, "version", "protocol_sha256"):
+        table[name] = table[name].fillna("").astype(str) if name in table else ""
+    for name in ("value", "ci_low", "ci_high", "n_trials", "n_rejected"):
+        table[name] = pd.to_numeric(table[name], errors="coerce").astype(float) if name in table else np.nan
+    table["_time"] = table[time_column(table)].fillna("").astype(str)
+    table["_group"] = table[by].fillna("").astype(str) if by and by in table else ""
+    return table
+
+
+def number(value: float, places: int | None = None, *, sign: bool = False) -> str:
+    """A number with three significant figures, or with ``places`` decimals; a dash where there is none.
+
+    >>> number(0.51234), number(-12.34, 1), number(float("nan")), number(3.0, 0, sign=True)
+    ('0.512', '−12.3', '–', '+3')
+    """
+    if not math.isfinite(value):
+        return "–"
+    if places is None:
+        places = max(0, 2 - math.floor(math.log10(abs(value)))) if value else 0
+    text = f"{value:{'+' if sign else ''}.{min(places, 6)}f}"
+    if float(text) == 0:
+        text = text.lstrip("+-")
+    return text.replace("-", "−")
+
+
+def with_interval(value: float, low: float, high: float, *, sign: bool = False) -> str:
+    """A number and its interval with the same decimals, chosen by the width of the interval."""
+    if not math.isfinite(value):
+        return "–"
+    spread = (high - low) / 2 if math.isfinite(high - low) and high > low else abs(value)
+    places = max(0, 1 - math.floor(math.log10(spread))) if spread > 0 else 0
+    text = number(value, places, sign=sign)
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return text
+    return f"{text} [{number(low, places, sign=sign)}, {number(high, places, sign=sign)}]"
+
+
+def what_was_done(table: pd.DataFrame, protocols: Mapping[str, Any]) -> Rows:
+    """One row a protocol: title, channels, sessions, trials a condition, failures, fingerprint."""
+    rows: Rows = []
+    for name, own in table.groupby("protocol", sort=False):
+        known = protocols.get(str(name))
+        title = getattr(known, "title", "") or protocol_label(str(name))
+        done = own[own["error"] == ""]
+        trials = done.loc[done["n_trials"] > 0, "n_trials"]
+        spread = "–"
+        if len(trials):
+            low, middle, high = trials.min(), trials.median(), trials.max()
+            spread = f"{middle:g}" if low == high else f"{middle:g} ({low:g}–{high:g})"
+        sessions = done.groupby(["participant", "session"]).ngroups
+        failed = own.loc[own["error"] != ""].groupby(["participant", "session"]).ngroups
+        prints = sorted({sha[:12] for sha in own["protocol_sha256"] if sha})
+        channels = _few(dict.fromkeys(channel for channel in done["channel"] if channel))
+        rows.append(
+            [f"{title}\n{name}", channels, sessions, failed or "–", spread, " ".join(prints) or "–"],
+        )
+    return rows
+
+
+def _few(words: Iterable[str], most: int = 6) -> str:
+    items = list(words)
+    rest = f" and {len(items) - most} more" if len(items) > most else ""
+    return ", ".join(items[:most]) + rest or "–"
+
+
+def who(table: pd.DataFrame) -> Rows:
+    """One row a group: participants, and how many were recorded at each time point."""
+    times = times_in_order(table["_time"])
+    people = table[table["error"] == ""]
+    rows: Rows = []
+    for group in sorted(set(table["_group"])):
+        own = people[people["_group"] == group]
+        seen = [own.loc[own["_time"] == time, "participant"].nunique() for time in times]
+        rows.append([group or "all", own["participant"].nunique(), *seen])
+    return rows
+
+
+COMPARISON_HEAD = (
+    "Measure",
+    "Contrast",
+    "Group",
+    "n",
+    "Change [95 % interval]",
+    "p",
+    "Effect size",
+    "Detectable change\none person; group",
+    "Responders",
+    "Care",
+)
+
+
+def comparison_rows(comparison: pd.DataFrame) -> Rows:
+    """The comparison in display units, one block a protocol; a measure's name stands in its first row only."""
+    rows: Rows = []
+    for protocol, block in comparison.groupby("protocol", sort=False):
+        rows.append([protocol_label(str(protocol))])
+        for (measure, _unit), part in block.groupby(["measure", "unit"], sort=False):
+            last = ("", "")
+            for row in part.to_dict("records"):
+                name = series_label("", str(row["condition"]), str(row["channel"]), str(measure))
+                contrast = str(row["contrast"]).replace(" - ", " − ")
+                said = ["" if name == last[0] else name, "" if (name, contrast) == last else contrast]
+                rows.append([*said, *_contrast(row, part)])
+                last = (name, contrast)
+    return rows
+
+
+def _contrast(row: Mapping[Any, Any], alike: pd.DataFrame) -> list[object]:
+    ratio = row.get("form") == "log_ratio"
+    factor, unit = (1.0, "%") if ratio else readable(str(row["unit"]), alike[["estimate", "ci_low", "ci_high"]])
+    values = [float(row.get(name, math.nan)) for name in ("estimate", "ci_low", "ci_high")]
+    values = [100 * math.expm1(value) if ratio else value * factor for value in values]
+    change = with_interval(*values, sign=True)
+    names = ("smallest_detectable_change", "smallest_detectable_group_change")
+    bands = [_detectable(row.get(name), factor, unit, ratio=ratio) for name in names]
+    return [
+        str(row.get("group", "")).replace(" - ", " − ") or "all",
+        int(row.get("n", 0)),
+        f"{change} {unit}".strip() if change != "–" else change,
+        p_value(float(row.get("p_value", math.nan))),
+        number(float(row.get("effect_size", math.nan)), 2, sign=True),
+        "–" if bands == ["–", "–"] else "; ".join(bands),
+        _share(row.get("responders")),
+        "; ".join(flag_in_words(flag) for flag in _flags(row.get("flag")) if not flag.startswith("sdc_from")),
+    ]
+
+
+def _flags(text: Any) -> list[str]:
+    return [flag for flag in str(text).split(";") if flag] if isinstance(text, str) else []
+
+
+def _detectable(size: Any, factor: float, unit: str, *, ratio: bool) -> str:
+    size = float(size) if size is not None else math.nan
+    if not math.isfinite(size):
+        return "–"
+    if ratio:  # a factor up is not the same percentage as the same factor down
+        return f"{number(100 * math.expm1(-size), 0)}/{number(100 * math.expm1(size), 0, sign=True)} %"
+    return f"±{number(size * factor)} {unit}".strip()
+
+
+def p_value(value: float) -> str:
+    """A p value in three decimals.
+
+    >>> p_value(0.0004), p_value(0.034)
+    ('< 0.001', '0.034')
+    """
+    if not math.isfinite(value):
+        return "–"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _share(value: Any) -> str:
+    value = float(value) if value is not None else math.nan
+    return f"{100 * value:.0f} %" if math.isfinite(value) else "–"
+
+
+def group_values(own: pd.DataFrame, log_measures: set[str]) -> tuple[list[str], Rows]:
+    """Group means at each time point with 95 % intervals, for the results of one protocol."""
+    times = times_in_order(own["_time"])
+    groups = sorted(set(own["_group"]))
+    rows: Rows = []
+    usable = own[np.isfinite(own["value"])]
+    keys = ["measure", "unit", "form", "condition", "channel"]
+    for (measure, unit, form, condition, channel), part in usable.groupby(keys, sort=False):
+        log = (measure in log_measures or form in ("ratio", "percent")) and bool((part["value"] > 0).all())
+        factor, label = readable(str(unit), part["value"])
+        label = {"ratio": "ratio", "log_ratio": "log ratio"}.get(str(form), label)
+        typical = float(part["value"].abs().median()) * factor
+        places = max(0, 2 - math.floor(math.log10(typical))) if typical > 0 else 2
+        for group in groups:
+            mine = part[part["_group"] == group]
+            if mine.empty:
+                continue
+            cells: list[object] = []
+            for time in times:
+                values = mine.loc[mine["_time"] == time, "value"].to_numpy() * factor
+                middle, low, high = (number(limit, places) for limit in centre(values, log=log))
+                interval = f" [{low}, {high}]" if values.size > 1 else ""
+                cells.append(f"{middle}{interval} (n = {values.size})" if values.size else "–")
+            name = measure_label(str(measure))
+            name = f"{name}, {label}" if label else name
+            rows.append([name, condition_label(str(condition)) or "–", channel or "–", group or "all", *cells])
+    return ["Measure", "Condition", "Channel", "Group", *times], rows
+
+
+def trials_kept(table: pd.DataFrame, trials: pd.DataFrame | None) -> Rows:
+    """Trials kept and rejected for each protocol, with the commonest reasons where trials are known."""
+    rows: Rows = []
+    for name, own in table[table["error"] == ""].groupby("protocol", sort=False):
+        mine = None
+        if trials is not None and {"protocol", "reject"} <= set(trials.columns):
+            mine = trials[trials["protocol"] == name]
+        if mine is not None and len(mine):
+            reason = mine["reject"].fillna("").astype(str)
+            kept, lost = int((reason == "").sum()), int((reason != "").sum())
+            split = pd.Series([word for text in reason[reason != ""] for word in text.split(";")], dtype=str)
+            reasons = ", ".join(f"{flag_in_words(str(word))} ({n})" for word, n in split.value_counts().head(4).items())
+        else:
+            kept, lost = _counted(own)
+            reasons = "–"
+        share = f"{100 * lost / (kept + lost):.1f} %" if kept + lost else "–"
+        rows.append([protocol_label(str(name)), kept, lost, share, reasons or "–"])
+    return rows
+
+
+def _counted(own: pd.DataFrame) -> tuple[int, int]:
+    """Trials as the results count them: each condition once, 'all' only where there is nothing finer."""
+    keys = ["participant", "session", "channel", "condition"]
+    counts = own.groupby(keys)[["n_trials", "n_rejected"]].max().reset_index()
+    finer = counts["condition"] != "all"
+    has_finer = finer.groupby([counts[key] for key in keys[:3]]).transform("any")
+    counts = counts[finer | ~has_finer]
+    return int(counts["n_trials"].fillna(0).sum()), int(counts["n_rejected"].fillna(0).sum())
+
+
+def flags_explained(table: pd.DataFrame, comparison: pd.DataFrame | None) -> Rows:
+    """Each flag with its meaning, how often it was given, and where."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for row in table.to_dict("records"):
+        for flag in _flags(row["flag"]):
+            found.setdefault(flag, []).append((protocol_label(row["protocol"]), f"{row['participant']} {row['_time']}"))
+    rows: Rows = []
+    for flag, places in sorted(found.items(), key=lambda item: -len(item[1])):
+        protocols = ", ".join(dict.fromkeys(protocol for protocol, _ in places))
+        sessions = _few(dict.fromkeys(session for _, session in places), 4)
+        name = "message of the reader" if flag.startswith("see_log:") else flag
+        rows.append([name, flag_in_words(flag), f"{len(places)} values", protocols, sessions])
+    if comparison is not None and "flag" in comparison:
+        told: dict[str, int] = {}
+        for text in comparison["flag"]:
+            for flag in _flags(text):
+                told[flag] = told.get(flag, 0) + 1
+        rows += [[flag, flag_in_words(flag), f"{n} contrasts", "–", "–"] for flag, n in told.items()]
+    return rows
+
+
+def failures(table: pd.DataFrame) -> Rows:
+    """Recordings that could not be computed, with their messages."""
+    lost = table[table["error"] != ""]
+    return [
+        [
+            row["participant"] or "–",
+            row["_time"] or row["session"] or "–",
+            protocol_label(row["protocol"]),
+            row["error"],
+        ]
+        for row in lost.to_dict("records")
+    ]
+
+
+def recordings_told(recordings: pd.DataFrame | Iterable[Mapping[str, Any]]) -> Rows:
+    """Acquisition facts: each fact with its values and how many recordings have them."""
+    table = recordings if isinstance(recordings, pd.DataFrame) else pd.DataFrame([dict(entry) for entry in recordings])
+    rows: Rows = []
+    for name in table.columns:
+        if name in ("participant", "session", "file", "source", "protocol", "timepoint", "group"):
+            continue
+        values = table[name].map(lambda value: "" if value is None or value is np.nan else str(value))
+        counts = values[values != ""].value_counts()
+        told = "; ".join(f"{value} ({count})" for value, count in counts.head(5).items())
+        if told:
+            rows.append([str(name).replace("_", " ").capitalize(), told])
+    return rows

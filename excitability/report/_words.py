@@ -1,0 +1,138 @@
+"""Flags, methods and citation in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..plots._labels import measure_label
+from ..schema import display
+
+#: What a reader must know of a value with this flag. A flag without an entry is shown as it is written.
+FLAGS = {
+    "above_tested_range": "the estimate lies above the intensities that were tested",
+    "absent": "no response was found",
+    "artefact_in_window": "the stimulus artefact reaches into the response window",
+    "as_ratio": "percent inhibition was turned into a ratio before it was compared",
+    "baseline_shortened": "less of the time before the pulse was available than asked for",
+    "below_tested_range": "the estimate lies below the intensities that were tested",
+    "ceiling": "the value is at its largest possible, so the truth may be larger",
+    "censored": "the event lies outside the epoch: only a limit is known",
+    "clipped": "the amplifier was saturated, so the true amplitude is larger",
+    "conditioned_at_noise_floor": "most conditioned trials hold no response: the ratio is an upper limit",
+    "covariate_missing": "participants without the covariate are left out",
+    "criterion_below_noise": "the response criterion is below the noise of the recording",
+    "few_intensities": "too few stimulus intensities for a curve",
+    "few_participants": "fewer than five participants in a group: the interval rests on strong assumptions",
+    "few_sites": "too few stimulated sites for a map",
+    "few_trials": "too few trials for an interval",
+    "few_trials_per_level": "too few trials at each intensity",
+    "floor_not_sampled": "even the lowest intensity evoked responses: the foot of the curve is not known",
+    "inconsistent_responses": "responses do not rise with intensity as a threshold requires",
+    "map_truncated": "responses at the edge of the grid: the map is larger than what was stimulated",
+    "missing_sessions": "participants without both time points are left out",
+    "nan_samples": "samples are missing in the window",
+    "no_change": "nothing changed, so nothing can be said of scatter",
+    "no_complete_pairs": "no participant has both time points",
+    "no_cortical_latency": "the latency after cortical stimulation is missing",
+    "no_height": "body height is missing, and the normal value depends on it",
+    "no_peripheral_latency": "the latency after root or nerve stimulation is missing",
+    "no_plateau": "the curve does not reach its plateau: S50 and maximum cannot be known",
+    "no_repeats": "no repeated measurement to judge reliability by",
+    "no_response": "responses do not rise with intensity",
+    "no_silent_period": "no silent period was found, or it outlasts the epoch",
+    "no_test_trials": "no test trial was kept",
+    "no_trials": "no trial was kept",
+    "no_trials_kept": "no trial was kept",
+    "no_variation": "the values do not vary",
+    "non_positive": "a mean response is zero or negative, so no ratio can be formed",
+    "not_estimable": "the model cannot be estimated from these data",
+    "not_positive_so_difference": "values at or below zero, so differences are compared instead of ratios",
+    "participant_level": "estimated from one value a participant, not from single trials",
+    "protocol_changed": "the protocol was not the same in all sessions",
+    "sdc_from_changes": "smallest detectable change from the spread of the changes: an upper bound",
+    "sdc_from_controls": "smallest detectable change from the changes of the controls",
+    "sdc_from_intervals": "smallest detectable change from the scatter of trials only: a lower bound",
+    "sdc_from_repeats": "smallest detectable change from repeated baselines",
+    "sdc_unknown": "the smallest detectable change cannot be known from these data",
+    "singular_fit": "the mixed model found no variance between participants",
+    "slope_unknown": "the slope cannot be known",
+    "some_channels_missing": "some channels of the region are missing or bad",
+    "test_at_noise_floor": "the test response is not larger than noise: nothing to divide by",
+    "test_mep_changed": "the test response itself changed by more than 25 %, on which the ratio depends",
+    "test_mep_changed_in_some": "the test response of some participants changed by more than 25 %",
+    "test_mep_unknown": "the size of the test response is not in the results",
+    "too_few_participants": "too few participants for an interval",
+    "too_few_trials": "too few trials",
+    "truncated": "the event outlasts the epoch",
+    "unstable": "the estimate depends strongly on single trials",
+    "window_edge": "the peak lies at the edge of its window, so it may not be a peak",
+}
+
+
+def flag_in_words(flag: str) -> str:
+    """What a flag means.
+
+    >>> flag_in_words("few_trials")
+    'too few trials for an interval'
+    >>> flag_in_words("see_log:the log names 40 pulses, the recording holds 41")
+    'the log names 40 pulses, the recording holds 41'
+    """
+    if flag.startswith("see_log:"):
+        return flag.removeprefix("see_log:")
+    return FLAGS.get(flag, flag.replace("_", " "))
+
+
+def protocol_methods(protocol: Any) -> str:
+    """A paragraph of methods from a protocol; a draft that its authors complete."""
+    ms = display("s")[0]
+    epoch = getattr(protocol, "epoch", None)
+    parts = []
+    if epoch is not None and getattr(epoch, "every", None):
+        parts.append(f"The recording was cut into segments of {epoch.every:g} s.")
+    elif epoch is not None:
+        lock = "first pulse" if getattr(epoch, "lock", "") == "first_pulse" else "pulse"
+        parts.append(f"Epochs reached from {epoch.tmin * ms:g} to {epoch.tmax * ms:g} ms around the {lock}.")
+    steps = [str(step.get("step", "")).replace("_", " ") for step in getattr(protocol, "cleaning", ())]
+    if steps:
+        parts.append(f"They were cleaned by: {', '.join(steps)}.")
+    trial = getattr(protocol, "trial", {}) or {}
+    if trial:
+        parts.append(f"Measured in every trial: {_listed(_measured(trial))}.")
+    reject = getattr(protocol, "reject", {}) or {}
+    if reject:
+        rules = [f"{measure_label(name).lower()} {_rule(rule)}" for name, rule in reject.items()]
+        parts.append(f"Trials were left out by rule: {_listed(rules)}.")
+    averaged = {**(getattr(protocol, "average", {}) or {}), **(getattr(protocol, "epochs", {}) or {})}
+    if averaged:
+        parts.append(f"Measured on the kept trials: {_listed(_measured(averaged))}.")
+    summary = getattr(protocol, "summary", {}) or {}
+    if summary:
+        parts.append(f"Reported: {_listed(_measured(summary))}.")
+    return " ".join(parts)
+
+
+def _measured(entries: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    ms = display("s")[0]
+    told = []
+    for name, arguments in entries.items():
+        window = arguments.get("window") if isinstance(arguments, Mapping) else None
+        where = ""
+        if isinstance(window, list | tuple) and len(window) == 2:
+            where = f" ({window[0] * ms:g} to {window[1] * ms:g} ms)"
+        elif window == "muscle":
+            where = " (window of the muscle)"
+        label = measure_label(name)
+        told.append((label if label[:2].isupper() or label[1:2].isdigit() else label[:1].lower() + label[1:]) + where)
+    return told
+
+
+def _rule(rule: Any) -> str:
+    text = str(getattr(rule, "rule", "") or (rule.get("rule", "") if isinstance(rule, Mapping) else rule))
+    when = str(getattr(rule, "when", "") or (rule.get("when", "") if isinstance(rule, Mapping) else ""))
+    return text + (f" when {when}" if when else "")
+
+
+def _listed(words: Iterable[str]) -> str:
+    items = list(words)
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else "nothing"
