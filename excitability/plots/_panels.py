@@ -157,7 +157,8 @@ def panel_grid(
     most = max(1, int((free + 0.25) // width))
     if max(map(len, blocks)) == 1:  # nothing to set beside each other but the channels
         blocks = [[key for block in blocks for key in block]]
-    n_columns = min(most, max(map(len, blocks)))
+    longest = max(map(len, blocks))
+    n_columns = -(-longest // -(-longest // most))  # four panels stand as two and two, not as three and one
     table = [block[start : start + n_columns] for block in blocks for start in range(0, len(block), n_columns)]
     column = min(free / n_columns, 1.18 * max(width, 1.95))
     total = TWO_COLUMNS - free + n_columns * column

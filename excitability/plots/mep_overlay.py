@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _MOST_IN_ROW = 4
 _ARTEFACT = "#d9d9d9"
+_EVENTS = {"mep_latency": ("onset", PALETTE[0]), "silent_period": ("EMG returns", PALETTE[1])}
 
 
 @styled
@@ -43,6 +44,7 @@ def mep_overlay(
     channel: str = "",
     window: tuple[float, float] | None = None,
     artefact: tuple[float, float] | None = None,
+    lock: Literal["last_pulse", "first_pulse"] = "last_pulse",
     tmin: float | None = None,
     tmax: float | None = None,
 ) -> Figure:
@@ -56,14 +58,16 @@ def mep_overlay(
         Seconds from the pulse.
     table : DataFrame
         One row a trial, in the order of ``x``: the trial table of this channel. Columns used where present:
-        ``condition``, ``mep_latency`` (s, a dot on the trial), ``reject`` (drawn faint, left out of the mean)
-        and ``inter_stimulus_interval`` (s, an open mark where the first pulse was).
+        ``condition``, ``mep_latency`` and ``silent_period`` (s, dots on the trial), ``reject`` (drawn faint, left
+        out of the mean) and ``inter_stimulus_interval`` (s, an open mark where the first pulse was).
     channel : str
         Name for the title.
     window : (float, float), optional
         Where the response may lie, in seconds; shaded.
     artefact : (float, float), optional
-        Span that the stimulus artefact covers, in seconds; greyed.
+        Span that the artefact of a pulse covers, in seconds from that pulse; greyed.
+    lock : {"last_pulse", "first_pulse"}
+        Which pulse of a pair lies at time 0.
     tmin, tmax : float, optional
         Limits of the time axis in seconds.
 
@@ -95,7 +99,8 @@ def mep_overlay(
     table = table.reset_index(drop=True)
     condition = table["condition"].fillna("").astype(str) if "condition" in table else pd.Series("", table.index)
     names = conditions_in_order(name for name in condition if name) or [""]
-    limits = _time_limits(times, table, window, tmin, tmax)
+    pairs = -1 if lock == "last_pulse" else 1  # where the other pulse of a pair lies
+    limits = _time_limits(times, table if pairs < 0 else table.iloc[:0], window, tmin, tmax)
     visible = (times >= limits[0]) & (times <= limits[1])
     factor, unit, reach = _height(x, times, table, window, artefact)
     n_rows = -(-len(names) // _MOST_IN_ROW)
@@ -106,13 +111,13 @@ def mep_overlay(
         own = np.flatnonzero(condition == name)
         _background(ax, window, first=place == 0)
         _trials(ax, x[own][:, visible] * factor, times[visible], table.iloc[own])
-        _pulses(ax, table.iloc[own], artefact)
+        _pulses(ax, table.iloc[own], artefact, pairs)
         ax.set_title(condition_label(name) or channel)
         tidy(ax)
         if place % n_columns == 0:
             ax.set_ylabel(f"{channel or 'EMG'} ({unit})")
         if place + n_columns >= len(names):
-            ax.set_xlabel("Time from pulse (ms)")
+            ax.set_xlabel("Time from first pulse (ms)" if pairs > 0 else "Time from pulse (ms)")
             ax.tick_params(labelbottom=True)
     for ax in axes.ravel()[len(names) :]:
         ax.set_axis_off()
@@ -135,6 +140,9 @@ def _time_limits(
         longest = float(intervals.max()) if intervals.notna().any() else 0.0
     start = -max(0.02, longest + 0.01) if tmin is None else tmin
     stop = (window[1] + 0.03 if window else 0.1) if tmax is None else tmax
+    if tmax is None and "silent_period" in table:
+        ends = pd.to_numeric(table["silent_period"], errors="coerce")
+        stop = max(stop, float(ends.max()) + 0.06) if ends.notna().any() else stop
     return max(start, float(times[0])), min(stop, float(times[-1]))
 
 
@@ -190,32 +198,30 @@ def _trials(ax: Axes, x: np.ndarray, times: np.ndarray, table: pd.DataFrame) -> 
         sums = np.nansum(x[kept], axis=0)
         mean = np.divide(sums, counts, out=np.full(times.size, np.nan), where=counts > 0)
         ax.plot(times * ms, mean, color=INK, lw=1.4, zorder=4)
-    if "mep_latency" in table:
-        latency = pd.to_numeric(table["mep_latency"], errors="coerce").to_numpy(float)
-        heights = [
-            np.interp(onset, times, trial) if np.isfinite(onset) else np.nan
-            for onset, trial in zip(latency, x, strict=True)
-        ]
-        shown = kept & np.isfinite(latency)
-        ax.plot(latency[shown] * ms, np.asarray(heights)[shown], "o", ms=2.6, color=PALETTE[0], mec="white",
-                mew=0.3, zorder=5)  # fmt: skip
+    for column, (_, colour) in _EVENTS.items():
+        if column in table:
+            when = pd.to_numeric(table[column], errors="coerce").to_numpy(float)
+            shown = np.flatnonzero(kept & np.isfinite(when))
+            heights = [np.interp(when[i], times, x[i]) for i in shown]
+            ax.plot(when[shown] * ms, heights, "o", ms=2.6, color=colour, mec="white", mew=0.3, zorder=5)
     lost = int((~kept).sum())
     note = f"n = {int(kept.sum())}" + (f" ({lost} rejected)" if lost else "")
     ax.text(1, 1.0, note, transform=ax.transAxes, ha="right", va="bottom", size=SMALL, color=SOFT)
 
 
-def _pulses(ax: Axes, table: pd.DataFrame, artefact: tuple[float, float] | None) -> None:
+def _pulses(ax: Axes, table: pd.DataFrame, artefact: tuple[float, float] | None, pairs: int) -> None:
     """A filled mark at the last pulse, an open one where the first of a pair was; their artefacts greyed."""
     ms = display("s")[0]
-    pulses = [0.0]
+    intervals = np.empty(0)
     if "inter_stimulus_interval" in table:
-        intervals = pd.to_numeric(table["inter_stimulus_interval"], errors="coerce").dropna()
-        pulses = [*(-np.unique(intervals.round(4))), 0.0]
-    for pulse in pulses:
+        intervals = pd.to_numeric(table["inter_stimulus_interval"], errors="coerce").dropna().unique()
+    # time, and whether it is the last pulse of its trial
+    pulses = [(0.0, pairs < 0 or not intervals.size), *((pairs * float(gap), pairs > 0) for gap in intervals)]
+    for pulse, last in pulses:
         if artefact:
             start, stop = (ms * (pulse + edge) for edge in artefact)
             ax.axvspan(start, stop, color=_ARTEFACT, alpha=0.88, lw=0, zorder=5.5)
-        look: dict[str, Any] = {"color": SOFT} if pulse == 0 else {"mfc": "white", "mec": SOFT}
+        look: dict[str, Any] = {"color": SOFT} if last else {"mfc": "white", "mec": SOFT}
         ax.plot([pulse * ms], [0.97], "v", ms=4, mew=0.8, transform=ax.get_xaxis_transform(), zorder=6, **look)
 
 
@@ -223,8 +229,9 @@ def _legend(figure: Figure, table: pd.DataFrame, artefact: tuple[float, float] |
     from matplotlib.patches import Patch
 
     handles = [line_handle("kept trial", color=BLUE, lw=0.8, alpha=0.6), line_handle("mean", color=INK, lw=1.4)]
-    if "mep_latency" in table and table["mep_latency"].notna().any():
-        handles.append(line_handle("onset", color=PALETTE[0], marker="o", ms=3, lw=0))
+    for column, (label, colour) in _EVENTS.items():
+        if column in table and table[column].notna().any():
+            handles.append(line_handle(label, color=colour, marker="o", ms=3, lw=0))
     if not _kept(table).all():
         handles.append(line_handle("rejected trial", color=FAINT, lw=0.8, ls=(0, (3, 2))))
     handles.append(line_handle("pulse", color=SOFT, marker="v", ms=4, lw=0))

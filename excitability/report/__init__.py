@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -154,6 +154,62 @@ def _subtitle(table: pd.DataFrame) -> str:
     if times:
         text += f" · {', '.join(times)}"
     return text + f" · {', '.join(protocol_label(name) for name in dict.fromkeys(table['protocol']) if name)}"
+
+
+def report_folder(
+    folder: str | Path,
+    path: str | Path | None = None,
+    *,
+    title: str | None = None,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> Path:
+    """Report of a folder that :func:`excitability.run_batch` wrote, with figures of an example recording.
+
+    Parameters
+    ----------
+    folder : path
+        Holds ``results.tsv`` and, where ``excitability compare`` was run, ``comparison.tsv``.
+    path : path, optional
+        The HTML file; ``report.html`` in the folder by default.
+    title : str, optional
+        Title of the page.
+    progress : callable, optional
+        Called with (done, all, label) as figures are made.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    FileNotFoundError
+        When the folder holds no results.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import excitability as ex
+    >>> sessions = ex.find_sessions(ex.sample_data_path() / "study")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     results = ex.run_batch(sessions[sessions["protocol"] == "m1/sici"], "sici", folder)
+    ...     report_folder(folder).name
+    'report.html'
+    """
+    from ._folder import Study, example_figures
+
+    study = Study(Path(folder))
+    return report(
+        study.results,
+        study.comparison,
+        Path(path) if path is not None else Path(folder) / "report.html",
+        trials=study.trials if len(study.trials) else None,
+        figures=list(example_figures(study, progress)),
+        protocols=study.battery.protocols,
+        primary=study.battery.primary,
+        by=study.plan.get("by", "group"),
+        title=title,
+    )
 
 
 def add_to_mne_report(

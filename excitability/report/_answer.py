@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from html import escape
 
 import pandas as pd
 
@@ -23,7 +22,7 @@ def answer(table: pd.DataFrame, change: pd.DataFrame | None, primary: list[Mappi
     change = change[change["sentence"] != ""] if "sentence" in change else change.iloc[:0]
     planned = _planned(change, primary)
     rows = _first_contrast_first(planned) if len(planned) else _foremost(change)
-    items = [f"<li>{escape(sentence)}</li>" for sentence in rows["sentence"]]
+    items = [f"<li>{html.said(sentence)}</li>" for sentence in rows["sentence"]]
     said = f'<ul class="answer">{"".join(items[:_MOST_SENTENCES])}</ul>'
     if len(planned) and items[_MOST_SENTENCES:]:
         rest = "".join(items[_MOST_SENTENCES:])

@@ -87,10 +87,19 @@ def section(anchor: str, title: str, *blocks: str) -> str:
     return f'<section id="{anchor}">\n<h2>{escape(title)}</h2>\n{inner}\n</section>' if inner else ""
 
 
+def said(text: object) -> str:
+    """Text for the page: escaped, lines kept, a number never parted from its percent sign.
+
+    >>> said("p < 5 %")
+    'p &lt; 5\xa0%'
+    """
+    return escape(str(text)).replace(" %", "\u00a0%").replace("\n", "<br>")
+
+
 def paragraph(text: str, kind: str = "") -> str:
     """A paragraph of plain text."""
     look = f' class="{kind}"' if kind else ""
-    return f"<p{look}>{escape(text)}</p>" if text else ""
+    return f"<p{look}>{said(text)}</p>" if text else ""
 
 
 def table(
@@ -115,30 +124,29 @@ def table(
         return "<tr>" + "".join(_cell(cell, i in right) for i, cell in enumerate(cells)) + "</tr>"
 
     top = "".join(
-        f'<th scope="col" class="n">{escape(word)}</th>' if i in right else f'<th scope="col">{escape(word)}</th>'
+        f'<th scope="col" class="n">{said(word)}</th>' if i in right else f'<th scope="col">{said(word)}</th>'
         for i, word in enumerate(head)
     )
     body = "".join(row_of(row) for row in rows)
-    said = f'<p class="note">{escape(caption)}</p>' if caption else ""
+    above = f'<p class="note">{said(caption)}</p>' if caption else ""
     look = (' class="wide"' if wide else "") + (f' aria-label="{escape(caption)}"' if caption else "")
     return (
-        f'{said}<div class="scroll{" tall" if tall else ""}"><table{look}><thead><tr>{top}</tr></thead>'
+        f'{above}<div class="scroll{" tall" if tall else ""}"><table{look}><thead><tr>{top}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
 
 
 def _cell(value: object, right: bool) -> str:
-    text = escape(str(value)).replace("\n", "<br>")
-    return f'<td class="n">{text}</td>' if right else f"<td>{text}</td>"
+    return f'<td class="n">{said(value)}</td>' if right else f"<td>{said(value)}</td>"
 
 
 def figure_block(figure: Figure, title: str, caption: str, *, number: int) -> str:
     """A figure with its caption, as SVG, or as a bitmap where the SVG would be heavy."""
     alt = f"{title}. {caption}" if caption else title
-    said = f"<b>Figure {number}. {escape(title)}.</b> {escape(caption)}".rstrip()
+    words = f"<b>Figure {number}. {said(title)}.</b> {said(caption)}".rstrip()
     svg = as_svg(figure, alt, prefix=f"f{number}-")
     drawn = svg if len(svg) <= LARGEST_SVG else as_bitmap(figure, alt)
-    return f"<figure>{drawn}<figcaption>{said}</figcaption></figure>"
+    return f"<figure>{drawn}<figcaption>{words}</figcaption></figure>"
 
 
 def _pixels(figure: Figure) -> int:

@@ -86,10 +86,10 @@ def changes(change: pd.DataFrame | None, numbers: Numbers) -> str:
         html.table(
             tables.COMPARISON_HEAD,
             rows,
-            numbers=(3, 4, 5, 6, 7, 8),
+            numbers=(2, 3, 4, 5, 6, 7),
             caption="All comparisons. Effect size: Hedges' g within a group, its counterpart (d ppc2) between groups. "
             "Responders: share of people whose change exceeds what is detectable in one person.",
-            tall=len(rows) > 18,
+            tall=len(rows) > 22,
             wide=True,
         )
     )

@@ -12,9 +12,10 @@ import pandas as pd
 from ..plots._labels import condition_label, measure_label, protocol_label, series_label, time_column, times_in_order
 from ..plots._panels import centre
 from ..plots._style import readable
-from ._words import flag_in_words
+from ._words import flag_in_words, reason_in_words
 
 _TEXT = ("participant", "session", "protocol", "channel", "condition", "measure", "unit", "form", "flag", "error")
+_MINUS = "\u00a0−\u00a0"  # keeps what it stands between on one line
 Rows = list[list[object]]
 
 
@@ -99,32 +100,30 @@ def who(table: pd.DataFrame) -> Rows:
 
 
 COMPARISON_HEAD = (
-    "Measure",
     "Contrast",
     "Group",
     "n",
     "Change [95 % interval]",
     "p",
     "Effect size",
-    "Detectable change\none person; group",
+    "Detectable change\n(one person; group)",
     "Responders",
     "Care",
 )
 
 
 def comparison_rows(comparison: pd.DataFrame) -> Rows:
-    """The comparison in display units, one block a protocol; a measure's name stands in its first row only."""
+    """The comparison in display units: a heading for each series, then a row for each contrast and group."""
     rows: Rows = []
-    for protocol, block in comparison.groupby("protocol", sort=False):
-        rows.append([protocol_label(str(protocol))])
-        for (measure, _unit), part in block.groupby(["measure", "unit"], sort=False):
-            last = ("", "")
-            for row in part.to_dict("records"):
-                name = series_label("", str(row["condition"]), str(row["channel"]), str(measure))
-                contrast = str(row["contrast"]).replace(" - ", " − ")
-                said = ["" if name == last[0] else name, "" if (name, contrast) == last else contrast]
-                rows.append([*said, *_contrast(row, part)])
-                last = (name, contrast)
+    keys = ["protocol", "measure", "unit", "condition", "channel"]
+    for (protocol, measure, unit, condition, channel), part in comparison.groupby(keys, sort=False):
+        rows.append([series_label(str(protocol), str(condition), str(channel), str(measure))])
+        same = comparison[(comparison["measure"] == measure) & (comparison["unit"] == unit)]
+        told = ""
+        for row in part.to_dict("records"):
+            contrast = str(row["contrast"]).replace(" - ", _MINUS)
+            rows.append(["" if contrast == told else contrast, *_contrast(row, same)])
+            told = contrast
     return rows
 
 
@@ -135,14 +134,14 @@ def _contrast(row: Mapping[Any, Any], alike: pd.DataFrame) -> list[object]:
     values = [100 * math.expm1(value) if ratio else value * factor for value in values]
     change = with_interval(*values, sign=True)
     names = ("smallest_detectable_change", "smallest_detectable_group_change")
-    bands = [_detectable(row.get(name), factor, unit, ratio=ratio) for name in names]
+    bands = [_detectable(row.get(name), factor, ratio=ratio) for name in names]
     return [
-        str(row.get("group", "")).replace(" - ", " − ") or "all",
+        str(row.get("group", "")).replace(" - ", _MINUS) or "all",
         int(row.get("n", 0)),
         f"{change} {unit}".strip() if change != "–" else change,
         p_value(float(row.get("p_value", math.nan))),
         number(float(row.get("effect_size", math.nan)), 2, sign=True),
-        "–" if bands == ["–", "–"] else "; ".join(bands),
+        "–" if bands == ["–", "–"] else f"{'; '.join(bands)} {unit}".strip(),
         _share(row.get("responders")),
         "; ".join(flag_in_words(flag) for flag in _flags(row.get("flag")) if not flag.startswith("sdc_from")),
     ]
@@ -152,13 +151,13 @@ def _flags(text: Any) -> list[str]:
     return [flag for flag in str(text).split(";") if flag] if isinstance(text, str) else []
 
 
-def _detectable(size: Any, factor: float, unit: str, *, ratio: bool) -> str:
+def _detectable(size: Any, factor: float, *, ratio: bool) -> str:
     size = float(size) if size is not None else math.nan
     if not math.isfinite(size):
         return "–"
     if ratio:  # a factor up is not the same percentage as the same factor down
-        return f"{number(100 * math.expm1(-size), 0)}/{number(100 * math.expm1(size), 0, sign=True)} %"
-    return f"±{number(size * factor)} {unit}".strip()
+        return f"{number(100 * math.expm1(-size), 0)}/{number(100 * math.expm1(size), 0, sign=True)}"
+    return f"±{number(size * factor)}"
 
 
 def p_value(value: float) -> str:
@@ -217,7 +216,9 @@ def trials_kept(table: pd.DataFrame, trials: pd.DataFrame | None) -> Rows:
             reason = mine["reject"].fillna("").astype(str)
             kept, lost = int((reason == "").sum()), int((reason != "").sum())
             split = pd.Series([word for text in reason[reason != ""] for word in text.split(";")], dtype=str)
-            reasons = ", ".join(f"{flag_in_words(str(word))} ({n})" for word, n in split.value_counts().head(4).items())
+            reasons = ", ".join(
+                f"{reason_in_words(str(word))} ({n})" for word, n in split.value_counts().head(4).items()
+            )
         else:
             kept, lost = _counted(own)
             reasons = "–"
@@ -247,14 +248,18 @@ def flags_explained(table: pd.DataFrame, comparison: pd.DataFrame | None) -> Row
         protocols = ", ".join(dict.fromkeys(protocol for protocol, _ in places))
         sessions = _few(dict.fromkeys(session for _, session in places), 4)
         name = "message of the reader" if flag.startswith("see_log:") else flag
-        rows.append([name, flag_in_words(flag), f"{len(places)} values", protocols, sessions])
+        rows.append([name, flag_in_words(flag), _counted_as(len(places), "value"), protocols, sessions])
     if comparison is not None and "flag" in comparison:
         told: dict[str, int] = {}
         for text in comparison["flag"]:
             for flag in _flags(text):
                 told[flag] = told.get(flag, 0) + 1
-        rows += [[flag, flag_in_words(flag), f"{n} contrasts", "–", "–"] for flag, n in told.items()]
+        rows += [[flag, flag_in_words(flag), _counted_as(n, "contrast"), "–", "–"] for flag, n in told.items()]
     return rows
+
+
+def _counted_as(n: int, thing: str) -> str:
+    return f"{n} {thing}{'s' * (n != 1)}"
 
 
 def failures(table: pd.DataFrame) -> Rows:

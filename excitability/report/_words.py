@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ..measures import get_measure, list_measures
 from ..plots._labels import measure_label
+from ..plots._style import readable
 from ..schema import display
 
 #: What a reader must know of a value with this flag. A flag without an entry is shown as it is written.
@@ -83,16 +86,24 @@ def flag_in_words(flag: str) -> str:
     return FLAGS.get(flag, flag.replace("_", " "))
 
 
+def reason_in_words(reason: str) -> str:
+    """Why a trial was rejected: a flag in words, or the measure whose rule it broke.
+
+    >>> reason_in_words("background_emg")
+    'background EMG'
+    """
+    return FLAGS[reason] if reason in FLAGS else within_sentence(measure_label(reason))
+
+
 def protocol_methods(protocol: Any) -> str:
     """A paragraph of methods from a protocol; a draft that its authors complete."""
-    ms = display("s")[0]
     epoch = getattr(protocol, "epoch", None)
     parts = []
     if epoch is not None and getattr(epoch, "every", None):
         parts.append(f"The recording was cut into segments of {epoch.every:g} s.")
     elif epoch is not None:
         lock = "first pulse" if getattr(epoch, "lock", "") == "first_pulse" else "pulse"
-        parts.append(f"Epochs reached from {epoch.tmin * ms:g} to {epoch.tmax * ms:g} ms around the {lock}.")
+        parts.append(f"Epochs reached from {_span(epoch.tmin, epoch.tmax)} around the {lock}.")
     steps = [str(step.get("step", "")).replace("_", " ") for step in getattr(protocol, "cleaning", ())]
     if steps:
         parts.append(f"They were cleaned by: {', '.join(steps)}.")
@@ -101,7 +112,7 @@ def protocol_methods(protocol: Any) -> str:
         parts.append(f"Measured in every trial: {_listed(_measured(trial))}.")
     reject = getattr(protocol, "reject", {}) or {}
     if reject:
-        rules = [f"{measure_label(name).lower()} {_rule(rule)}" for name, rule in reject.items()]
+        rules = [f"{within_sentence(measure_label(name))} {_rule(name, rule)}" for name, rule in reject.items()]
         parts.append(f"Trials were left out by rule: {_listed(rules)}.")
     averaged = {**(getattr(protocol, "average", {}) or {}), **(getattr(protocol, "epochs", {}) or {})}
     if averaged:
@@ -113,24 +124,43 @@ def protocol_methods(protocol: Any) -> str:
 
 
 def _measured(entries: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    ms = display("s")[0]
     told = []
     for name, arguments in entries.items():
         window = arguments.get("window") if isinstance(arguments, Mapping) else None
         where = ""
         if isinstance(window, list | tuple) and len(window) == 2:
-            where = f" ({window[0] * ms:g} to {window[1] * ms:g} ms)"
+            where = f" ({_span(*window)})"
         elif window == "muscle":
             where = " (window of the muscle)"
-        label = measure_label(name)
-        told.append((label if label[:2].isupper() or label[1:2].isdigit() else label[:1].lower() + label[1:]) + where)
+        told.append(within_sentence(measure_label(name)) + where)
     return told
 
 
-def _rule(rule: Any) -> str:
+def _span(start: float, stop: float) -> str:
+    factor, unit = display("s")
+    return f"{start * factor:g} to {stop * factor:g} {unit}".replace("-", "−")
+
+
+def within_sentence(label: str) -> str:
+    """A label without its capital, unless that belongs to an abbreviation.
+
+    >>> within_sentence("Background EMG"), within_sentence("MEP amplitude")
+    ('background EMG', 'MEP amplitude')
+    """
+    return label if label[:2].isupper() or label[1:2].isdigit() else label[:1].lower() + label[1:]
+
+
+def _rule(name: str, rule: Any) -> str:
+    """A rejection rule with its limit in display units where it is a plain limit."""
     text = str(getattr(rule, "rule", "") or (rule.get("rule", "") if isinstance(rule, Mapping) else rule))
     when = str(getattr(rule, "when", "") or (rule.get("when", "") if isinstance(rule, Mapping) else ""))
-    return text + (f" when {when}" if when else "")
+    limit = re.fullmatch(r"([<>]=?)\s*([-+.\de]+)", text.strip())
+    if limit and name in list_measures():
+        value = float(limit.group(2))
+        factor, unit = readable(get_measure(name).unit_of(), [value])
+        text = f"{limit.group(1)} {value * factor:g} {unit}".strip()
+    state = re.fullmatch(r"state == '(\w+)'", when)
+    return text + (" (muscle at rest)" if state and state.group(1) == "rest" else f" when {when}" if when else "")
 
 
 def _listed(words: Iterable[str]) -> str:

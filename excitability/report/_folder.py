@@ -1,0 +1,183 @@
+"""The report of a folder that ``run_batch`` wrote, with figures of one example recording a protocol."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ..batch import load_results
+from ..measures._curve_fit import fit_recruitment_curve
+from ..plots import mep_overlay, tep_butterfly
+from ..plots import recruitment_curve as draw_recruitment_curve
+from ..protocol import Battery, Protocol, load_battery, run_all
+from ..recording import read
+from ..resources import muscle_window
+from ..tables import read_table
+
+if TYPE_CHECKING:
+    import mne
+    from matplotlib.figure import Figure
+
+    from ..protocol import Run
+
+Progress = Callable[[int, int, str], None]
+_THRESHOLDS = ("resting_motor_threshold", "active_motor_threshold")
+
+
+class Study:
+    """What a folder of results holds: tables, plan, battery and where its recordings are."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.results, self.trials, self.plan = load_results(folder)
+        described = json.loads((folder / "dataset_description.json").read_text(encoding="utf-8"))
+        self.battery: Battery = load_battery(described.get("Battery", ""))
+        sessions = folder / "sessions.tsv"
+        self.sessions = read_table(sessions) if sessions.is_file() else pd.DataFrame()
+
+    @property
+    def comparison(self) -> pd.DataFrame | None:
+        """The comparison that was written beside the results."""
+        path = self.folder / "comparison.tsv"
+        return read_table(path) if path.is_file() else None
+
+    @property
+    def reading(self) -> Mapping[str, Any]:
+        """Options that the batch read its recordings with."""
+        for path in sorted(self.folder.glob("sub-*/**/*_results.json")):
+            inputs = json.loads(path.read_text(encoding="utf-8")).get("Inputs", {})
+            return inputs.get("Reading", {}) or {}
+        return {}
+
+    def example(self, protocol: Protocol) -> tuple[pd.Series, Path] | None:
+        """The first session at the baseline that was computed; never the best-looking one."""
+        if not {"file", "protocol"} <= set(self.sessions.columns):
+            return None
+        done = self.results[(self.results["protocol"] == protocol.name) & (self.results["error"] == "")]
+        time = "timepoint" if "timepoint" in self.sessions else "session"
+        for _, row in self.sessions.sort_values(["participant", "session"], kind="stable").iterrows():
+            known = row["protocol"] in (protocol.name, "")
+            before = self.plan.get("before", row[time])
+            here = (done["participant"] == row["participant"]) & (done["session"] == row["session"])
+            file = self.folder / str(row["file"])
+            if known and row[time] == before and here.any() and file.exists():
+                return row, file
+        return None
+
+
+def example_figures(study: Study, progress: Progress | None = None) -> Iterator[tuple[str, str, Figure, str]]:
+    """Section, title, figure and caption of one example recording for each protocol.
+
+    A recording that can no longer be read (moved, changed) has no figure; its results are in the tables.
+    """
+    protocols = [entry for entry in study.battery.protocols if entry.epoch.every is None]
+    reading = study.reading
+    for number, protocol in enumerate(protocols):
+        if progress is not None:
+            progress(number, len(protocols), protocol.name)
+        found = study.example(protocol)
+        if found is None:
+            continue
+        row, file = found
+        emg = protocol.modality == "emg"
+        done = run_all(
+            read(file, **(reading.get("options") or {})),
+            protocol,
+            reading.get("picks") if emg else None,
+            muscles=reading.get("muscles") if emg else None,
+        )
+        who = f"participant {row['participant']}, {row.get('timepoint') or row['session']}"
+        yield from ((protocol.name, *words) for words in (_emg(done, who) if emg else _eeg(done, who)))
+    if progress is not None:
+        progress(len(protocols), len(protocols), "done")
+
+
+_EXAMPLE = "An example: the first participant of the table at the first time point."
+
+
+def _emg(done: Run, who: str) -> Iterator[tuple[str, Figure, str]]:
+    trials, stem = done.trials, done.protocol.name.rsplit("/", 1)[-1]
+    if not len(trials) or stem in _THRESHOLDS:
+        return
+    for channel, table in trials.groupby("channel", sort=False):
+        if stem == "recruitment_curve":
+            yield f"Recruitment curve of {channel} ({who})", _curve(done, table, str(channel)), _EXAMPLE
+            continue
+        place = {int(trial): i for i, trial in enumerate(done.epochs.selection)}
+        table = table[table["trial"].isin(place) & table["condition"].fillna("").ne("")]
+        data = done.epochs.get_data(picks=[channel])[:, 0]
+        figure = mep_overlay(
+            data[[place[int(trial)] for trial in table["trial"]]],
+            done.epochs.times,
+            table,
+            channel=str(channel),
+            window=_window(done.protocol, table),
+            artefact=_artefact(done.protocol),
+            lock=done.protocol.epoch.lock,
+        )
+        yield f"Responses of {channel} ({who})", figure, f"{_EXAMPLE} Every kept trial, and the mean in black."
+
+
+def _window(protocol: Protocol, table: pd.DataFrame) -> tuple[float, float] | None:
+    given = protocol.trial.get("mep_amplitude", {}).get("window", "muscle")
+    if given == "muscle":
+        muscle = str(table["muscle"].iloc[0]) if len(table) and "muscle" in table else ""
+        return muscle_window(muscle) if muscle else None
+    return float(given[0]), float(given[1])
+
+
+def _artefact(protocol: Protocol) -> tuple[float, float] | None:
+    """Span that the protocol cuts out around a pulse."""
+    for step in protocol.cleaning:
+        if step.get("step") == "remove_pulse" and "window" in step:
+            start, stop = step["window"]
+            return float(start), float(stop)
+    return None
+
+
+def _curve(done: Run, table: pd.DataFrame, channel: str) -> Figure:
+    """Trials of a recruitment curve with the fit of its results, and the band where the curve can be fitted again."""
+    own = done.results[done.results["channel"] == channel]
+    fit = dict(zip(own["measure"], own["value"], strict=True))
+    kept = table[table["reject"].fillna("").eq("")].dropna(subset=["intensity", "mep_amplitude"])
+    curve = None
+    if np.isfinite(fit.get("recruitment_threshold", np.nan)):
+        again = fit_recruitment_curve(kept["intensity"].to_numpy(float), kept["mep_amplitude"].to_numpy(float))
+        grid = np.linspace(kept["intensity"].min(), kept["intensity"].max(), 200)
+        curve = (grid, again.predict(grid), *again.band(grid))
+    return draw_recruitment_curve(table, fit, curve=curve, channel=channel)
+
+
+def _eeg(done: Run, who: str) -> Iterator[tuple[str, Figure, str]]:
+    epochs: mne.BaseEpochs = done.epochs
+    picks = epochs.copy().pick("eeg", exclude="bads")
+    latency = done.results[done.results["measure"].str.endswith("_latency")]
+    peaks = {
+        str(name).removesuffix("_latency").upper(): float(value)
+        for name, value in zip(latency["measure"], latency["value"], strict=True)
+        if np.isfinite(value)
+    }
+    kinds = picks.metadata["condition"] if picks.metadata is not None and "condition" in picks.metadata else None
+    names = [""] if kinds is None else [name for name in dict.fromkeys(kinds) if name]
+    for name in names[:2]:
+        part = picks if kinds is None else picks[(kinds == name).to_numpy()]
+        if not len(part):
+            continue
+        figure = tep_butterfly(
+            part.get_data().mean(axis=0),
+            part.times,
+            peaks=peaks if name in ("", "all", "test") or len(names) == 1 else None,
+            info=part.info,
+            artefact=_artefact(done.protocol),
+        )
+        told = "" if name in ("", "all") else f", {name.replace('_', ' ')}"
+        yield (
+            f"Evoked potential ({who}{told})",
+            figure,
+            f"{_EXAMPLE} Average of {len(part)} trials: all channels, below them the global mean field amplitude.",
+        )
