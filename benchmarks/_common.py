@@ -20,7 +20,7 @@ _PACKAGES = ("excitability", "numpy", "scipy", "numba", "pandas", "mne")
 
 
 def one_thread() -> None:
-    """Start this script again with one thread for linear algebra, unless that is set: CPU times are then of one core."""
+    """Start this script again with one thread for linear algebra, so that CPU times are of one core."""
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     if any(os.environ.get(name) != "1" for name in names):
         os.environ.update(dict.fromkeys(names, "1"))

@@ -175,8 +175,8 @@ def _sizes(measured: pd.DataFrame) -> pd.DataFrame:
 
 _LOSSES = (
     "For each cell and figure the best rival that is usable there (at least 0.95 of our detection, false positives at "
-    "most ours + 0.02) where it beats us, on the same trials. Single cells are noisy: a figure of one cell rests on about "
-    "400 responses. The network sees no trials without response and knows the generators it was trained with."
+    "most ours + 0.02) where it beats us, on the same trials. Single cells are noisy: a figure of one cell rests on "
+    "about 400 responses. The network sees no trials without response and knows the generators it was trained with."
 )
 
 
