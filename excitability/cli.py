@@ -34,6 +34,7 @@ PulseTime = Annotated[float | None, typer.Option(help="Array files: time of the 
 Variable = Annotated[str | None, typer.Option(help="Array files: name of the array.")]
 Axes = Annotated[str | None, typer.Option(help="Array files: what the axes are, e.g. 'samples, trials'.")]
 Names = Annotated[list[str] | None, typer.Option("--channel-name", help="Array files: names of the channels.")]
+Columns = Annotated[list[str] | None, typer.Option("--set", help="COLUMN=VALUE of all trials, e.g. intensity=55.")]
 Picks = Annotated[list[str] | None, typer.Option(help="Channels or muscles, repeated or separated by commas.")]
 Jobs = Annotated[int, typer.Option("--n-jobs", "-j", help="Recordings at a time; -1: one a core.")]
 
@@ -47,6 +48,20 @@ def _named(pairs: list[str] | None) -> dict[str, str] | None:
         if "=" not in pair:
             raise ValueError(f"--muscle takes CHANNEL=MUSCLE, for example 'Chan1=FDI', not {pair!r}")
     return dict(pair.split("=", 1) for pair in pairs) if pairs else None
+
+
+def _constants(pairs: list[str] | None) -> dict[str, float | str] | None:
+    """Stimulus columns given as COLUMN=VALUE; numbers become numbers."""
+    values: dict[str, float | str] = {}
+    for pair in pairs or []:
+        if "=" not in pair:
+            raise ValueError(f"--set takes COLUMN=VALUE, for example 'muscle_state=active', not {pair!r}")
+        name, word = pair.split("=", 1)
+        try:
+            values[name] = float(word)
+        except ValueError:
+            values[name] = word
+    return values or None
 
 
 def _reading(**options: Any) -> dict[str, Any]:
@@ -103,13 +118,14 @@ def inspect(
     variable: Variable = None,
     axes: Axes = None,
     channel_name: Names = None,
+    set_: Columns = None,
 ) -> None:
     """What a file holds: channels, rates, pulses by trigger and by artefact, and what is missing."""
     import excitability as ex
 
     options = _reading(
         stimuli=stimuli, trigger=trigger, muscles=_named(muscle), sidecar=sidecar, sampling_rate=sampling_rate,
-        unit=unit, pulse_time=pulse_time, variable=variable, axes=axes, channel_names=channel_name,
+        unit=unit, pulse_time=pulse_time, variable=variable, axes=axes, channel_names=channel_name, columns=_constants(set_),
     )  # fmt: skip
     typer.echo(str(ex.inspect(file, **options)))
 
@@ -131,6 +147,7 @@ def run(
     variable: Variable = None,
     axes: Axes = None,
     channel_name: Names = None,
+    set_: Columns = None,
 ) -> None:
     """Run one protocol on one recording."""
     import excitability as ex
@@ -140,7 +157,7 @@ def run(
 
     options = _reading(
         stimuli=stimuli, trigger=trigger, muscles=_named(muscle), sidecar=sidecar, sampling_rate=sampling_rate,
-        unit=unit, pulse_time=pulse_time, variable=variable, axes=axes, channel_names=channel_name,
+        unit=unit, pulse_time=pulse_time, variable=variable, axes=axes, channel_names=channel_name, columns=_constants(set_),
     )  # fmt: skip
     done = run_all(ex.read(file, **options), protocol, _listed(picks))
     _show(done.results)

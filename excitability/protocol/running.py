@@ -20,7 +20,7 @@ from ..schema import RESULT_COLUMNS, STIMULUS_COLUMNS, Estimate, join_flags
 from ..trials import bad_spans, cut, first_pulse_times, pick_channels, reject, stimuli
 from ..trials.measuring import flags_of, measure_trials
 from ..trials.muscles import channel_muscles
-from ..trials.rejection import apply_decisions, read_decisions
+from ..trials.rejection import apply_decisions, muscle_state, read_decisions
 from .averages import average_rows
 from .grammar import Protocol, condition_labels
 from .library import list_protocols, load_protocol
@@ -208,10 +208,13 @@ def _table_of(
             flag = join_flags(flag, shortened)
         table["reject"] = "epoch outside recording"
         rows = table.index[kept]
-        state = muscle(named[channel]).state if named[channel] else "rest"
+        usual = muscle(named[channel]).state if named[channel] else "rest"
+        before = epochs.times < min(-0.002, float(np.min(first)) - 0.002)
+        state, inferred = muscle_state(table.loc[rows], usual, x[:, before], epochs.times[before])
+        flag = join_flags(flag, inferred)
         told = bad_spans(inst, table.loc[rows], epochs.tmin, epochs.tmax)
         table.loc[rows, "reject"] = told.where(told != "", reject(table.loc[rows], protocol.reject, state))
-        table["flag"] = ""
+        table["flag"] = flag
         window = _response_window(protocol, named[channel])
         if window[1] <= epochs.times[-1]:
             table.loc[rows, "flag"] = flags_of(x, epochs.times, window, flag)
@@ -234,9 +237,18 @@ def summarise(protocol: Protocol, table: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for channel, mine in table.groupby("channel", sort=False):
         kept = mine[mine["reject"] == ""]
+        told = _trial_flags(kept if len(kept) else mine)
         for key, entry in protocol.summary.items():
-            rows += _summary_rows(key, dict(entry), str(channel), mine, kept)
+            for found in _summary_rows(key, dict(entry), str(channel), mine, kept):
+                rows.append({**found, "flag": join_flags(found["flag"], told)})
     return _finished(protocol, rows)
+
+
+def _trial_flags(trials: pd.DataFrame) -> str:
+    """Flags that most trials of a channel carry, and those of at least a fifth as ``…_in_some``."""
+    words = trials["flag"].str.split(";").explode() if "flag" in trials else pd.Series(dtype=object)
+    share = words[words != ""].value_counts() / max(len(trials), 1)
+    return join_flags(*(word if part > 0.5 else f"{word}_in_some" for word, part in share.items() if part >= 0.2))
 
 
 def _summary_rows(
@@ -272,6 +284,7 @@ def _summary_rows(
     value = entry.function(kept, **arguments)
     if entry.over == "conditioned":
         values = value if isinstance(value, Mapping) else {_only_condition(kept, arguments): value}
+        values = values or {"all": Estimate(np.nan, flag="no_conditioned_trials")}
         for condition, item in values.items():
             add(condition, key, item, entry.unit_of())
         return rows

@@ -15,8 +15,63 @@ from ..schema import STIMULUS_COLUMNS, unknown_word
 _OUTSIDE = re.compile(r"outside\s+([0-9.eE+-]+)\s+of\s+median$")
 _COMPARISON = re.compile(r"(==|!=|<=|>=|<|>)\s*\S+")
 
+#: Median background (V, RMS) above which a muscle whose state nobody told is taken as contracted: resting EMG stays
+#: below 10 µV in usable trials, and 5 % of a maximal contraction is far above 20 µV.
+CONTRACTION = 20e-6
+
 #: Columns a rule's ``when`` may ask about beside the stimulus columns.
 CONTEXT = ("channel", "muscle", "state")
+
+
+def muscle_state(table: pd.DataFrame, usual: str, before: np.ndarray, times: np.ndarray) -> tuple[str, str]:
+    """State of a muscle in a recording, and a flag where it had to be inferred.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Trial table of one channel.
+    usual : {"rest", "active"}
+        How the muscle is usually tested.
+    before : ndarray, shape (n_trials, n_times)
+        EMG before the pulse, V.
+    times : ndarray, shape (n_times,)
+
+    Returns
+    -------
+    state : {"rest", "active", "unknown"}
+    flag : str
+        Where no stimulus column says it and the background is too large for rest: ``taken_as_active``, or
+        ``background_is_line_noise`` (state unknown) where most of it is a 50 or 60 Hz wave.
+    """
+    told = "muscle_state" in table and table["muscle_state"].notna().any()
+    if usual == "active" or told or "background_emg" not in table:
+        return usual, ""
+    if not table["background_emg"].median() > CONTRACTION:
+        return usual, ""
+    if line_noise_share(before, times) > 0.5:
+        return "unknown", "background_is_line_noise"
+    return "active", "taken_as_active"
+
+
+def line_noise_share(x: np.ndarray, times: np.ndarray) -> float:
+    """Share of the variance of trials that a 50 or 60 Hz wave explains (the larger of both, median over trials).
+
+    Examples
+    --------
+    >>> times = np.arange(500) / 5000.0
+    >>> noise = np.random.default_rng(0).normal(0, 1, (5, 500))
+    >>> line_noise_share(noise, times) < 0.1 < 0.9 < line_noise_share(noise + 9 * np.sin(314.159 * times), times)
+    True
+    """
+    x = np.nan_to_num(x - np.mean(x, axis=1, keepdims=True))
+    whole = np.sum(x**2, axis=1)
+    shares = [0.0]
+    for frequency in (50.0, 60.0):
+        phase = 2 * np.pi * frequency * times
+        basis, _ = np.linalg.qr(np.column_stack([np.sin(phase), np.cos(phase)]))
+        explained = np.sum((x @ basis) ** 2, axis=1)
+        shares.append(float(np.median(explained / np.maximum(whole, np.finfo(float).tiny))))
+    return max(shares)
 
 
 def check_rule(rule: str) -> None:
