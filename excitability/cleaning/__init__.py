@@ -19,7 +19,7 @@ for _module in pkgutil.iter_modules(__path__):
 from .components import label_tms_components  # noqa: E402
 
 globals().update({_name: get_step(_name).function for _name in list_steps()})
-__all__ = [  # noqa: PLE0604
+__all__ = [
     "Step",
     "apply",
     "data_rank",

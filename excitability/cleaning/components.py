@@ -89,7 +89,7 @@ def remove_components(
 
 
 def decompose(inst: Any, n_components: int | None, sampling_rate: float, seed: int) -> mne.preprocessing.ICA:
-    """Independent components (extended Picard) of the good EEG channels, at a reduced rate and around each trial's mean."""
+    """Independent components (extended Picard) of the good EEG channels, at a reduced rate, trials centred."""
     picks = eeg_picks(inst)
     factor = max(1, int(inst.info["sfreq"] // sampling_rate))
     thinned = mne.EpochsArray(

@@ -91,7 +91,9 @@ def remove_decay(
     window = check_window(window, "window of remove_decay")
     tmax = min(tmax, float(inst.times[-1]))
     if tmax < 0.1:
-        raise ValueError(f"remove_decay: the trials end at {inst.times[-1]:g} s; 0.1 s or more is needed to see a decay")
+        raise ValueError(
+            f"remove_decay: the trials end at {inst.times[-1]:g} s; 0.1 s or more is needed to see a decay"
+        )
     picks = eeg_picks(inst, bads=True)
     size, constant = np.zeros(len(picks)), np.full(len(picks), np.nan)
     for pulses, rows in pulses_of_trials(inst):
@@ -205,9 +207,7 @@ def _shape_sets(model: str, n_shapes: int) -> list[tuple[int, ...]]:
     singles: list[tuple[int, ...]] = [(k,) for k in range(n_exponentials)]
     # two exponentials nearer than a factor of two cannot be told apart from one between them
     doubles: list[tuple[int, ...]] = [
-        (j, k)
-        for j, k in combinations(range(n_exponentials), 2)
-        if _TIME_CONSTANTS[k] > 2 * _TIME_CONSTANTS[j]
+        (j, k) for j, k in combinations(range(n_exponentials), 2) if _TIME_CONSTANTS[k] > 2 * _TIME_CONSTANTS[j]
     ]
     powers: list[tuple[int, ...]] = [(k,) for k in range(n_exponentials, n_shapes)]
     slow = [k for k in range(n_exponentials) if _TIME_CONSTANTS[k] > 0.04]

@@ -111,6 +111,7 @@ def resample(inst: Any, *, sampling_rate: float = 1000.0) -> Any:
     >>> resample(epochs).info["sfreq"]
     1000.0
     """
+    eeg_picks(inst, bads=True)
     rate = inst.info["sfreq"]
     factor = int((rate + 1e-6) // sampling_rate)
     if factor < 2:

@@ -58,9 +58,7 @@ def remove_line_noise(
     if not harmonics:
         raise ValueError(f"a sampling rate of {rate:g} Hz is too low to hold a line frequency of {line_freq:g} Hz")
     removed = total = 0.0
-    groups = [
-        (~around_pulses(inst.times, pulses, (-0.005, response)), rows) for pulses, rows in pulses_of_trials(inst)
-    ]
+    groups = [(~around_pulses(inst.times, pulses, (-0.005, response)), rows) for pulses, rows in pulses_of_trials(inst)]
     for quiet, _ in groups:
         if quiet.sum() / rate * line_freq < 2:
             raise ValueError("remove_line_noise: the trials are too short outside the response to see the line")

@@ -149,9 +149,7 @@ def interpolate_pulse(
     return inst
 
 
-def _gaps_of_raw(
-    raw: mne.io.BaseRaw, samples: np.ndarray, window: tuple[float, float]
-) -> list[tuple[int, int]]:
+def _gaps_of_raw(raw: mne.io.BaseRaw, samples: np.ndarray, window: tuple[float, float]) -> list[tuple[int, int]]:
     """Start and stop (exclusive) samples of the windows, those that touch joined into one."""
     sfreq = raw.info["sfreq"]
     gaps: list[tuple[int, int]] = []
@@ -165,9 +163,7 @@ def _gaps_of_raw(
     return gaps
 
 
-def _bridge(
-    data: np.ndarray, times: np.ndarray, gap: np.ndarray, method: str, fit: tuple[float, float]
-) -> None:
+def _bridge(data: np.ndarray, times: np.ndarray, gap: np.ndarray, method: str, fit: tuple[float, float]) -> None:
     """Fill ``data[..., gap]`` in place."""
     first, last = np.flatnonzero(gap)[[0, -1]]
     if first == 0 or last == times.size - 1:

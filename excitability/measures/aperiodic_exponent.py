@@ -69,7 +69,9 @@ def aperiodic_exponent(
     for channel, power in enumerate(density):
         if not np.all(np.isfinite(power)) or np.any(power[1:] <= 0):
             continue
-        model = SpectralModel(peak_width_limits=(width, 12.0), max_n_peaks=max_peaks, min_peak_height=0.15, verbose=False)
+        model = SpectralModel(
+            peak_width_limits=(width, 12.0), max_n_peaks=max_peaks, min_peak_height=0.15, verbose=False
+        )
         # in µV² numbers are of the order that specparam's tolerances were chosen for
         model.fit(frequencies, 1e12 * power, list(band))
         if model.results.has_model and model.get_metrics("gof") >= least_r_squared:

@@ -73,9 +73,7 @@ def beta_power(x: np.ndarray, times: np.ndarray, *, band: Band = BETA) -> np.nda
 
 
 @measure(kind="epochs", unit="1")
-def alpha_relative_power(
-    x: np.ndarray, times: np.ndarray, *, band: Band = ALPHA, total: Band = TOTAL
-) -> np.ndarray:
+def alpha_relative_power(x: np.ndarray, times: np.ndarray, *, band: Band = ALPHA, total: Band = TOTAL) -> np.ndarray:
     """Share of the power between 1 and 45 Hz that lies in the alpha band, of each channel.
 
     Parameters

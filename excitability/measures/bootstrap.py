@@ -70,9 +70,7 @@ def bootstrap_average(
     return _with_interval(estimate, replicates, len(data), _basic)
 
 
-def bootstrap_epochs(
-    data: np.ndarray, times: np.ndarray, function: Callable[..., Any], *, n_groups: int = 10
-) -> Any:
+def bootstrap_epochs(data: np.ndarray, times: np.ndarray, function: Callable[..., Any], *, n_groups: int = 10) -> Any:
     """A measure of a whole set of trials, averaged over channels, with its 95 % interval.
 
     Parameters
@@ -100,7 +98,9 @@ def bootstrap_epochs(
     whole = function(data, times)
     n_groups = min(n_groups, len(data))
     left_out = np.arange(len(data)) % n_groups if n_groups > 1 else np.empty(0)
-    replicates = [_over_channels(function(data[left_out != group], times)) for group in range(n_groups * (n_groups > 1))]
+    replicates = [
+        _over_channels(function(data[left_out != group], times)) for group in range(n_groups * (n_groups > 1))
+    ]
     result = _with_interval(_over_channels(whole), replicates, len(data), _jackknife)
     parts = whole if isinstance(whole, dict) else {"": whole}
     for key, part in parts.items():

@@ -23,8 +23,9 @@ def tep_peak(
     """Amplitude and latency of one component.
 
     The channels given are averaged. A peak is a sample that is larger than every other within ``neighbourhood`` of
-    it, on both sides, and on the side of zero that its name says; of several the largest counts. Amplitude and
-    latency are those of the parabola through the peak and its two neighbours.
+    it, on both sides; of several the largest counts. Amplitude and latency are those of the parabola through the
+    peak and its two neighbours. A positive peak that rides on a negative wave has a negative amplitude: it is there,
+    and :func:`tep_peak_to_peak` measures it free of what it rides on.
 
     Parameters
     ----------
@@ -44,7 +45,7 @@ def tep_peak(
     Returns
     -------
     dict
-        ``amplitude`` (V, negative for negative components) and ``latency`` (s); both NaN when there is no peak: an
+        ``amplitude`` (V, signed) and ``latency`` (s); both NaN when there is no peak: an
         amplitude at a fixed latency would be another measure.
 
     Raises
@@ -73,10 +74,10 @@ def tep_peak(
     absent = {"amplitude": np.nan, "latency": np.nan}
     if not np.all(np.isfinite(course[first:last])):
         return absent
-    peaks = [k for k in inside if course[k] > 0 and _is_peak(course, k, reach)]
-    if not peaks:
+    peaks = _peaks(course, inside, reach)
+    if not peaks.size:
         return absent
-    best = max(peaks, key=lambda k: course[k]) if nearest is None else min(peaks, key=lambda k: abs(times[k] - nearest))
+    best = peaks[np.argmax(course[peaks]) if nearest is None else np.argmin(np.abs(times[peaks] - nearest))]
     shift, height = _vertex(course[best - 1], course[best], course[best + 1])
     return {
         "amplitude": float(sign * height),
@@ -84,11 +85,15 @@ def tep_peak(
     }
 
 
-def _is_peak(course: np.ndarray, k: int, reach: int) -> bool:
-    if k < reach or k + reach >= course.size:
-        return False
-    around = course[k - reach : k + reach + 1]
-    return bool(np.argmax(around) == reach and around[reach] > around[reach - 1])
+def _peaks(course: np.ndarray, inside: np.ndarray, reach: int) -> np.ndarray:
+    """Samples of ``inside`` that none within ``reach`` exceeds, and whose left neighbour is smaller."""
+    inside = inside[(inside >= reach) & (inside < course.size - reach)]
+    if not inside.size:
+        return inside
+    first = inside[0] - reach
+    piece = course[first : inside[-1] + reach + 1]
+    highest = np.lib.stride_tricks.sliding_window_view(piece, 2 * reach + 1).max(axis=1)
+    return inside[(course[inside] == highest) & (course[inside] > course[inside - 1])]
 
 
 def _vertex(left: float, middle: float, right: float) -> tuple[float, float]:

@@ -134,9 +134,7 @@ def natural_frequency(
     return values
 
 
-def _wavelet_power(
-    x: np.ndarray, rate: float, frequencies: np.ndarray, cycles: tuple[float, float]
-) -> np.ndarray:
+def _wavelet_power(x: np.ndarray, rate: float, frequencies: np.ndarray, cycles: tuple[float, float]) -> np.ndarray:
     """Power of one channel, mean over trials, (n_freqs, n_times)."""
     span = np.ptp(frequencies)
     share = (frequencies - frequencies.min()) / span if span else np.zeros_like(frequencies)
