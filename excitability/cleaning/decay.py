@@ -1,4 +1,4 @@
-"""The decay artefact: charge at the electrode-skin interface that drains away over tens of milliseconds after the pulse.
+"""The decay artefact: charge at the electrode-skin interface that drains away for tens of milliseconds.
 
 Its amplitude can exceed the response tenfold, and leaving it in is what spoils most TMS-EEG (Rogasch et al. 2014,
 doi:10.1016/j.neuroimage.2014.07.037; Freche et al. 2018, doi:10.1371/journal.pcbi.1006177, who derive a power law).
@@ -12,7 +12,7 @@ outlier, and a decay may be removed from below it.
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 import mne  # noqa: F401  (used by the example)
@@ -187,7 +187,7 @@ def _log_bins(times: np.ndarray, span: tuple[float, float], pulse: float, per_un
         target = np.searchsorted(times, pulse + latency * np.exp(1 / per_unit))
         edges.append(int(max(target, edges[-1] + 1)))
     edges[-1] = stop
-    return [slice(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True) if b > a]
+    return [slice(a, b) for a, b in pairwise(edges) if b > a]
 
 
 def _dictionary() -> tuple[Any, np.ndarray]:
@@ -235,7 +235,8 @@ def _estimator(
     """Matrix (n_shapes, n_bins) that turns a binned trace into the amplitude of each shape."""
     whiten = np.linalg.inv(np.linalg.cholesky(covariance))
     y, basis = whiten @ average, whiten @ shapes.T
-    scores, solutions = [], []
+    scores: list[float] = []
+    solutions: list[tuple[tuple[int, ...], np.ndarray] | None] = []
     for chosen in sets:
         if not chosen:
             scores.append(-0.5 * (y @ y))

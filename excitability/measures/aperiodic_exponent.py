@@ -1,4 +1,7 @@
-"""The aperiodic exponent: how steeply the power spectrum falls (Donoghue et al. 2020, doi:10.1038/s41593-020-00744-x)."""
+"""The aperiodic exponent: how steeply the power spectrum falls.
+
+Donoghue et al. 2020, doi:10.1038/s41593-020-00744-x.
+"""
 
 from __future__ import annotations
 

@@ -72,12 +72,12 @@ def trsp(
     rate = (times.size - 1) / (times[-1] - times[0])
     if induced:
         x = x - x.mean(axis=0)
-    frequencies = np.atleast_1d(np.asarray(frequencies, dtype=float))
-    if frequencies.min() <= 0 or frequencies.max() >= rate / 2:
+    wanted = np.atleast_1d(np.asarray(frequencies, dtype=float))
+    if wanted.min() <= 0 or wanted.max() >= rate / 2:
         raise ValueError(f"trsp: frequencies must lie between 0 and {rate / 2:g} Hz, half the sampling rate")
-    change = np.empty((x.shape[1], frequencies.size, times.size))
+    change = np.empty((x.shape[1], wanted.size, times.size))
     for channel in range(x.shape[1]):
-        power = _wavelet_power(x[:, channel], rate, frequencies, cycles)
+        power = _wavelet_power(x[:, channel], rate, wanted, cycles)
         level = power[:, before].mean(axis=1, keepdims=True)
         with np.errstate(divide="ignore", invalid="ignore"):
             change[channel] = 10 * np.log10(power / level)
@@ -125,12 +125,11 @@ def natural_frequency(
     True
     """
     after = window_mask(times, window, "natural_frequency")
-    frequencies = np.asarray(frequencies, dtype=float)
     rise = trsp(x, times, frequencies=frequencies, baseline=baseline)[..., after].mean(axis=-1)
     values = np.full(len(rise), np.nan)
     for channel, row in enumerate(rise):
         if np.all(np.isfinite(row)) and 0 < np.argmax(row) < row.size - 1:
-            values[channel] = frequencies[np.argmax(row)]
+            values[channel] = frequencies[int(np.argmax(row))]
     return values
 
 
