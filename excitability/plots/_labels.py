@@ -38,6 +38,9 @@ _MEASURES = {
     "conditioned_ratio": "Conditioned / test MEP",
     "mep_max": "Maximal MEP amplitude",
     "gmfa_area": "GMFA area",
+    "test_amplitude": "Test MEP amplitude",
+    "conditioned_ratio_corrected": "Conditioned / test MEP, noise removed",
+    "mep_amplitude_corrected": "MEP amplitude, noise removed",
     "alpha_power": "Alpha power",
     "plateau_reached": "Plateau reached",
 }

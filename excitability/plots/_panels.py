@@ -50,9 +50,11 @@ def as_lanes(table: pd.DataFrame, time: str, by: str | None) -> pd.DataFrame:
 
 
 def centre(values: np.ndarray, *, log: bool) -> tuple[float, float, float]:
-    """Mean (geometric on a log axis) and its 95 % interval by Student's t.
+    """Mean (geometric on a log axis) and, from four values on, its 95 % interval by Student's t.
 
-    >>> mean, low, high = centre(np.array([0.5, 2.0, 1.0]), log=True)
+    Student's t of two or three people reaches so far that it says nothing; their points are all there is.
+
+    >>> mean, low, high = centre(np.array([0.5, 2.0, 0.25, 4.0]), log=True)
     >>> round(mean, 12), low < 0.5
     (1.0, True)
     """
@@ -64,7 +66,7 @@ def centre(values: np.ndarray, *, log: bool) -> tuple[float, float, float]:
         return np.nan, np.nan, np.nan
     mean = float(values.mean())
     reach = np.nan
-    if values.size > 1:
+    if values.size > 3:
         reach = float(stats.t.ppf(0.975, values.size - 1)) * float(values.std(ddof=1)) / values.size**0.5
     limits = (mean, mean - reach, mean + reach)
     return tuple(float(np.exp(number)) for number in limits) if log else limits  # type: ignore[return-value]

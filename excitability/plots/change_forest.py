@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _PERSON, _GROUP = "#e9e9e9", "#cccccc"  # bands of the smallest detectable change
+_MOST = 4.0  # times the larger of estimate and usual interval: a wider interval ends in an arrow
 _LANE = 0.12  # inches a group takes within a row
 _RATIO_TICKS = (
     (0.8, 0.9, 1, 1.1, 1.2),
@@ -178,12 +179,16 @@ def _panel(
 
 
 def _limit(part: pd.DataFrame, factor: float) -> float:
-    """Half the width of a panel: all intervals are seen; a very wide band of one person may leave it."""
-    limits = part[["estimate", "ci_low", "ci_high"]].abs().to_numpy(float) * factor
-    seen = float(np.nanmax(limits)) * 1.08
-    bands = part["smallest_detectable_change"].abs().to_numpy(float) * factor
-    widest = float(np.nanmax(bands)) * 1.05 if np.isfinite(bands).any() else 0.0
-    return float(max(seen, min(widest, 1.5 * seen))) or 1.0
+    """Half the width of a panel: intervals are seen unless they are very wide, and so are bands of one person."""
+    estimates = part["estimate"].abs().to_numpy(float)
+    reach = part[["ci_low", "ci_high"]].abs().to_numpy(float)
+    bands = part[["smallest_detectable_change", "smallest_detectable_group_change"]].abs().to_numpy(float)
+    reach, bands = reach[np.isfinite(reach)], bands[np.isfinite(bands)]
+    core = max(float(estimates.max()), float(np.median(reach)) if reach.size else 0.0)
+    seen = max(core, min(float(reach.max(initial=0.0)), _MOST * core)) * 1.08
+    widest = float(bands.max(initial=0.0)) * 1.05
+    limit = max(seen, min(widest, 1.5 * seen)) or 1.0
+    return min(limit, 4.6) if part["form"].iloc[0] == "log_ratio" else limit * factor
 
 
 def _mark(
@@ -196,15 +201,23 @@ def _mark(
         if np.isfinite(size) and size > 0:
             low, high = max(shown(-size), ends[0]), min(shown(size), ends[1])
             ax.barh(y, high - low, left=low, height=0.86 * step, color=shade, lw=0, zorder=1)
-    if np.isfinite([row.ci_low, row.ci_high]).all():
-        ax.hlines(y, shown(row.ci_low), shown(row.ci_high), color=colour, lw=1.2, zorder=3)
+    if not np.isnan([row.ci_low, row.ci_high]).any():
+        with np.errstate(over="ignore"):
+            low, high = shown(row.ci_low), shown(row.ci_high)
+        ax.hlines(y, max(low, ends[0]), min(high, ends[1]), color=colour, lw=1.2, zorder=3)
+        for beyond, edge, arrow in ((low < ends[0], ends[0], "<"), (high > ends[1], ends[1], ">")):
+            if beyond:  # the interval goes on
+                ax.plot(edge, y, arrow, ms=3.5, color=colour, mew=0, zorder=3, clip_on=False)
     marker, size = ("D", 3.6) if _is_difference(row.group) else ("o", 4.4)
     ax.plot(shown(row.estimate), y, marker, ms=size, color=colour, mec="white", mew=0.6, zorder=4)
 
 
 def _numbers(row: Any, factor: float, ratio: bool) -> str:
     values = np.array([row.estimate, row.ci_low, row.ci_high], dtype=float)
-    values = 100 * np.expm1(values) if ratio else values * factor
+    with np.errstate(over="ignore"):
+        values = 100 * np.expm1(values) if ratio else values * factor
+    if np.abs(values).max() >= 1e4:
+        return f"{values[0]:+.0f}{' %' if ratio else ''} (very wide)".replace("-", "−") if abs(values[0]) < 1e4 else ""
     places = 0 if ratio or np.nanmax(np.abs(values)) >= 100 else 1 if np.nanmax(np.abs(values)) >= 10 else 2
     estimate, low, high = (f"{value:+.{places}f}".replace("-", "−") for value in values.round(places) + 0.0)
     interval = f" [{low}, {high}]" if np.isfinite(values).all() else ""

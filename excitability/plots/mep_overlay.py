@@ -43,7 +43,7 @@ def mep_overlay(
     *,
     channel: str = "",
     window: tuple[float, float] | None = None,
-    artefact: tuple[float, float] | None = None,
+    artefact: tuple[float, float] | Literal["auto"] | None = "auto",
     lock: Literal["last_pulse", "first_pulse"] = "last_pulse",
     tmin: float | None = None,
     tmax: float | None = None,
@@ -64,8 +64,9 @@ def mep_overlay(
         Name for the title.
     window : (float, float), optional
         Where the response may lie, in seconds; shaded.
-    artefact : (float, float), optional
-        Span that the artefact of a pulse covers, in seconds from that pulse; greyed.
+    artefact : (float, float) | "auto" | None
+        Span that the artefact of a pulse covers, in seconds from that pulse; greyed. ``"auto"`` measures it: as long
+        as the median trial after the pulse stands out of the time before it (:func:`artefact_span`).
     lock : {"last_pulse", "first_pulse"}
         Which pulse of a pair lies at time 0.
     tmin, tmax : float, optional
@@ -99,6 +100,8 @@ def mep_overlay(
     table = table.reset_index(drop=True)
     condition = table["condition"].fillna("").astype(str) if "condition" in table else pd.Series("", table.index)
     names = conditions_in_order(name for name in condition if name) or [""]
+    if artefact == "auto":
+        artefact = artefact_span(x[_kept(table)], times, table, until=window[0] if window else 0.01)
     pairs = -1 if lock == "last_pulse" else 1  # where the other pulse of a pair lies
     limits = _time_limits(times, table if pairs < 0 else table.iloc[:0], window, tmin, tmax)
     visible = (times >= limits[0]) & (times <= limits[1])
@@ -162,6 +165,43 @@ def _height(
     reach = 1.12 * float(finite.max()) if finite.size and finite.max() > 0 else 1e-4
     factor, unit = readable("V", [reach])
     return factor, unit, reach
+
+
+def artefact_span(
+    x: np.ndarray, times: np.ndarray, table: pd.DataFrame, *, until: float = 0.01
+) -> tuple[float, float] | None:
+    """Span after the pulse, up to ``until``, in which the median trial exceeds six times the noise before it.
+
+    Parameters
+    ----------
+    x : array, shape (n_trials, n_times)
+    times : array, shape (n_times,)
+    table : DataFrame
+        Its ``inter_stimulus_interval`` says how far before 0 the first pulse was.
+    until : float
+        Where responses may begin, in seconds.
+
+    Examples
+    --------
+    >>> times = np.arange(-0.05, 0.05, 0.001)
+    >>> x = 1e-6 * np.sin(1e3 * times) + 1e-3 * ((times >= 0) & (times < 0.0035))
+    >>> artefact_span(x[None], times, pd.DataFrame(index=[0]))
+    (-0.001, 0.004)
+    """
+    gap = 0.0
+    if "inter_stimulus_interval" in table:
+        gap = float(np.nan_to_num(pd.to_numeric(table["inter_stimulus_interval"], errors="coerce").max()))
+    before, after = times < -gap - 0.005, (times >= 0) & (times < until)
+    if not len(x) or before.sum() < 10 or not after.any():
+        return None
+    trace = np.median(x, axis=0)
+    centre = float(np.median(trace[before]))
+    noise = 1.4826 * float(np.median(np.abs(trace[before] - centre)))
+    loud = np.flatnonzero(after & (np.abs(trace - centre) > 6 * noise))
+    if not loud.size:
+        return None
+    step = float(times[1] - times[0])
+    return -0.001, round(min(float(times[loud[-1]]) + step, until), 6)
 
 
 def _kept(table: pd.DataFrame) -> np.ndarray:

@@ -92,13 +92,13 @@ def report(
     True
     """
     _check(results)
-    table = tables.prepared(results, by)
+    known = {str(getattr(entry, "name", "")): entry for entry in protocols}
+    table = sections.as_planned(tables.prepared(results, by), list(known))
     change = comparison if comparison is not None and len(comparison) else None
     if change is not None:
         change = sections.in_order(
             change.assign(**{name: change[name].fillna("") for name in _TEXT if name in change}), table
         )
-    known = {str(getattr(entry, "name", "")): entry for entry in protocols}
     numbers = sections.Numbers()
     extras = _extras(figures)
     parts = [

@@ -47,7 +47,7 @@ def figures_of(own: pd.DataFrame, log_measures: set[str]) -> Iterator[tuple[str,
         yield (
             "Conditioned response relative to the test response",
             paired_pulse(rows, before=times[0], after=times[1:], by=by, measure=measure),
-            "Thin lines are people, bold is the geometric mean of a group with its 95 % interval. At the dashed line "
+            "Thin lines are people, bold is the geometric mean of a group with its 95 % interval (from four people on). At the dashed line "
             f"the conditioning pulse changed nothing; below it is inhibition, above it facilitation.{note}",
         )
     if "s50" in measures and _has_curves(usable):
@@ -69,7 +69,8 @@ def figures_of(own: pd.DataFrame, log_measures: set[str]) -> Iterator[tuple[str,
         yield (
             ", ".join(measure_label(name) for name in measures),
             individual_lines(usable, measures, by=by, log=log),
-            f"Thin lines are people, bold is the {means} of a group with its 95 % interval.{note}",
+            f"Thin lines are people, bold is the {means} of a group with its 95 % interval (from four people on)."
+            f"{note}",
         )
 
 
@@ -81,6 +82,8 @@ def _worth_drawing(usable: pd.DataFrame) -> list[str]:
     """Measures with a picture of their own: not variants of another, not constants, not too many panels."""
     names = list(dict.fromkeys(usable["measure"]))
     plain = [name for name in names if not any(name != other and name.startswith(f"{other}_") for other in names)]
+    if "test_amplitude" in plain:  # the response the ratio depends on; amplitudes of all conditions add nothing
+        plain = [name for name in plain if name != "mep_amplitude"]
     if _has_curves(usable):
         plain = [name for name in plain if name not in _CURVE - {"s50"}]
     kept = []

@@ -33,6 +33,12 @@ class Numbers:
         return html.figure_block(figure, title, caption, number=self.last)
 
 
+def as_planned(table: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    """Results in the order of the protocols that were handed over; others follow as they come."""
+    rank = {name: i for i, name in enumerate(names)}
+    return table.iloc[table["protocol"].map(lambda name: rank.get(name, len(rank))).argsort(kind="stable")]
+
+
 def in_order(change: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     """The comparison in the order of the results: protocols, measures, channels and conditions as they were run."""
     series = ("protocol", "measure", "channel", "condition")

@@ -37,8 +37,10 @@ def number(value: float, places: int | None = None, *, sign: bool = False) -> st
     >>> number(0.51234), number(-12.34, 1), number(float("nan")), number(3.0, 0, sign=True)
     ('0.512', '−12.3', '–', '+3')
     """
-    if not math.isfinite(value):
+    if math.isnan(value):
         return "–"
+    if abs(value) >= 1e5:  # an interval this wide says that nothing is known
+        return ("" if value > 0 else "−") + ("∞" if math.isinf(value) else f"10^{math.floor(math.log10(abs(value)))}")
     if places is None:
         places = max(0, 2 - math.floor(math.log10(abs(value)))) if value else 0
     text = f"{value:{'+' if sign else ''}.{min(places, 6)}f}"
@@ -54,7 +56,7 @@ def with_interval(value: float, low: float, high: float, *, sign: bool = False) 
     spread = (high - low) / 2 if math.isfinite(high - low) and high > low else abs(value)
     places = max(0, 1 - math.floor(math.log10(spread))) if spread > 0 else 0
     text = number(value, places, sign=sign)
-    if not (math.isfinite(low) and math.isfinite(high)):
+    if math.isnan(low) or math.isnan(high):
         return text
     return f"{text} [{number(low, places, sign=sign)}, {number(high, places, sign=sign)}]"
 
@@ -131,7 +133,8 @@ def _contrast(row: Mapping[Any, Any], alike: pd.DataFrame) -> list[object]:
     ratio = row.get("form") == "log_ratio"
     factor, unit = (1.0, "%") if ratio else readable(str(row["unit"]), alike[["estimate", "ci_low", "ci_high"]])
     values = [float(row.get(name, math.nan)) for name in ("estimate", "ci_low", "ci_high")]
-    values = [100 * math.expm1(value) if ratio else value * factor for value in values]
+    with np.errstate(over="ignore"):
+        values = [float(100 * np.expm1(value)) if ratio else value * factor for value in values]
     change = with_interval(*values, sign=True)
     names = ("smallest_detectable_change", "smallest_detectable_group_change")
     bands = [_detectable(row.get(name), factor, ratio=ratio) for name in names]
@@ -197,7 +200,7 @@ def group_values(own: pd.DataFrame, log_measures: set[str]) -> tuple[list[str], 
             for time in times:
                 values = mine.loc[mine["_time"] == time, "value"].to_numpy() * factor
                 middle, low, high = (number(limit, places) for limit in centre(values, log=log))
-                interval = f" [{low}, {high}]" if values.size > 1 else ""
+                interval = "" if low == "–" else f" [{low}, {high}]"
                 cells.append(f"{middle}{interval} (n = {values.size})" if values.size else "–")
             name = measure_label(str(measure))
             name = f"{name}, {label}" if label else name
