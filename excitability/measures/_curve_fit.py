@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from ..schema import unknown_word
+from ._curve_draws import draw_curves
 from .curves import CURVES, Curve
 
 N_STEPS = 40
@@ -29,8 +29,8 @@ class CurveFit:
         Name of the curve.
     parameters : ndarray
         Shape parameters, log of the plateau, offset (V).
-    covariance : ndarray
-        Their covariance; rows of a parameter at its bound are zero.
+    draws : ndarray, shape (n_draws, n_parameters)
+        Parameters of curves that the data allow, all equally likely.
     variance : tuple of float
         ``φ`` (squared coefficient of variation of the responses) and ``τ²`` (V², scatter of the noise floor).
     range : tuple of float
@@ -43,7 +43,7 @@ class CurveFit:
 
     form: str
     parameters: np.ndarray
-    covariance: np.ndarray
+    draws: np.ndarray
     variance: tuple[float, float]
     range: tuple[float, float]
     n: int
@@ -69,29 +69,17 @@ class CurveFit:
         return _mean(np.asarray(intensity, dtype=float), self.parameters, self.curve)
 
     def band(self, intensity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Pointwise 95 % limits of the mean curve (V), built on its logarithm."""
+        """Pointwise 95 % limits of the mean curve (V)."""
         s = np.asarray(intensity, dtype=float)
-        centre = np.maximum(self.predict(s), 1e-12)
-        jacobian = _jacobian(s, self.parameters, self.curve) / centre[:, None]
-        spread = np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", jacobian, self.covariance, jacobian), 0.0))
-        reach = self.t * spread
-        return centre * np.exp(-reach), centre * np.exp(reach)
+        curves = np.exp(self.draws[:, -2:-1]) * self.curve.shape(s[None], self.draws[:, None, :-2])
+        low, high = np.percentile(curves + self.draws[:, -1:], [2.5, 97.5], axis=0)
+        return low, high
 
-    @property
-    def t(self) -> float:
-        """Student's quantile for a 95 % interval."""
-        return float(stats.t.ppf(0.975, max(self.n - self.parameters.size, 1)))
-
-    def derived(self, function: Callable[[np.ndarray], float]) -> tuple[float, float]:
-        """Value and standard error of a function of the parameters (delta method)."""
-        at = self.parameters
-        gradient = np.empty(at.size)
-        for i in range(at.size):
-            step = 1e-5 * max(abs(at[i]), 1e-3)
-            up, down = at.copy(), at.copy()
-            up[i], down[i] = at[i] + step, at[i] - step
-            gradient[i] = (function(up) - function(down)) / (2 * step)
-        return float(function(at)), float(np.sqrt(max(gradient @ self.covariance @ gradient, 0.0)))
+    def derived(self, function: Callable[[np.ndarray], np.ndarray]) -> tuple[float, float, float]:
+        """Value and 95 % limits of a function of the parameters (last axis)."""
+        value = float(function(self.parameters[None])[0])
+        low, high = np.percentile(function(self.draws), [2.5, 97.5])
+        return value, min(float(low), value), max(float(high), value)
 
 
 def fit_recruitment_curve(intensity: np.ndarray, response: np.ndarray, form: str = "boltzmann") -> CurveFit:
@@ -121,16 +109,21 @@ def fit_recruitment_curve(intensity: np.ndarray, response: np.ndarray, form: str
     >>> bool(abs(fit.parameters[0] - 58) < 2)
     True
     """
-    if form == "best":
-        fits = [fit_recruitment_curve(intensity, response, name) for name in CURVES]
-        return min(fits, key=lambda fit: fit.criterion)
-    if form not in CURVES:
+    if form not in (*CURVES, "best"):
         raise ValueError(unknown_word("form of recruitment curve", form, [*CURVES, "best"]))
     s, y = np.asarray(intensity, dtype=float), np.asarray(response, dtype=float)
     n_levels = np.unique(s).size
     if n_levels < 4 or s.size < 6:
         raise ValueError(f"a recruitment curve needs at least 4 intensities and 6 trials, got {n_levels} and {s.size}")
-    curve = CURVES[form]
+    fits = {name: _fit(s, y, CURVES[name]) for name in (CURVES if form == "best" else [form])}
+    form = min(fits, key=lambda name: fits[name][-1])
+    at, covariance, phi, rho, criterion = fits[form]
+    draws = draw_curves(s, y, at, covariance, CURVES[form], phi, rho)
+    return CurveFit(form, at, draws, (phi, phi * rho), (float(s.min()), float(s.max())), s.size, criterion)
+
+
+def _fit(s: np.ndarray, y: np.ndarray, curve: Curve) -> tuple[np.ndarray, np.ndarray, float, float, float]:
+    """Parameters, linear covariance, φ, τ²/φ and AICc."""
     smooth = _rising_mean(s, y)
     weights = 1 / np.maximum(smooth, 0.02 * smooth.max()) ** 2
     at = _start(s, y, weights, curve)
@@ -139,16 +132,19 @@ def fit_recruitment_curve(intensity: np.ndarray, response: np.ndarray, form: str
         at = _refine(s, y, weights, at, curve)
         phi, rho, weights = _spread(s, y, at, curve)
     at = _refine(s, y, weights, at, curve)
-    # a parameter more than the mean has: φ and τ are estimated too
     information = _information(s, weights / phi, at, curve)
-    free = np.diag(information) > 0
+    scale = np.ones(at.size)
+    scale[0], scale[-1] = np.ptp(s), y.max()
+    free = np.ones(at.size, dtype=bool)
+    free[-1] = at[-1] > 0
+    # where the data say nothing (a step between two levels) the uncertainty is that of the tested range
+    information += np.diag(1 / (0.7 * scale) ** 2)
     covariance = np.zeros_like(information)
-    covariance[np.ix_(free, free)] = np.linalg.pinv(information[np.ix_(free, free)])
+    covariance[np.ix_(free, free)] = np.linalg.inv(information[np.ix_(free, free)])
     variance = phi / weights
     deviance = float(np.sum(np.log(2 * np.pi * variance) + (y - _mean(s, at, curve)) ** 2 / variance))
-    n, k = s.size, at.size + 2
-    criterion = deviance + 2 * k + 2 * k * (k + 1) / max(n - k - 1, 1)
-    return CurveFit(form, at, covariance, (phi, phi * rho), (float(s.min()), float(s.max())), n, criterion)
+    n, k = s.size, at.size + 2  # φ and τ are estimated too
+    return at, covariance, phi, rho, deviance + 2 * k + 2 * k * (k + 1) / max(n - k - 1, 1)
 
 
 def _mean(s: np.ndarray, at: np.ndarray, curve: Curve) -> np.ndarray:
@@ -209,10 +205,11 @@ def _start(s: np.ndarray, y: np.ndarray, weights: np.ndarray, curve: Curve) -> n
     return np.array([*theta[best], np.log(min(tallest, 5 * y.max())), max(float(np.nan_to_num(offset[best])), 0)])
 
 
-def _limits(s: np.ndarray, y_max: float, size: int) -> tuple[np.ndarray, np.ndarray]:
+def _limits(s: np.ndarray, y_max: float, size: int, curve: Curve) -> tuple[np.ndarray, np.ndarray]:
     low, high = np.full(size, -8.0), np.full(size, 8.0)
     reach = s.max() - s.min()
     low[0], high[0] = max(s.min() - 0.5 * reach, 1e-3), s.max() + reach
+    low[1], high[1] = curve.rest_limits(float(s.min()), float(s.max()))
     low[-2], high[-2] = np.log(y_max) - 8, np.log(y_max) + np.log(10)
     low[-1], high[-1] = 0.0, y_max
     return low, high
@@ -222,7 +219,7 @@ def _refine(s: np.ndarray, y: np.ndarray, weights: np.ndarray, at: np.ndarray, c
     """Levenberg–Marquardt within bounds, in units where every parameter is about 1."""
     scale = np.ones(at.size)
     scale[0], scale[-1] = s.max() - s.min(), y.max()
-    low, high = _limits(s, y.max(), at.size)
+    low, high = _limits(s, y.max(), at.size, curve)
     phi = max(float(np.mean(weights * (y - _mean(s, at, curve)) ** 2)), 1e-12)
     weights = weights / phi
     best, cost, damping = at.copy(), _cost(s, y, weights, at, curve), 1e-3
@@ -264,9 +261,9 @@ def _spread(s: np.ndarray, y: np.ndarray, at: np.ndarray, curve: Curve) -> tuple
     rho = (np.geomspace(1e-3, 0.7, 24) * top) ** 2
     variance = f[None, :] ** 2 + rho[:, None]
     phi = np.mean(squared / variance, axis=1)
-    cost = s.size * np.log(phi) + np.log(variance).sum(axis=1)
+    cost = s.size * np.log(np.maximum(phi, 1e-8)) + np.log(variance).sum(axis=1)
     best = int(np.argmin(cost))
-    plain = float(phi[best] * s.size / max(s.size - at.size, 1))
+    plain = max(float(phi[best] * s.size / max(s.size - at.size, 1)), 1e-8)  # noise-free examples
     return _guarded(plain, s, y, f, at[-1], rho[best]), float(rho[best]), 1 / variance[best]
 
 

@@ -126,8 +126,15 @@ class Curve:
     threshold: Derived
     slope: Derived
     grid: Callable[[float, float], np.ndarray]
+    #: +1 where theta[..., 1] is the log of a width, −1 where it is the log of a rate.
+    width_sign: float = 1.0
     #: Mean and SD of a weak prior on the last element of theta, which data alone rarely determine.
     prior: tuple[float, float] | None = None
+
+    def rest_limits(self, low: float, high: float) -> tuple[float, float]:
+        """Range of ``theta[..., 1]`` that could be told from intensities between low and high."""
+        grid = self.grid(low, high)[:, 0]
+        return float(grid.min()) - 1.0, float(grid.max()) + 1.0
 
 
 def _widths(low: float, high: float) -> np.ndarray:
@@ -160,6 +167,7 @@ CURVES = {
         threshold=lambda theta: theta[..., 0],
         slope=_rectified_slope,
         grid=_rates,
+        width_sign=-1.0,
         prior=(float(np.log(0.15)), 1.2),
     ),
     "log_logistic": Curve(
@@ -169,5 +177,6 @@ CURVES = {
         threshold=lambda theta: theta[..., 0] * (1 - 2 * np.exp(-theta[..., 1])),
         slope=lambda theta: np.exp(theta[..., 1]) / (4 * theta[..., 0]),
         grid=_exponents,
+        width_sign=-1.0,
     ),
 }

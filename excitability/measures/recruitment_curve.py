@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from scipy import special, stats
+from scipy import stats
 
 from ..schema import Estimate, join_flags
 from ._curve_fit import CurveFit, fit_recruitment_curve
@@ -16,8 +16,8 @@ from ._tables import is_kept, nothing, numbers, relative_variance, single_pulses
 KEYS = ("s50", "recruitment_threshold", "mep_max", "peak_slope", "area_under_curve", "plateau_reached")
 #: Share of the plateau that must be reached at the highest intensity.
 PLATEAU = 0.9
-#: Largest standard error of the log plateau: beyond it the data say nothing about the plateau.
-WIDEST = 0.5
+#: Widest interval of the plateau, upper over lower limit: beyond it the data say nothing about the plateau.
+WIDEST = 6.0
 
 
 @measure(
@@ -64,7 +64,8 @@ def recruitment_curve(
         trapezoids through the mean responses, no model), ``plateau_reached`` (1 when the curve at the highest
         intensity is at least 90 % of its plateau; the interval is 0 to 1 when that is undecided).
         Flags: ``no_trials``, ``few_intensities``, ``no_response`` (the responses do not rise), ``no_plateau`` (S50 and
-        mep_max cannot be known and are NaN), ``floor_not_sampled`` (even the lowest intensity evoked responses).
+        mep_max cannot be known and are NaN), ``no_rise_in_range`` (half of the plateau lies below the tested
+        range), ``floor_not_sampled`` (even the lowest intensity evoked responses).
 
     Raises
     ------
@@ -104,40 +105,32 @@ def _without_fit(s: np.ndarray, y: np.ndarray, form: str) -> dict[str, Estimate]
     """NaN for everything that needs a curve, where there is none to fit."""
     if np.unique(s).size < (5 if form == "rectified_logistic" else 4) or s.size < 8:
         return {key: nothing("few_intensities") for key in KEYS}
-    rise = stats.spearmanr(s, y)
-    if not (rise.statistic > 0 and rise.pvalue < 0.01):
+    rise = stats.spearmanr(s, y) if np.ptp(y) > 0 else None
+    if rise is None or not (rise.statistic > 0 and rise.pvalue < 0.01):
         return {key: nothing("no_response") for key in KEYS}
     return None
 
 
 def _fitted(fit: CurveFit) -> dict[str, Estimate]:
     curve = fit.curve
-    s50, s50_error = fit.derived(lambda at: float(curve.s50(at[:-2])))
-    threshold, threshold_error = fit.derived(lambda at: float(curve.threshold(at[:-2])))
-    height, height_error = fit.derived(lambda at: float(at[-2]))
-    slope, slope_error = fit.derived(lambda at: float(at[-2] + np.log(curve.slope(at[:-2]))))
-    share, share_error = fit.derived(
-        lambda at: float(special.logit(np.clip(curve.shape(np.array([fit.range[1]]), at[:-2])[0], 1e-9, 1 - 1e-9)))
-    )
-    low, value, high = (float(special.expit(share + step * fit.t * share_error) >= PLATEAU) for step in (-1, 0, 1))
-    floor = "floor_not_sampled" if curve.shape(np.array([fit.range[0]]), fit.parameters[:-2])[0] > 0.1 else ""
-    unknown = height_error > WIDEST or s50 > fit.range[1]
+    s50 = fit.derived(lambda at: curve.s50(at[:, :-2]))
+    threshold = fit.derived(lambda at: curve.threshold(at[:, :-2]))
+    height = fit.derived(lambda at: np.exp(at[:, -2]))
+    slope = fit.derived(lambda at: np.exp(at[:, -2]) * curve.slope(at[:, :-2]))
+    share = fit.derived(lambda at: curve.shape(np.array([[fit.range[1]]]), at[:, None, :-2])[:, 0])
+    value, low, high = (float(limit >= PLATEAU) for limit in share)
+    sampled = curve.shape(np.array([fit.range[0]]), fit.parameters[:-2])[0] <= 0.1
+    floor = "" if sampled else "floor_not_sampled"
+    plateau = "no_plateau" if height[2] > WIDEST * height[1] or s50[0] > fit.range[1] else ""
+    rise = "no_rise_in_range" if s50[0] < fit.range[0] else ""  # half of the plateau was passed before the first level
+    unknown = join_flags(plateau, rise)
     return {
-        "s50": nothing("no_plateau") if unknown else _linear(s50, s50_error, fit, floor),
-        "recruitment_threshold": _linear(threshold, threshold_error, fit, floor),
-        "mep_max": nothing("no_plateau") if unknown else _logarithmic(height, height_error, fit),
-        "peak_slope": _logarithmic(slope, slope_error, fit, "no_plateau" if unknown else ""),
+        "s50": nothing(unknown) if unknown else Estimate(*s50, flag=floor),
+        "recruitment_threshold": nothing(rise) if rise else Estimate(*threshold, flag=floor),
+        "mep_max": nothing(plateau) if plateau else Estimate(*height),
+        "peak_slope": nothing(rise) if rise else Estimate(*slope, flag=plateau),
         "plateau_reached": Estimate(value, low, high, flag="" if value else "no_plateau"),
     }
-
-
-def _linear(value: float, error: float, fit: CurveFit, flag: str = "") -> Estimate:
-    return Estimate(value, value - fit.t * error, value + fit.t * error, flag=flag)
-
-
-def _logarithmic(value: float, error: float, fit: CurveFit, flag: str = "") -> Estimate:
-    low, middle, high = (float(np.exp(value + step * fit.t * error)) for step in (-1, 0, 1))
-    return Estimate(middle, low, high, flag=flag)
 
 
 def area_under_curve(intensity: np.ndarray, response: np.ndarray) -> Estimate:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ..schema import Estimate, unknown_word
+from ..schema import Estimate
 from ._registry import measure
-from ._tables import with_condition
+from ._tables import nothing, with_condition
 from .trial_mean import trial_mean
 
 
@@ -27,10 +27,15 @@ def unconditioned_amplitude(table: pd.DataFrame, *, of: str = "mep_amplitude", t
     test : str
         Condition of the unconditioned trials.
 
+    Returns
+    -------
+    Estimate
+        Flags: those of ``trial_mean``, and ``no_test_trials``.
+
     Raises
     ------
     ValueError
-        When there is no such condition or column.
+        For an unknown column.
 
     Examples
     --------
@@ -41,5 +46,5 @@ def unconditioned_amplitude(table: pd.DataFrame, *, of: str = "mep_amplitude", t
     table = with_condition(table, test)
     rows = table["condition"].astype(str) == test
     if not np.any(rows):
-        raise ValueError(unknown_word("condition of the test trials", test, set(table["condition"].astype(str))))
+        return nothing("no_test_trials")
     return trial_mean(table[rows], of=of)
