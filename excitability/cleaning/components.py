@@ -90,6 +90,11 @@ def remove_components(
 
 def decompose(inst: Any, n_components: int | None, sampling_rate: float, seed: int) -> mne.preprocessing.ICA:
     """Independent components (extended Picard) of the good EEG channels, at a reduced rate, trials centred."""
+    try:
+        import picard  # noqa: F401  (MNE imports it late, with an error that does not say how to get it)
+        from threadpoolctl import threadpool_limits
+    except ImportError as error:
+        raise ValueError("remove_components needs python-picard; type: pip install excitability[eeg]") from error
     picks = eeg_picks(inst)
     factor = max(1, int(inst.info["sfreq"] // sampling_rate))
     thinned = mne.EpochsArray(
@@ -111,7 +116,8 @@ def decompose(inst: Any, n_components: int | None, sampling_rate: float, seed: i
         max_iter=200,
         verbose="error",
     )
-    ica.fit(thinned, verbose="error")
+    with threadpool_limits(1):  # its many small products took eleven times the processor time on two threads
+        ica.fit(thinned, verbose="error")
     return ica
 
 
