@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _PERSON, _GROUP = "#e9e9e9", "#cccccc"  # bands of the smallest detectable change
-_MOST = 4.0  # times the larger of estimate and usual interval: a wider interval ends in an arrow
+_FEW, _MOST = 5, 2.5  # intervals of so few people are drawn to so many times what else is drawn, then end in an arrow
 _LANE = 0.12  # inches a group takes within a row
 _RATIO_TICKS = (
     (0.8, 0.9, 1, 1.1, 1.2),
@@ -181,12 +181,14 @@ def _panel(
 def _limit(part: pd.DataFrame, factor: float) -> float:
     """Half the width of a panel: intervals are seen unless they are very wide, and so are bands of one person."""
     estimates = part["estimate"].abs().to_numpy(float)
-    reach = part[["ci_low", "ci_high"]].abs().to_numpy(float)
+    intervals = part[["ci_low", "ci_high"]].abs()
+    few = pd.to_numeric(part["n"], errors="coerce").to_numpy(float) < _FEW if "n" in part else np.zeros(len(part), bool)
     bands = part[["smallest_detectable_change", "smallest_detectable_group_change"]].abs().to_numpy(float)
-    reach, bands = reach[np.isfinite(reach)], bands[np.isfinite(bands)]
-    core = max(float(estimates.max()), float(np.median(reach)) if reach.size else 0.0)
-    seen = max(core, min(float(reach.max(initial=0.0)), _MOST * core)) * 1.08
-    widest = float(bands.max(initial=0.0)) * 1.05
+    core = np.concatenate([estimates, intervals[~few].to_numpy(float).ravel(), bands[:, 1]])
+    seen = float(core[np.isfinite(core)].max(initial=0.0))
+    reach = intervals.to_numpy(float)
+    seen = 1.08 * max(seen, min(float(reach[np.isfinite(reach)].max(initial=0.0)), _MOST * seen))
+    widest = float(bands[np.isfinite(bands)].max(initial=0.0)) * 1.05
     limit = max(seen, min(widest, 1.5 * seen)) or 1.0
     return min(limit, 4.6) if part["form"].iloc[0] == "log_ratio" else limit * factor
 

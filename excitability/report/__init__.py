@@ -104,7 +104,7 @@ def report(
     parts = [
         ("answer", "Answer", answer(table, change, list(primary))),
         ("done", "What was done", sections.done(table, known, recordings)),
-        ("changes", "Changes", sections.changes(change, numbers)),
+        ("changes", "Changes", sections.changes(change, table, numbers)),
         *sections.protocol_sections(table, change, extras, known, numbers),
         *sections.further(extras, table, numbers),
         ("quality", "Quality", sections.quality(table, change, trials)),
@@ -207,7 +207,7 @@ def report_folder(
         figures=list(example_figures(study, progress)),
         protocols=study.battery.protocols,
         primary=study.battery.primary,
-        by=study.plan.get("by", "group"),
+        by=study.battery.by or "group",
         title=title,
     )
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 MOST_MEASURES = 4  # of a protocol in one figure; what is not drawn is in its table
 MOST_CHANNELS = 4
 MOST_PANELS = 12
-_CURVE = {"s50", "recruitment_threshold", "mep_max"}
+CURVE = {"s50", "recruitment_threshold", "mep_max"}
 _PAIRED = ("conditioned_ratio",)
 
 
@@ -39,7 +39,7 @@ def figures_of(own: pd.DataFrame, log_measures: set[str]) -> Iterator[tuple[str,
         usable = usable[usable["channel"].isin(channels[:MOST_CHANNELS])]
     by = "_group" if usable["_group"].ne("").any() else None
     usable = usable.assign(timepoint=usable["_time"])
-    measures = _worth_drawing(usable)
+    measures = worth_drawing(usable)
     for measure in [name for name in measures if name in _PAIRED and _in_a_form(usable, name)]:
         measures.remove(measure)
         rows = usable[usable["measure"] == measure]
@@ -47,8 +47,9 @@ def figures_of(own: pd.DataFrame, log_measures: set[str]) -> Iterator[tuple[str,
         yield (
             "Conditioned response relative to the test response",
             paired_pulse(rows, before=times[0], after=times[1:], by=by, measure=measure),
-            "Thin lines are people, bold is the geometric mean of a group with its 95 % interval (from four people on). At the dashed line "
-            f"the conditioning pulse changed nothing; below it is inhibition, above it facilitation.{note}",
+            "Thin lines are people, bold is the geometric mean of a group with its 95 % interval (from four people "
+            "on). At the dashed line the conditioning pulse changed nothing; below it is inhibition, above it "
+            f"facilitation.{note}",
         )
     if "s50" in measures and _has_curves(usable):
         measures.remove("s50")
@@ -78,14 +79,14 @@ def _in_a_form(usable: pd.DataFrame, measure: str) -> bool:
     return bool((usable.loc[usable["measure"] == measure, "form"] != "").any())
 
 
-def _worth_drawing(usable: pd.DataFrame) -> list[str]:
+def worth_drawing(usable: pd.DataFrame) -> list[str]:
     """Measures with a picture of their own: not variants of another, not constants, not too many panels."""
     names = list(dict.fromkeys(usable["measure"]))
     plain = [name for name in names if not any(name != other and name.startswith(f"{other}_") for other in names)]
     if "test_amplitude" in plain:  # the response the ratio depends on; amplitudes of all conditions add nothing
         plain = [name for name in plain if name != "mep_amplitude"]
     if _has_curves(usable):
-        plain = [name for name in plain if name not in _CURVE - {"s50"}]
+        plain = [name for name in plain if name not in CURVE - {"s50"}]
     kept = []
     for name in plain:
         own = usable[usable["measure"] == name]
@@ -96,9 +97,9 @@ def _worth_drawing(usable: pd.DataFrame) -> list[str]:
 
 
 def _has_curves(usable: pd.DataFrame) -> bool:
-    rows = usable[usable["measure"].isin(_CURVE)]
+    rows = usable[usable["measure"].isin(CURVE)]
     if rows.empty:
         return False
     wide = rows.pivot_table(index=["participant", "_time", "channel"], columns="measure", values="value")
-    wide = wide.reindex(columns=sorted(_CURVE)).dropna()
+    wide = wide.reindex(columns=sorted(CURVE)).dropna()
     return bool((wide["s50"] > wide["recruitment_threshold"]).any())

@@ -14,7 +14,7 @@ from ..batch import load_results
 from ..measures._curve_fit import fit_recruitment_curve
 from ..plots import mep_overlay, tep_butterfly
 from ..plots import recruitment_curve as draw_recruitment_curve
-from ..protocol import Battery, Protocol, load_battery, run_all
+from ..protocol import Protocol, run_all
 from ..recording import read
 from ..resources import muscle_window
 from ..tables import read_table
@@ -30,13 +30,11 @@ _THRESHOLDS = ("resting_motor_threshold", "active_motor_threshold")
 
 
 class Study:
-    """What a folder of results holds: tables, plan, battery and where its recordings are."""
+    """What a folder of results holds: tables, battery and where its recordings are."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.results, self.trials, self.plan = load_results(folder)
-        described = json.loads((folder / "dataset_description.json").read_text(encoding="utf-8"))
-        self.battery: Battery = load_battery(described.get("Battery", ""))
+        self.results, self.trials, self.battery = load_results(folder)
         sessions = folder / "sessions.tsv"
         self.sessions = read_table(sessions) if sessions.is_file() else pd.DataFrame()
 
@@ -62,10 +60,9 @@ class Study:
         time = "timepoint" if "timepoint" in self.sessions else "session"
         for _, row in self.sessions.sort_values(["participant", "session"], kind="stable").iterrows():
             known = row["protocol"] in (protocol.name, "")
-            before = self.plan.get("before", row[time])
             here = (done["participant"] == row["participant"]) & (done["session"] == row["session"])
             file = self.folder / str(row["file"])
-            if known and row[time] == before and here.any() and file.exists():
+            if known and row[time] == self.battery.before and here.any() and file.exists():
                 return row, file
         return None
 
@@ -117,7 +114,7 @@ def _emg(done: Run, who: str) -> Iterator[tuple[str, Figure, str]]:
             table,
             channel=str(channel),
             window=_window(done.protocol, table),
-            artefact=_artefact(done.protocol),
+            artefact=_artefact(done.protocol) or "auto",
             lock=done.protocol.epoch.lock,
         )
         yield f"Responses of {channel} ({who})", figure, f"{_EXAMPLE} Every kept trial, and the mean in black."

@@ -37,7 +37,8 @@ nav a{white-space:nowrap}
 a{color:var(--blue);text-decoration:none}
 a:hover{text-decoration:underline}
 .answer{list-style:none;margin:16px 0;padding:0}
-.answer li{margin:0 0 10px;padding:11px 16px;background:var(--tint);border-left:4px solid var(--blue);max-width:none}
+.answer li{margin:0 0 10px;padding:11px 16px;background:var(--tint);border-left:4px solid var(--blue);max-width:none;
+ overflow-wrap:anywhere}
 .scroll{overflow-x:auto;margin:12px 0}
 .tall{max-height:620px;overflow:auto;border:1px solid var(--line)}
 table{border-collapse:collapse;font-size:13.5px;line-height:1.4;font-variant-numeric:tabular-nums}

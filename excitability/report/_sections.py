@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from .. import __version__
@@ -13,7 +14,7 @@ from ..plots import change_forest
 from ..plots._labels import protocol_label, times_in_order
 from . import _page as html
 from . import _tables as tables
-from ._figures import figures_of
+from ._figures import CURVE, figures_of, worth_drawing
 from ._words import protocol_methods
 
 if TYPE_CHECKING:
@@ -72,16 +73,16 @@ def done(table: pd.DataFrame, known: Mapping[str, Any], recordings: Any) -> str:
     return "\n".join(blocks)
 
 
-def changes(change: pd.DataFrame | None, numbers: Numbers) -> str:
+def changes(change: pd.DataFrame | None, table: pd.DataFrame, numbers: Numbers) -> str:
     if change is None:
         return ""
-    estimates = pd.to_numeric(change["estimate"], errors="coerce")
+    main = _main(change, table)
     blocks = []
-    if estimates.notna().any():
+    if len(main):
         blocks.append(
             numbers.block(
-                change_forest(change),
-                "Change of every measure",
+                change_forest(main),
+                "Changes of the main measures",
                 "Marks are estimates, lines their 95 % intervals. Grey bands reach as far as the smallest detectable "
                 "change: of one person (light) and of the group's mean (dark); a change within the band cannot be told "
                 "from measurement error. Ratios and amplitudes change in percent, all else in its own unit.",
@@ -94,12 +95,25 @@ def changes(change: pd.DataFrame | None, numbers: Numbers) -> str:
             rows,
             numbers=(2, 3, 4, 5, 6, 7),
             caption="All comparisons. Effect size: Hedges' g within a group, its counterpart (d ppc2) between groups. "
-            "Responders: share of people whose change exceeds what is detectable in one person.",
+            "Responders: share of people whose change exceeds what is detectable in one person. Quality, below, "
+            "says what the flags under Care mean.",
             tall=len(rows) > 22,
             wide=True,
         )
     )
     return "\n".join(blocks)
+
+
+def _main(change: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the comparison with an estimate, without variants of a measure (corrected, by another method)."""
+    drawn = {
+        (str(protocol), measure)
+        for protocol, own in table.groupby("protocol", sort=False)
+        for measure in [*worth_drawing(own), *CURVE]
+    }
+    keys = zip(change["protocol"], change["measure"], strict=True)
+    finite = np.isfinite(pd.to_numeric(change["estimate"], errors="coerce"))
+    return change[finite & [key in drawn for key in keys]]
 
 
 def protocol_sections(

@@ -146,7 +146,7 @@ def _contrast(row: Mapping[Any, Any], alike: pd.DataFrame) -> list[object]:
         number(float(row.get("effect_size", math.nan)), 2, sign=True),
         "–" if bands == ["–", "–"] else f"{'; '.join(bands)} {unit}".strip(),
         _share(row.get("responders")),
-        "; ".join(flag_in_words(flag) for flag in _flags(row.get("flag")) if not flag.startswith("sdc_from")),
+        ", ".join(flag.replace("_", " ") for flag in _flags(row.get("flag")) if not flag.startswith("sdc_from")),
     ]
 
 
