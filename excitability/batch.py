@@ -368,10 +368,9 @@ def _write_study(
         "BIDSVersion": "1.11.0",
         "DatasetType": "derivative",
         "GeneratedBy": [{"Name": "excitability", "Version": __version__}],
-        "Battery": battery.name,
-        "Plan": _plan(battery),
     }
     write_text(folder / "dataset_description.json", json.dumps(description, indent=2) + "\n")
+    write_text(folder / "battery.json", json.dumps(battery.content(), indent=2, ensure_ascii=False) + "\n")
     write_table(results, folder / "results.tsv")
     first = ["participant", "session", "protocol", "trial", "onset", "channel"]
     named = [
@@ -383,8 +382,8 @@ def _write_study(
     write_table(sessions.assign(file=relative), folder / "sessions.tsv")
 
 
-def _plan(battery: Battery) -> dict[str, Any]:
-    """Arguments of :func:`excitability.compare` that the battery planned."""
+def plan_of(battery: Battery) -> dict[str, Any]:
+    """Arguments of :func:`excitability.compare` that a battery planned."""
     plan: dict[str, Any] = {"before": battery.before}
     if battery.after:
         plan["after"] = list(battery.after)
@@ -395,8 +394,8 @@ def _plan(battery: Battery) -> dict[str, Any]:
     return plan
 
 
-def load_results(folder: str | Path) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
-    """Results, trials and planned comparison of a folder that :func:`run_batch` wrote.
+def load_results(folder: str | Path) -> tuple[pd.DataFrame, pd.DataFrame, Battery]:
+    """Results, trials and battery of a folder that :func:`run_batch` wrote.
 
     Raises
     ------
@@ -407,6 +406,6 @@ def load_results(folder: str | Path) -> tuple[pd.DataFrame, pd.DataFrame, dict[s
     if not (folder / "results.tsv").is_file():
         raise FileNotFoundError(f"{folder} holds no results.tsv; run 'excitability batch STUDY -o {folder}' first")
     trials = folder / "trials.tsv"
-    described = json.loads((folder / "dataset_description.json").read_text(encoding="utf-8"))
     table = read_table(trials) if trials.is_file() and trials.stat().st_size > 2 else pd.DataFrame()
-    return read_table(folder / "results.tsv"), table, described.get("Plan", {})
+    battery = Battery.from_mapping(json.loads((folder / "battery.json").read_text(encoding="utf-8")))
+    return read_table(folder / "results.tsv"), table, battery

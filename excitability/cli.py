@@ -205,16 +205,17 @@ def compare(
     ] = None,
 ) -> None:
     """Compare time points, by group, under the plan of the battery or as said here."""
-    from excitability.batch import load_results
+    from excitability.batch import load_results, plan_of
     from excitability.comparison import compare as compare_results
     from excitability.tables import write_table
 
-    table, _, plan = load_results(results)
+    table, _, battery = load_results(results)
+    plan = plan_of(battery)
     given = {"before": before, "after": _listed(after), "by": by, "covariates": covariate}
     plan = {**plan, **{name: value for name, value in given.items() if value is not None}}
     change = compare_results(table, **plan)
     path = write_table(change, output or results / "comparison.tsv", facts={"Plan": plan})
-    for sentence in change.loc[change["sentence"] != "", "sentence"].head(12):
+    for sentence in battery.planned(change)["sentence"]:
         typer.echo(sentence)
     typer.echo(f"wrote {path} ({len(change)} contrasts)")
     typer.echo(f"next: excitability report {results}")
@@ -228,6 +229,8 @@ def report(
     """One HTML file with the results, the comparison and the figures."""
     from excitability.report import report_folder
 
+    if not (results / "results.tsv").is_file():
+        raise FileNotFoundError(f"{results} holds no results.tsv; run 'excitability batch STUDY -o {results}' first")
     with _progress("figures") as progress:
         path = report_folder(results, output or results / "report.html", progress=progress)
     typer.echo(f"wrote {path}")
@@ -300,3 +303,7 @@ def main() -> None:
     except (ValueError, TypeError, OSError, ImportError) as error:
         sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
         raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()

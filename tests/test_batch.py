@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 import excitability as ex
-from excitability.batch import load_results
+from excitability.batch import load_results, plan_of
+from excitability.protocol import load_battery
 from excitability.tables import read_table, write_table
 
 
@@ -78,15 +79,18 @@ def test_finished_work_is_reused_and_changed_work_is_not(study, tmp_path, monkey
 
 def test_two_processes_give_the_same_table_as_one(study):
     sessions = ex.find_sessions(study).query("protocol in ('m1/sici', 'm1/lici')")
-    pd.testing.assert_frame_equal(ex.run_batch(sessions, "m1_exercise"), ex.run_batch(sessions, "m1_exercise", n_jobs=2))
+    pd.testing.assert_frame_equal(
+        ex.run_batch(sessions, "m1_exercise"), ex.run_batch(sessions, "m1_exercise", n_jobs=2)
+    )
 
 
 def test_the_tables_of_a_study_are_tidy_and_described(study, tmp_path):
     sessions = ex.find_sessions(study).query("protocol in ('m1/sici', 'm1/recruitment_curve')")
     results = ex.run_batch(sessions, "m1_exercise", tmp_path)
-    loaded, trials, plan = load_results(tmp_path)
+    loaded, trials, battery = load_results(tmp_path)
     pd.testing.assert_frame_equal(loaded, results)
-    assert plan["before"] == "pre"
+    assert battery == load_battery("m1_exercise")
+    assert plan_of(battery)["before"] == "pre"
     assert {"participant", "session", "protocol", "trial", "channel", "mep_amplitude"} <= set(trials)
     import json
 

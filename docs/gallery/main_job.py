@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 import excitability as ex
-from excitability.batch import load_results
+from excitability.batch import load_results, plan_of
 from excitability.html_report import report_folder
 from excitability.tables import write_table
 
@@ -58,8 +58,8 @@ def main(folder):
         with progress(battery) as advance:
             ex.run_batch(sessions, battery, output / battery, n_jobs=2, progress=advance)
         # Compare the time points by group, as the battery planned.
-        results, _, plan = load_results(output / battery)
-        change = ex.compare(results, **plan)
+        results, _, stored = load_results(output / battery)
+        change = ex.compare(results, **plan_of(stored))
         write_table(change, output / battery / "comparison.tsv")
         changes.append(change)
 

@@ -134,6 +134,8 @@ def percent(log_ratio: float) -> float:
 
 def _number(value: float, words: Words, *, signed: bool = False) -> str:
     sign = "+" if signed else ""
+    if words.log and value > 999:  # an interval from two or three people says no more than this
+        return "> 999"
     if words.log and math.isfinite(value):  # percent: no more digits than mean something
         text = f"{value:{sign}.{1 if abs(value) < 10 else 0}f}"
     else:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 from pydantic import ValidationError
 
 from ..resources import protocols_path
@@ -133,6 +136,28 @@ class Battery:
     primary: tuple[Mapping[str, str], ...]
     secondary: tuple[Mapping[str, str], ...]
     exploratory: tuple[Mapping[str, str], ...]
+
+    def content(self) -> dict[str, Any]:
+        """The battery with all its protocols as plain values: what was run, for whoever wants to run it again."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        values["protocols"] = {protocol.name: protocol.content() for protocol in self.protocols}
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+
+    @classmethod
+    def from_mapping(cls, content: Mapping[str, Any]) -> Battery:
+        """Battery from what :meth:`content` gave."""
+        values = {key: tuple(value) if isinstance(value, list) else value for key, value in content.items()}
+        protocols = content["protocols"].items()
+        values["protocols"] = tuple(Protocol.from_mapping(entry, name=name) for name, entry in protocols)
+        return cls(**values)
+
+    def planned(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Rows of a comparison (or result) table that are a primary outcome."""
+        chosen = np.zeros(len(table), dtype=bool)
+        for outcome in self.primary:
+            fits = [table[name].astype(str) == str(value) for name, value in outcome.items() if name in table]
+            chosen |= np.logical_and.reduce(fits)
+        return table[chosen]
 
 
 def list_batteries() -> list[str]:
