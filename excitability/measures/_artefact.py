@@ -11,11 +11,18 @@ import functools
 
 import numpy as np
 
-_DECAYS = np.array([0.0008, 0.0013, 0.002, 0.003, 0.0045, 0.007, 0.011, 0.017, 0.030, 0.060])
-_RING_DECAYS = np.array([0.0015, 0.0022, 0.0032, 0.0048, 0.008])
-_RING_FREQUENCIES = np.geomspace(90.0, 900.0, 40)
+from ._windows import evenly
+
+_DECAYS = np.geomspace(0.0006, 0.060, 26)  # s; steps of a fifth, so that a single one fits whatever its constant
+_SPIKES = (0.0004, 0.0009)  # what is left of the pulse itself
+_RING_DECAYS = np.array([0.0015, 0.0024, 0.0038, 0.007])
+_RING_FREQUENCIES = np.geomspace(90.0, 900.0, 28)
+_FORM_TRIALS = 60
+_PAIR = 0.5  # price of a pair of forms, in what noise alone gives
+_SHARED = 2.0  # median power of a common form, over what noise gives, from which it is taken whole
 _FITS = 3  # forms taken one after another; a third one removes what the grid left of the first two
 _EXCESS = 1.6  # a stretch after the pulse with this many times the power of the noise may hold an artefact
+_ENOUGH = 1.3  # and with this many times it no longer does
 _SELDOM = 0.98
 _NOISE_TRIALS = 100
 
@@ -25,7 +32,14 @@ def _forms(n_fit: int, n_ahead: int, step: float) -> tuple[np.ndarray, np.ndarra
     """Pairs of basis functions: orthonormal on the fitted stretch, and the same continued ahead of it."""
     time = np.arange(n_fit + n_ahead) * step
     exponentials = np.exp(-time / _DECAYS[:, None])
-    pairs = [(exponentials[i], exponentials[j]) for i in range(len(_DECAYS)) for j in range(i + 2, len(_DECAYS))]
+    spikes = [np.exp(-time / constant) for constant in _SPIKES]
+    pairs = [
+        (slow, spike)
+        for spike, constant in zip(spikes, _SPIKES, strict=True)
+        for slow in exponentials[1.4 * constant < _DECAYS]
+    ]
+    coarse = exponentials[::2]
+    pairs += [(coarse[i], coarse[j]) for i in range(len(coarse)) for j in range(i + 3, len(coarse))]
     highest = 0.4 / step
     for decay in _RING_DECAYS:
         envelope = np.exp(-time / decay)
@@ -56,27 +70,67 @@ def _usual_gain(quiet: np.ndarray, n_fit: int, n_ahead: int, step: float) -> flo
     """Power that forms take from noise alone (variance 1), seldom exceeded; coloured noise gives more of it."""
     fit, _ = _forms(n_fit, n_ahead, step)
     parts = [quiet[:, k : k + n_fit] for k in range(0, quiet.shape[1] - n_fit + 1, n_fit)]
-    return float(np.quantile(_gains(np.concatenate(parts), fit)[1].max(axis=1), _SELDOM)) if parts else 12.0
+    if not parts:
+        return 12.0
+    stretches = np.concatenate(parts)
+    some = np.linspace(0, len(stretches) - 1, min(len(stretches), 3 * _NOISE_TRIALS)).astype(int)
+    return float(np.quantile(_gains(stretches[some], fit)[1].max(axis=1), _SELDOM))
 
 
 def _pursue(y: np.ndarray, ahead: np.ndarray, step: float, noise: np.ndarray, usual: float) -> None:
     """Take fitted forms away from the stretch ``y`` and from what follows it, in place."""
     fit, forward = _forms(y.shape[1], ahead.shape[1], step)
-    rows = np.arange(len(y))
+    by_noise = usual * noise**2
+    # A second form must be worth what noise would pay for it: its continuation is the less certain.
+    pair = np.where(np.any(fit[:, 1] != 0, axis=1), _PAIR, 0.0)
+    todo = np.arange(len(y))
     for _ in range(_FITS):
-        inner, gain = _gains(y, fit)
-        # Trials share their amplifier and electrodes: the recording's best form, unless another is clearly better.
-        common = (gain / noise[:, None] ** 2).sum(axis=0).argmax()
+        # Trials share their amplifier and electrodes: the form that suits them together, where it is enough …
+        some = todo[evenly(noise[todo], _FORM_TRIALS)]
+        common = int((_gains(y[some], fit)[1] / by_noise[some, None] - pair).mean(axis=0).argmax())
+        inner = y[todo] @ fit[common].T
+        left = np.sum(y[todo] ** 2, axis=1) - np.sum(inner**2, axis=1)
+        enough = left <= _ENOUGH * noise[todo] ** 2 * y.shape[1]
+        done = todo[enough]
+        _take(y, ahead, done, inner[enough], fit[[common]], forward[[common]], by_noise[done])
+        todo = todo[~enough]
+        if not todo.size:
+            return
+        # … and each trial's own, if it is clearly better, where it is not.
+        inner, gain = _gains(y[todo], fit)
+        rows = np.arange(todo.size)
+        gain -= pair * by_noise[todo, None]
         best = gain.argmax(axis=1)
-        best = np.where(gain[rows, best] - gain[:, common] > usual * noise**2, best, common)
-        taken = gain[rows, best]
-        # What noise alone gives is shrunk away, since its continuation would only add noise.
-        keep = np.where(taken > 1.5 * usual * noise**2, 1.0 - usual * noise**2 / np.maximum(taken, 1e-300), 0.0)
-        if not keep.any():
-            break
-        weights = inner[rows, best] * keep[:, None]
-        y -= np.einsum("nk,nkt->nt", weights, fit[best])
-        ahead -= np.einsum("nk,nkt->nt", weights, forward[best])
+        best = np.where(gain[rows, best] - gain[:, common] > by_noise[todo], best, common)
+        taken = _take(y, ahead, todo, inner[rows, best], fit[best], forward[best], by_noise[todo])
+        todo = todo[taken]
+        if not todo.size:
+            return
+
+
+def _take(
+    y: np.ndarray,
+    ahead: np.ndarray,
+    todo: np.ndarray,
+    inner: np.ndarray,
+    fit: np.ndarray,
+    forward: np.ndarray,
+    by_noise: np.ndarray,
+) -> np.ndarray:
+    """Subtract one form from each trial; what noise alone gives is left, since its continuation only adds noise."""
+    power = np.sum(inner**2, axis=1)
+    # An artefact that most trials share is no accident of noise; shrinking it would leave a part of it in all.
+    shared = len(fit) == 1 and np.median(power / by_noise) > _SHARED if todo.size else False
+    keep = (
+        np.ones(todo.size)
+        if shared
+        else np.where(power > 1.5 * by_noise, 1.0 - by_noise / np.maximum(power, 1e-300), 0.0)
+    )
+    weights = inner * keep[:, None]
+    for k in range(2):
+        y[todo] -= weights[:, k, None] * fit[:, k]
+        ahead[todo] -= weights[:, k, None] * forward[:, k]
+    return keep > 0
 
 
 def without_artefact(
@@ -118,7 +172,7 @@ def without_artefact(
     traces = x[:, start:stop] - base[:, None]
     residual = np.full(len(x), np.nan)
     shortest = int(np.min(quiet[1] - quiet[0]))
-    some = np.argsort(noise, kind="stable")[:: max(1, len(x) // _NOISE_TRIALS)]
+    some = evenly(noise, _NOISE_TRIALS)
     rows = np.take_along_axis(x[some], quiet[0][some, None] + np.arange(shortest), axis=1)
     rows = (rows - base[some, None]) / noise[some, None]
     todo = np.flatnonzero(_loud(traces[:, :n_fit], rows, noise))

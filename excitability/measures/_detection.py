@@ -12,9 +12,11 @@ import numpy as np
 
 from ..kernels.contrast import largest_contrast
 from ._extremes import learn_extremes
+from ._windows import evenly
 
 WIDTHS = (0.0015, 0.003, 0.006)  # s on each side: phases of hand, forearm and leg responses
 _OWN_LEVEL = 8.0  # a trial's own noise level counts as this many cycles of the recording's against its own
+_NOISE_TRIALS = 250  # trials whose pre-stimulus windows are searched
 _LEAST_WINDOWS = 3  # pre-stimulus windows a trial
 _PRIOR_SPREAD = 0.22  # and this is it: standard deviation of the largest contrast over its mean
 
@@ -87,8 +89,10 @@ def detect(
     overall = np.mean(level, axis=0)
     level = _own_level(level, overall, cycles)
     null = []
+    some = evenly(noise, _NOISE_TRIALS)
+    quiet, squares, count, cycles, least = x[some], squares[some], count[some], cycles[some], least[some]
     for begin, end in windows:
-        largest, _, own, own_count = largest_contrast(x, begin, end, widths)
+        largest, _, own, own_count = largest_contrast(quiet, begin[some], end[some], widths)
         rest = squares - own
         # The level must not know of the window, as that of a trial does not know of its response.
         rest_level = np.maximum(rest, 0.0) / np.maximum(count - own_count, 1) + least

@@ -16,21 +16,23 @@ FRACTIONS = np.array([0.85, 0.7, 0.5, 0.35, 0.25, 0.18, 0.12, 0.08, 0.05, 0.03, 
 _HALF = 2  # the crossing of half the height is the reference of all others
 _HIGH, _LOW = 1, 4  # crossings of 70 and 25 %: the steep part
 _SIZES = np.log([4, 6, 9, 14, 25, 50, 120, 400])  # height of the first phase over the smoothed noise
-# One row a size; one column a crossing (but the reference), then the peak, then the steep part × log relative height.
+# One row a size; one column a crossing (but the reference), then the peak, then the steep part × log
+# relative height, then the widening.
 _WEIGHTS = np.array(
     [
-        [-0.120, -0.096, 0.148, 0.082, 0.093, 0.064, 0.082, 0.020, 0.078, -0.125, -0.277, -1.214],
-        [-0.149, -0.011, 0.144, 0.234, 0.195, 0.027, -0.018, -0.000, 0.015, -0.022, -0.682, -0.956],
-        [-0.199, 0.025, 0.159, 0.374, 0.434, 0.048, 0.092, 0.014, 0.023, -0.067, -0.357, 0.053],
-        [-0.298, -0.113, 0.360, 0.347, 0.190, 0.219, -0.002, -0.039, -0.043, 0.008, -0.302, -0.040],
-        [-0.269, -0.108, 0.315, 0.470, 0.520, 0.493, 0.185, 0.016, -0.064, -0.025, 0.103, -0.297],
-        [0.082, 0.051, 0.049, 0.269, 0.445, 0.444, 0.403, 0.391, 0.053, -0.077, 0.181, -0.393],
-        [0.303, 0.236, -0.110, -0.083, 0.042, 0.262, 0.356, 0.508, 0.423, 0.023, 0.045, -0.237],
-        [0.094, 0.110, -0.077, -0.087, -0.049, 0.036, 0.149, 0.274, 0.395, 0.489, 0.095, -0.192],
+        [-0.133, -0.014, 0.201, 0.277, 0.212, 0.139, -0.038, -0.071, -0.038, -0.079, -0.530, -0.921, -0.334],
+        [-0.027, -0.060, 0.292, 0.503, 0.208, 0.003, -0.086, 0.005, -0.054, 0.057, -0.571, -0.506, -0.151],
+        [-0.289, -0.112, 0.162, 0.490, 0.259, -0.080, 0.074, -0.041, 0.057, -0.030, -0.410, -0.119, 0.164],
+        [-0.316, -0.189, 0.150, 0.410, 0.557, 0.380, 0.007, -0.078, -0.026, 0.009, -0.166, -0.251, 0.455],
+        [-0.144, -0.129, 0.271, 0.386, 0.545, 0.560, 0.290, -0.007, -0.050, -0.020, 0.054, -0.349, 0.486],
+        [0.241, 0.109, -0.060, 0.068, 0.382, 0.515, 0.522, 0.470, -0.012, -0.057, 0.047, -0.333, 0.584],
+        [0.438, 0.336, -0.200, -0.179, 0.014, 0.292, 0.464, 0.582, 0.387, 0.012, -0.064, -0.251, 0.563],
+        [0.208, 0.193, -0.139, -0.153, -0.095, 0.064, 0.187, 0.322, 0.387, 0.497, -0.025, -0.190, 0.623],
     ]
 )
-# Spread (1.4826 × median absolute error) over the duration of the edge from 85 to 25 %, by size.
-_SPREAD = np.array([2.805, 0.979, 0.501, 0.302, 0.213, 0.162, 0.085, 0.052])
+# Spread (68 % of absolute errors, root mean square over constructions) over the duration of the edge from 85 to 25 %,
+# by size.
+_SPREAD = np.array([2.116, 1.053, 0.554, 0.401, 0.269, 0.170, 0.085, 0.044])
 
 
 def onset_from_edge(edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -38,23 +40,24 @@ def onset_from_edge(edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     Parameters
     ----------
-    edges : array, shape (n_trials, 6 + n_fractions)
-        Columns of ``kernels.edge.rising_edge``, then the standard deviation of the smoothed noise.
+    edges : array, shape (n_trials, 7 + n_fractions)
+        Columns of ``kernels.edge.rising_edge``, then the standard deviation of the smoothed noise and
+        the widening of the edge by the smoothing, in samples.
 
     Returns
     -------
     onset, error : array, shape (n_trials,)
         In samples; NaN where the landmarks are NaN. ``error`` is a standard error.
     """
-    crossings = edges[:, 5:-1]
+    crossings = edges[:, 5:-2]
     reference = crossings[:, _HALF]
     lags = np.delete(crossings - reference[:, None], _HALF, axis=1)
     height = np.abs(edges[:, 1])
     steep = crossings[:, _HIGH] - crossings[:, _LOW]
     with np.errstate(divide="ignore", invalid="ignore"):
         relative = np.log(2.0 * height / edges[:, 0])
-        size = np.clip(np.log(height / edges[:, -1]), _SIZES[0], _SIZES[-1])
-    inputs = np.column_stack([lags, edges[:, 2] - reference, steep * relative])
+        size = np.clip(np.log(height / edges[:, -2]), _SIZES[0], _SIZES[-1])
+    inputs = np.column_stack([lags, edges[:, 2] - reference, steep * relative, edges[:, -1]])
     missing = ~np.isfinite(inputs).all(axis=1) | ~np.isfinite(size)
     size = np.where(missing, _SIZES[0], size)
     row = np.clip(np.searchsorted(_SIZES, size) - 1, 0, len(_SIZES) - 2)

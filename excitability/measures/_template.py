@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ._extremes import learn_extremes
+from ._windows import evenly
 
 _CLEAR_SIZE = 8.0  # peak-to-peak amplitude over the noise from which a response may teach
 _CLEAR_SCORE = 10.0
@@ -143,7 +144,7 @@ def likeness(
     shortest = int(np.min(baseline[1] - baseline[0]))
     if n_lags < 3 or shortest < template.size + n_lags:
         return None
-    quiet = np.argsort(noise, kind="stable")[:: max(1, len(x) // _NOISE_TRIALS)]
+    quiet = evenly(noise, _NOISE_TRIALS)
     rows = np.take_along_axis(x[quiet], baseline[0][quiet, None] + np.arange(shortest), axis=1)
     rows = (rows - rows.mean(axis=1, keepdims=True)) / noise[quiet, None]
     weights, deviation = _whitened(template, rows)

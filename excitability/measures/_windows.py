@@ -75,3 +75,9 @@ def baseline_samples(
             f"epoch begins at {times[0]:g} s; cut it from {baseline[0] + float(np.min(first, initial=0.0)):g} s"
         )
     return per_trial_samples(times, (begin, float(baseline[1])), first, n_trials, name)
+
+
+def evenly(values: np.ndarray, n: int) -> np.ndarray:
+    """Places of at most ``n`` values, evenly spread over their ranks: a sample that no order of trials changes."""
+    order = np.argsort(values, kind="stable")
+    return order if order.size <= n else order[np.linspace(0, order.size - 1, n).astype(int)]
