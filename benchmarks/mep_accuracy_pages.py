@@ -119,15 +119,16 @@ _CALIBRATION = "Trials of all cells by the probability that is stated, and the s
 
 
 def _calibration(recordings: list) -> pd.DataFrame:
-    stated = np.concatenate([r.probability for r in recordings])
-    present = np.concatenate([r.truth["present"].to_numpy() for r in recordings])
     rows = []
-    for low, high in itertools.pairwise([0, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99, 1.0001]):
-        inside = (stated >= low) & (stated < high)
-        if inside.any():
-            name = f"{low:g} to {min(high, 1):g}"
-            row = {"stated": name, "trials": int(inside.sum()), "mean_stated": stated[inside].mean()}
-            rows.append({**row, "held_a_response": present[inside].mean()})
+    for state in ("rest", "contraction"):
+        mine = [r for r in recordings if (r.cell.background == "active") == (state == "contraction")]
+        stated = np.concatenate([r.probability for r in mine])
+        present = np.concatenate([r.truth["present"].to_numpy() for r in mine])
+        for low, high in itertools.pairwise([0, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99, 1.0001]):
+            inside = (stated >= low) & (stated < high)
+            if inside.any():
+                row = {"muscle_at": state, "stated": f"{low:g} to {min(high, 1):g}", "trials": int(inside.sum())}
+                rows.append({**row, "mean_stated": stated[inside].mean(), "held_a_response": present[inside].mean()})
     return pd.DataFrame(rows)
 
 

@@ -161,8 +161,8 @@ _MEMORY = (
 )
 _FILE = (
     "BrainVision int16, 10 min × 64 channels × 5 kHz, 1,000 pulses, trials of 4 EMG channels; each line in a process "
-    "of its own, imports and compilation not counted, the file in the system's cache. `memory` is the peak above what the "
-    "imports took. Ratios are to the first line. {check}"
+    "of its own, imports and compilation not counted, the file in the system's cache. `memory` is the peak above what "
+    "the imports took. Ratios are to the first line. {check}"
 )
 _PIPELINE = (
     f"{PIPELINE_TRIALS} trials of one channel in an EDF file. The peer writes its tables and figures, which it cannot "
