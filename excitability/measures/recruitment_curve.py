@@ -91,10 +91,11 @@ def recruitment_curve(
     n = int(s.size)
     if n == 0:
         return {key: nothing("no_trials", 0, n_rejected) for key in KEYS}
-    values = _without_fit(s, y, form)
+    values, scatter = _without_fit(s, y, form), np.nan
     if values is None:
-        values = _fitted(fit_recruitment_curve(s, y, form))
-    values["area_under_curve"] = area_under_curve(s, y)
+        fit = fit_recruitment_curve(s, y, form)
+        values, scatter = _fitted(fit), fit.variance[0]
+    values["area_under_curve"] = area_under_curve(s, y, scatter)
     return {
         key: Estimate(values[key], values[key].ci_low, values[key].ci_high, n, values[key].flag, n_rejected)
         for key in KEYS
@@ -133,7 +134,7 @@ def _fitted(fit: CurveFit) -> dict[str, Estimate]:
     }
 
 
-def area_under_curve(intensity: np.ndarray, response: np.ndarray) -> Estimate:
+def area_under_curve(intensity: np.ndarray, response: np.ndarray, scatter: float = np.nan) -> Estimate:
     """Trapezoids through the mean response of each intensity, with an interval on the logarithm.
 
     Areas can be compared between sessions only when the intensities are the same.
@@ -141,6 +142,8 @@ def area_under_curve(intensity: np.ndarray, response: np.ndarray) -> Estimate:
     Parameters
     ----------
     intensity, response : ndarray, shape (n_trials,)
+    scatter : float
+        Squared coefficient of variation of the trials, used where no intensity was repeated.
 
     Examples
     --------
@@ -159,8 +162,11 @@ def area_under_curve(intensity: np.ndarray, response: np.ndarray) -> Estimate:
     area = float(share @ mean)
     repeated = [response[index == i] for i in np.flatnonzero(count > 2)]
     repeated = [values for values in repeated if values.min() > 0]
-    if not repeated or area <= 0:
-        return Estimate(area, n=n, flag=join_flags("" if repeated else "no_repeats"))
+    if area <= 0 or not (repeated or np.isfinite(scatter)):
+        return Estimate(area, n=n, flag="no_repeats")
+    if not repeated:
+        reach = 1.959964 * float(np.sqrt(np.sum((share * mean) ** 2 * scatter / count))) / area
+        return Estimate(area, area * np.exp(-reach), area * np.exp(reach), n)
     spread = np.array([relative_variance(values) for values in repeated])
     freedom = np.array([values.size - 1 for values in repeated], dtype=float)
     place = np.array([share[i] * mean[i] for i in np.flatnonzero(count > 2) if response[index == i].min() > 0])
