@@ -246,23 +246,42 @@ def isi_label(interval: float) -> str:
     return f"isi_{round(interval, 4):g}"
 
 
-def display(unit: str) -> tuple[float, str]:
+#: Below these sizes a value reads better in the finer unit: evoked potentials of the scalp, of small muscles.
+_FINER = {"V": (2e-5, 1e6, "µV"), "V*s": (1e-6, 1e9, "µV·ms")}
+
+
+def display(unit: str, size: float = math.nan) -> tuple[float, str]:
     """Factor and label that turn a value in ``unit`` into what a reader expects.
 
-    >>> display("s")
-    (1000.0, 'ms')
+    Parameters
+    ----------
+    unit : str
+        SI unit.
+    size : float
+        Typical absolute size of the values to show: volts of the scalp are shown in µV, those of a muscle in mV.
+
+    Examples
+    --------
+    >>> display("s"), display("V"), display("V", 4e-6)
+    ((1000.0, 'ms'), (1000.0, 'mV'), (1000000.0, 'µV'))
     """
+    if unit in _FINER and abs(size) < _FINER[unit][0]:
+        return _FINER[unit][1:]
     return _DISPLAY.get(unit, (1.0, unit))
 
 
 def in_display_units(table: pd.DataFrame) -> pd.DataFrame:
-    """Copy of a result or comparison table in display units (mV, ms, …)."""
+    """Copy of a result or comparison table in display units (mV, ms, …), one unit a protocol and measure."""
     shown = table.copy()
-    factors = shown["unit"].map(lambda unit: display(unit)[0])
+    value = next(name for name in ("value", "estimate") if name in table)
+    keys = [table[name] for name in ("protocol", "measure", "unit") if name in table]
+    size = table[value].abs().groupby(keys).transform("median")
+    units = [display(unit, number) for unit, number in zip(table["unit"], size, strict=True)]
+    factors = [factor for factor, _ in units]
     for column, declared in _ALL.items():
         if declared.unit == "as in unit" and column in shown:
             shown[column] = shown[column] * factors
-    shown["unit"] = shown["unit"].map(lambda unit: display(unit)[1])
+    shown["unit"] = [label for _, label in units]
     return shown
 
 

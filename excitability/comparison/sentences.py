@@ -143,12 +143,17 @@ def _number(value: float, words: Words, *, signed: bool = False) -> str:
     return text.replace("-", "−").replace("e+0", "e").replace("e−0", "e−")
 
 
+def _display(words: Words) -> tuple[float, str]:
+    ends = [abs(value) for value in (words.estimate, words.low, words.high) if math.isfinite(value)]
+    return display(words.unit, max(ends, default=math.nan))
+
+
 def _shown(value: float, words: Words) -> float:
-    return percent(value) if words.log else value * display(words.unit)[0]
+    return percent(value) if words.log else value * _display(words)[0]
 
 
 def _label(words: Words) -> str:
-    label = "%" if words.log else display(words.unit)[1]
+    label = "%" if words.log else _display(words)[1]
     return f" {label}" if label else ""
 
 
