@@ -202,7 +202,8 @@ def _checked(sessions: pd.DataFrame) -> pd.DataFrame:
 def _tasks(table: pd.DataFrame, battery: Battery) -> list[tuple[dict[str, Any], Protocol]]:
     wanted = {protocol.name: protocol for protocol in battery.protocols}
     tasks = []
-    for row in table.to_dict("records"):
+    for entry in table.to_dict("records"):
+        row = {str(name): value for name, value in entry.items()}
         if row["protocol"] in wanted:
             tasks.append((row, wanted[row["protocol"]]))
         elif not row["protocol"]:

@@ -125,7 +125,8 @@ def inspect(
 
     options = _reading(
         stimuli=stimuli, trigger=trigger, muscles=_named(muscle), sidecar=sidecar, sampling_rate=sampling_rate,
-        unit=unit, pulse_time=pulse_time, variable=variable, axes=axes, channel_names=channel_name, columns=_constants(set_),
+        unit=unit, pulse_time=pulse_time, variable=variable, axes=axes, channel_names=channel_name,
+        columns=_constants(set_),
     )  # fmt: skip
     typer.echo(str(ex.inspect(file, **options)))
 
@@ -157,7 +158,8 @@ def run(
 
     options = _reading(
         stimuli=stimuli, trigger=trigger, muscles=_named(muscle), sidecar=sidecar, sampling_rate=sampling_rate,
-        unit=unit, pulse_time=pulse_time, variable=variable, axes=axes, channel_names=channel_name, columns=_constants(set_),
+        unit=unit, pulse_time=pulse_time, variable=variable, axes=axes, channel_names=channel_name,
+        columns=_constants(set_),
     )  # fmt: skip
     done = run_all(ex.read(file, **options), protocol, _listed(picks))
     _show(done.results)

@@ -141,15 +141,17 @@ def _missing(value: Any) -> Any:
 def _compare(operator: ast.cmpop, left: Any, right: Any, n_rows: int) -> np.ndarray:
     missing = np.broadcast_to(_missing(left) | _missing(right), (n_rows,))
     function = _COMPARE[type(operator)]
-    if not any(isinstance(side, str) or getattr(side, "dtype", None) == object for side in (left, right)):
+    if not any(isinstance(side, str) or getattr(side, "dtype", None) == np.dtype(object) for side in (left, right)):
         return np.broadcast_to(function(left, right), (n_rows,)) & ~missing
     left, right = np.broadcast_to(left, (n_rows,)), np.broadcast_to(right, (n_rows,))
     result = np.zeros(n_rows, dtype=bool)
     for row in np.flatnonzero(~missing):
         a, b = left[row], right[row]
         # text against a number is never equal and has no order
-        if isinstance(a, str) == isinstance(b, str):
-            result[row] = function(a, b) if not isinstance(a, str) else _compare_text(operator, a, b)
+        if isinstance(a, str) and isinstance(b, str):
+            result[row] = _compare_text(operator, a, b)
+        elif not isinstance(a, str) and not isinstance(b, str):
+            result[row] = function(a, b)
         else:
             result[row] = isinstance(operator, ast.NotEq)
     return result

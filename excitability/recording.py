@@ -238,7 +238,12 @@ class Inspection:
         lines += ["", f"Trials: {len(self.stimuli)}; known of each: {', '.join(known) or 'nothing but its time'}"]
         if "inter_stimulus_interval" in known:
             counts = self.stimuli["inter_stimulus_interval"].round(4).value_counts().sort_index()
-            lines.append("ISIs: " + ", ".join(f"{isi * 1e3:g} ms × {count}" for isi, count in counts.items()))
+            lines.append(
+                "ISIs: "
+                + ", ".join(
+                    f"{isi * 1e3:g} ms × {count}" for isi, count in zip(counts.index.to_numpy(), counts, strict=True)
+                )
+            )
         for name in ("frame_state", "marker"):
             if name in self.stimuli:
                 counts = self.stimuli[name].value_counts().sort_index()

@@ -10,8 +10,15 @@ from typing import Any
 
 import pandas as pd
 
-from .schema import COMPARISON_COLUMNS, COVARIATES, RESULT_COLUMNS, SESSION_COLUMNS, STIMULUS_COLUMNS, TRIAL_COLUMNS
-from .schema import data_dictionary
+from .schema import (
+    COMPARISON_COLUMNS,
+    COVARIATES,
+    RESULT_COLUMNS,
+    SESSION_COLUMNS,
+    STIMULUS_COLUMNS,
+    TRIAL_COLUMNS,
+    data_dictionary,
+)
 
 _TEXT = {
     name

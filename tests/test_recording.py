@@ -90,7 +90,7 @@ def test_inspect_sees_what_is_wrong_with_channels(tmp_path):
 
 def test_a_missing_file_names_its_neighbours(tmp_path):
     saved(tmp_path)
-    with pytest.raises(FileNotFoundError, match="rec_raw.fif"):
+    with pytest.raises(FileNotFoundError, match=r"rec_raw\.fif"):
         ex.read(tmp_path / "rec_rwa.fif")
 
 

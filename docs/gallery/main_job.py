@@ -15,12 +15,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
+from excitability.html_report import report_folder
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 import excitability as ex
 from excitability.batch import load_results, plan_of
-from excitability.html_report import report_folder
 from excitability.tables import write_table
 
 #: The three numbers a reader wants first: protocol, measure, channel, condition, group.

@@ -146,7 +146,9 @@ class Battery:
     @classmethod
     def from_mapping(cls, content: Mapping[str, Any]) -> Battery:
         """Battery from what :meth:`content` gave."""
-        values = {key: tuple(value) if isinstance(value, list) else value for key, value in content.items()}
+        values: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in content.items()
+        }
         protocols = content["protocols"].items()
         values["protocols"] = tuple(Protocol.from_mapping(entry, name=name) for name, entry in protocols)
         return cls(**values)
@@ -197,7 +199,7 @@ def load_battery(name: str | Path | Protocol | Battery) -> Battery:
             what = unknown_word("word", problem["loc"][0], _BatteryFile.model_fields)
             raise ValueError(f"{path.name}: {what}") from None
         raise ValueError(f"{path.name}: {_first_problem(error)}") from None
-    values = {
+    values: dict[str, Any] = {
         field: tuple(value) if isinstance(value, list) else value
         for field, value in ((field, getattr(file, field)) for field in _BatteryFile.model_fields)
     }

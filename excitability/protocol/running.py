@@ -92,7 +92,7 @@ def _described(table: pd.DataFrame) -> Iterable[str]:
 def _as_protocol(inst: Any, protocol: Any) -> Protocol:
     if not isinstance(inst, mne.io.BaseRaw | mne.BaseEpochs):
         raise TypeError(
-            f"expected a recording (mne.io.Raw or mne.Epochs), not {type(inst).__name__}; open files with ex.read(path)"
+            f"expected a recording (mne.io.Raw or Epochs), not {type(inst).__name__}; open files with ex.read(path)"
         )
     return load_protocol(protocol)
 
@@ -248,7 +248,7 @@ def _trial_flags(trials: pd.DataFrame) -> str:
     """Flags that most trials of a channel carry, and those of at least a fifth as ``…_in_some``."""
     words = trials["flag"].str.split(";").explode() if "flag" in trials else pd.Series(dtype=object)
     share = words[words != ""].value_counts() / max(len(trials), 1)
-    return join_flags(*(word if part > 0.5 else f"{word}_in_some" for word, part in share.items() if part >= 0.2))
+    return join_flags(*(str(word) if part > 0.5 else f"{word}_in_some" for word, part in share.items() if part >= 0.2))
 
 
 def _summary_rows(
@@ -317,8 +317,7 @@ def _finished(protocol: Protocol, rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 def _facts(inst: Any) -> dict[str, Any]:
     """What the reader knew of the recording beside its signals."""
-    temp = inst.info["temp"] if "temp" in inst.info else None
-    return dict((temp or {}).get("excitability", {}))
+    return dict((inst.info.get("temp") or {}).get("excitability", {}))
 
 
 def run(
