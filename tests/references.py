@@ -159,14 +159,16 @@ def rising_edge(x, start, search, stop, half, threshold, floor, gap, min_run, lo
         if quiet.size >= lookback // 2:
             base = quiet.mean()
             begin, peak = edge.first_phase(s, base, inside, s.size, limit, gap, min_run)
-        end = response_end(s, base, peak, s.size, max(0.75 * threshold[i], 0.3 * floor * span), quiet_run)
+        end = response_end(s, base, peak, s.size, max(0.75 * threshold[i], 0.015 * span), quiet_run)
         height = s[peak] - base
         out[i, :5] = span, height, start + peak, base, start + end
         upright = (s - base) * np.sign(height)
         for k, fraction in enumerate(fractions):
-            target = fraction * abs(height)
+            target = fraction * span
             below = [j for j in range(peak) if upright[j] <= target]
-            if below:
+            if target >= abs(height):
+                out[i, 5 + k] = start + peak
+            elif below:
                 j = below[-1]
                 out[i, 5 + k] = start + j + (target - upright[j]) / (upright[j + 1] - upright[j])
             else:

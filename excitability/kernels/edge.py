@@ -1,8 +1,8 @@
 """The rising edge of a response: where it starts, how high its first phase is, where it ends.
 
 The response is followed backwards from its largest deflection, over gaps shorter than ``gap``, to the first run of
-the smoothed trace beyond the noise; on the edge of that first phase the times at which fixed fractions of its
-height are crossed are read. They become an onset outside (``measures/_onset.py``).
+the smoothed trace beyond the noise; on the edge of that first phase the times at which fixed fractions of the
+peak-to-peak amplitude are crossed are read. They become an onset outside (``measures/_onset.py``).
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def rising_edge(x, start, search, stop, half, threshold, floor, gap, min_run, lo
         Samples: longest silence within a response; shortest run; length of the local baseline and its distance
         from the response; silence that ends a response.
     fractions : array, shape (n_fractions,)
-        Fractions of the height of the first phase, falling.
+        Fractions of the peak-to-peak amplitude, falling; one beyond the height of the first phase gives its peak.
 
     Returns
     -------
@@ -157,13 +157,14 @@ def rising_edge(x, start, search, stop, half, threshold, floor, gap, min_run, lo
         out[i, 1] = height
         out[i, 2] = start + peak
         out[i, 3] = base
-        out[i, 4] = start + response_end(
-            s, base, peak, n, max(threshold[i] * 0.75, 0.3 * floor * (high - low)), quiet_run
-        )
+        out[i, 4] = start + response_end(s, base, peak, n, max(threshold[i] * 0.75, 0.015 * (high - low)), quiet_run)
         sign = 1.0 if height > 0 else -1.0
         j = peak
         for k in range(fractions.size):
-            target = fractions[k] * abs(height)
+            target = fractions[k] * (high - low)
+            if target >= abs(height):
+                out[i, 5 + k] = start + peak
+                continue
             while j > 0 and sign * (s[j - 1] - base) > target:
                 j -= 1
             if j > 0:

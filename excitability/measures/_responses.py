@@ -23,6 +23,7 @@ _HALF_LIMITS = (40.0, 12.0)  # peak-to-peak over noise above which the first and
 _LEAST_NOISE = 1e-4  # of the peak-to-peak amplitude
 _LEAST_ERROR = 0.05  # samples; straight lines between them are no better
 _NOISE_TRIALS = 100  # trials that tell the colour of the noise
+_LEAST_PHASE = 0.012  # of the peak-to-peak amplitude, that a first phase must exceed
 _BEYOND_NOISE = 3.7  # standard deviations of the smoothed noise that a run must exceed
 
 
@@ -202,7 +203,7 @@ def _edges(
     smoothed_noise = loud * np.sqrt(np.maximum(left[which], 1e-12))
     samples = [max(1, round(duration / step)) for duration in (0.005, 0.0006, 0.006, 0.0012, 0.005)]
     table = rising_edge(
-        traces, 0, inside, traces.shape[1], half, _BEYOND_NOISE * smoothed_noise, 0.05, *samples, FRACTIONS
+        traces, 0, inside, traces.shape[1], half, _BEYOND_NOISE * smoothed_noise, _LEAST_PHASE, *samples, FRACTIONS
     )
     # Smoothing by two running means widens the edge: standard deviation of the pair, in samples.
     widening = np.sqrt(2.0 * half * (half + 1) / 3.0)
