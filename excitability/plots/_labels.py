@@ -35,11 +35,11 @@ _SHORT = {
     "tms": "TMS",
 }
 _MEASURES = {
-    "conditioned_ratio": "Conditioned / test MEP",
+    "conditioned_ratio": "Conditioned / test",
     "mep_max": "Maximal MEP amplitude",
     "gmfa_area": "GMFA area",
     "test_amplitude": "Test MEP amplitude",
-    "conditioned_ratio_corrected": "Conditioned / test MEP, noise removed",
+    "conditioned_ratio_corrected": "Conditioned / test, noise removed",
     "mep_amplitude_corrected": "MEP amplitude, noise removed",
     "alpha_power": "Alpha power",
     "plateau_reached": "Plateau reached",

@@ -162,7 +162,7 @@ def with_unit(text: str, unit: str) -> str:
 
 def plain_log_axis(axis: Any, low: float, high: float) -> None:
     """Ticks of a logarithmic axis as plain numbers (0.5, 1, 2), few enough to be read."""
-    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+    from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
     decades = 10.0 ** np.arange(np.floor(np.log10(low)) - 1, np.ceil(np.log10(high)) + 1)
     for steps in ((1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,)):
@@ -170,6 +170,9 @@ def plain_log_axis(axis: Any, low: float, high: float) -> None:
         ticks = ticks[(ticks >= low) & (ticks <= high)]
         if ticks.size <= 7:
             break
+    if ticks.size < 3:  # a narrow range is nearly linear
+        ticks = np.asarray(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high))
+        ticks = ticks[(ticks >= low) & (ticks <= high)]
     axis.set_major_locator(FixedLocator(ticks.tolist()))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

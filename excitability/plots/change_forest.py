@@ -182,7 +182,10 @@ def _limit(part: pd.DataFrame, factor: float) -> float:
     """Half the width of a panel: intervals are seen unless they are very wide, and so are bands of one person."""
     estimates = part["estimate"].abs().to_numpy(float)
     intervals = part[["ci_low", "ci_high"]].abs()
-    few = pd.to_numeric(part["n"], errors="coerce").to_numpy(float) < _FEW if "n" in part else np.zeros(len(part), bool)
+    few = np.zeros(len(part), dtype=bool)
+    if "n" in part:
+        groups = np.array([1 + _is_difference(name) for name in part["group"]])
+        few = pd.to_numeric(part["n"], errors="coerce").to_numpy(float) < _FEW * groups
     bands = part[["smallest_detectable_change", "smallest_detectable_group_change"]].abs().to_numpy(float)
     core = np.concatenate([estimates, intervals[~few].to_numpy(float).ravel(), bands[:, 1]])
     seen = float(core[np.isfinite(core)].max(initial=0.0))

@@ -101,7 +101,8 @@ def mep_overlay(
     condition = table["condition"].fillna("").astype(str) if "condition" in table else pd.Series("", table.index)
     names = conditions_in_order(name for name in condition if name) or [""]
     if artefact == "auto":
-        artefact = artefact_span(x[_kept(table)], times, table, until=window[0] if window else 0.01)
+        least = 0.04 * _height(x, times, table, window, None)[2]  # what is smaller does not catch the eye
+        artefact = artefact_span(x[_kept(table)], times, table, until=window[0] if window else 0.01, least=least)
     pairs = -1 if lock == "last_pulse" else 1  # where the other pulse of a pair lies
     limits = _time_limits(times, table if pairs < 0 else table.iloc[:0], window, tmin, tmax)
     visible = (times >= limits[0]) & (times <= limits[1])
@@ -168,7 +169,7 @@ def _height(
 
 
 def artefact_span(
-    x: np.ndarray, times: np.ndarray, table: pd.DataFrame, *, until: float = 0.01
+    x: np.ndarray, times: np.ndarray, table: pd.DataFrame, *, until: float = 0.01, least: float = 0.0
 ) -> tuple[float, float] | None:
     """Span after the pulse, up to ``until``, in which the median trial exceeds six times the noise before it.
 
@@ -180,6 +181,8 @@ def artefact_span(
         Its ``inter_stimulus_interval`` says how far before 0 the first pulse was.
     until : float
         Where responses may begin, in seconds.
+    least : float
+        What is smaller (V) does not count as artefact.
 
     Examples
     --------
@@ -197,7 +200,7 @@ def artefact_span(
     trace = np.median(x, axis=0)
     centre = float(np.median(trace[before]))
     noise = 1.4826 * float(np.median(np.abs(trace[before] - centre)))
-    loud = np.flatnonzero(after & (np.abs(trace - centre) > 6 * noise))
+    loud = np.flatnonzero(after & (np.abs(trace - centre) > max(6 * noise, least)))
     if not loud.size:
         return None
     step = float(times[1] - times[0])

@@ -108,7 +108,7 @@ def paired_pulse(
         ax.set_ylim(*limits)
         plain_log_axis(ax.yaxis, *limits)
         if panel.first_in_row:
-            ax.set_ylabel("Conditioned / test MEP")
+            ax.set_ylabel("Conditioned / test response")
         else:
             ax.tick_params(axis="y", labelleft=False)
         missing = len(rows_of(panel, hidden))

@@ -101,7 +101,10 @@ def recruitment_group(results: pd.DataFrame, *, times: Sequence[str] | None = No
         panels.append((channel, ax))
     for channel, ax in panels:
         ax.set_ylim(0, 1.06 * heights[channel])
-    handles = [line_handle(f"{name}, mean and band", color=colour, lw=2) for name, colour in colours.items()]
+    banded = any(ax.collections for _, ax in panels)
+    handles = [
+        line_handle(f"{name}, mean{' and band' * banded}", color=colour, lw=2) for name, colour in colours.items()
+    ]
     key(figure, [*handles, line_handle(f"one person, {order[0]}", color=SOFT, lw=0.6, alpha=0.6)], columns=4)
     return figure
 

@@ -151,7 +151,9 @@ def _topographies(
     from mne.viz import plot_topomap
 
     ordered = sorted(peaks.items(), key=lambda item: item[1])
-    axes = part.subplots(1, len(ordered) + 1, squeeze=False, width_ratios=[1.0] * len(ordered) + [0.06])[0]
+    axes = part.subplots(
+        1, len(ordered) + 1, squeeze=False, width_ratios=[1.0] * len(ordered) + [0.015 * len(ordered)]
+    )[0]
     columns = [x[:, int(np.argmin(np.abs(times - when)))] for _, when in ordered]
     reach = float(np.nanmax(np.abs(columns)))
     image = None

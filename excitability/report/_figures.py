@@ -10,14 +10,16 @@ import pandas as pd
 
 from ..plots import individual_lines, paired_pulse, recruitment_group
 from ..plots._labels import measure_label, times_in_order
+from ._words import within_sentence
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MOST_MEASURES = 4  # of a protocol in one figure; what is not drawn is in its table
+MOST_MEASURES = 6  # of a protocol in one figure; what is not drawn is in its table
 MOST_CHANNELS = 4
 MOST_PANELS = 12
 CURVE = {"s50", "recruitment_threshold", "mep_max"}
+_SUPPORT = ("background_emg", "mep_probability", "plateau_reached")  # judged by their numbers, in the tables
 _PAIRED = ("conditioned_ratio",)
 
 
@@ -68,7 +70,9 @@ def figures_of(own: pd.DataFrame, log_measures: set[str]) -> Iterator[tuple[str,
             "geometric mean" if len(log) == len(measures) else "mean (geometric on logarithmic axes)" if log else "mean"
         )
         yield (
-            ", ".join(measure_label(name) for name in measures),
+            ", ".join(
+                within_sentence(label) if number else label for number, label in enumerate(map(measure_label, measures))
+            ),
             individual_lines(usable, measures, by=by, log=log),
             f"Thin lines are people, bold is the {means} of a group with its 95 % interval (from four people on)."
             f"{note}",
@@ -81,7 +85,7 @@ def _in_a_form(usable: pd.DataFrame, measure: str) -> bool:
 
 def worth_drawing(usable: pd.DataFrame) -> list[str]:
     """Measures with a picture of their own: not variants of another, not constants, not too many panels."""
-    names = list(dict.fromkeys(usable["measure"]))
+    names = [name for name in dict.fromkeys(usable["measure"]) if name not in _SUPPORT]
     plain = [name for name in names if not any(name != other and name.startswith(f"{other}_") for other in names)]
     if "test_amplitude" in plain:  # the response the ratio depends on; amplitudes of all conditions add nothing
         plain = [name for name in plain if name != "mep_amplitude"]
@@ -93,7 +97,7 @@ def worth_drawing(usable: pd.DataFrame) -> list[str]:
         constant = own["value"].nunique() == 1 and own["participant"].nunique() > 1
         if own.groupby(["channel", "condition"]).ngroups <= MOST_PANELS and not constant:
             kept.append(name)
-    return sorted(kept, key=lambda name: name not in _PAIRED)
+    return sorted(kept, key=lambda name: (name not in _PAIRED, name.endswith("_latency")))
 
 
 def _has_curves(usable: pd.DataFrame) -> bool:

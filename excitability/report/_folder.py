@@ -14,6 +14,7 @@ from ..batch import load_results
 from ..measures._curve_fit import fit_recruitment_curve
 from ..plots import mep_overlay, tep_butterfly
 from ..plots import recruitment_curve as draw_recruitment_curve
+from ..plots._labels import condition_label
 from ..protocol import Protocol, run_all
 from ..recording import read
 from ..resources import muscle_window
@@ -172,7 +173,7 @@ def _eeg(done: Run, who: str) -> Iterator[tuple[str, Figure, str]]:
             info=part.info,
             artefact=_artefact(done.protocol),
         )
-        told = "" if name in ("", "all") else f", {name.replace('_', ' ')}"
+        told = f", {condition_label(name)}" if condition_label(name) else ""
         yield (
             f"Evoked potential ({who}{told})",
             figure,

@@ -113,7 +113,7 @@ def _main(change: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     }
     keys = zip(change["protocol"], change["measure"], strict=True)
     finite = np.isfinite(pd.to_numeric(change["estimate"], errors="coerce"))
-    return change[finite & [key in drawn for key in keys]]
+    return change[finite & np.array([key in drawn for key in keys], dtype=bool)]
 
 
 def protocol_sections(

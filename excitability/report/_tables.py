@@ -40,7 +40,7 @@ def number(value: float, places: int | None = None, *, sign: bool = False) -> st
     if math.isnan(value):
         return "–"
     if abs(value) >= 1e5:  # an interval this wide says that nothing is known
-        return ("" if value > 0 else "−") + ("∞" if math.isinf(value) else f"10^{math.floor(math.log10(abs(value)))}")
+        return "> 10⁵" if value > 0 else "< −10⁵"
     if places is None:
         places = max(0, 2 - math.floor(math.log10(abs(value)))) if value else 0
     text = f"{value:{'+' if sign else ''}.{min(places, 6)}f}"
