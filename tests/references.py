@@ -86,15 +86,6 @@ def smallest_power(x, start, stop, centre, width):
     return np.array(out)
 
 
-def typical_power(x, start, stop, centre):
-    out = []
-    for trial, a, b, c in zip(x, start, stop, centre, strict=True):
-        length = b - a
-        middle = trial[a + length // 3 : max(b - length // 6, a + length // 3 + 1)]
-        out.append(np.median((middle - c) ** 2) / 0.4549 if length >= 3 else np.nan)
-    return np.array(out)
-
-
 def quietest_stretch(x, start, stop, centre, limit, half):
     out = []
     for trial, a, b, c, most in zip(x, start, stop, centre, limit, strict=True):
@@ -110,7 +101,7 @@ def quietest_stretch(x, start, stop, centre, limit, half):
     return np.array(out, float)
 
 
-def return_onset(x, guess, reach, first, last, centre, quiet, active, ramps):
+def return_onset(x, guess, reach, first, last, centre, quiet, active, ramps, samples):
     out = []
     for i, trial in enumerate(x):
         if guess[i] < 0:
@@ -128,7 +119,9 @@ def return_onset(x, guess, reach, first, last, centre, quiet, active, ramps):
                 gain[place < tau] = 0
                 variance = quiet[i] + active[i] * gain**2
                 costs[tau, ramp] = np.sum(np.log(variance) + square / variance)
-        out.append(min(costs, key=costs.get)[0])
+        keys, values = zip(*costs.items(), strict=True)
+        weights = np.exp(-0.5 * (np.array(values) - min(values)) / samples)
+        out.append(np.average([tau for tau, _ in keys], weights=weights))
     return np.array(out)
 
 
@@ -186,7 +179,6 @@ REFERENCES = {
     "response_end": (edge.response_end, response_end),
     "rising_edge": (edge.rising_edge, rising_edge),
     "smallest_power": (silence.smallest_power, smallest_power),
-    "typical_power": (silence.typical_power, typical_power),
     "quietest_stretch": (silence.quietest_stretch, quietest_stretch),
     "return_onset": (silence.return_onset, return_onset),
 }

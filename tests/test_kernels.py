@@ -32,6 +32,7 @@ def _arguments(name):
     n = len(x)
     centre = rng.normal(0, 0.3, n)
     fractions = np.array([0.85, 0.5, 0.25, 0.05])
+    guess, halves = np.array([70, 66, -1, 80, 72, 60]), np.array([1, 2, -1, 0, 3, 1])
     return {
         "level": (x, start, stop),
         "extremes": (x, start, stop),
@@ -39,12 +40,9 @@ def _arguments(name):
         "largest_contrast": (x, start, stop, np.array([1, 4, 40])),
         "smoothed_squares": (x, start, stop, 3),
         "smallest_power": (x, start, stop, centre, 12),
-        "typical_power": (x, start, stop, centre),
         "quietest_stretch": (x, start, stop, centre, np.full(n, 2.0), 2),
-        "return_onset": (x, np.array([70, 66, -1, 80, 72, 60]), 12, start, 150, centre, np.ones(n), np.full(n, 90.0))
-        + (np.array([1, 6, 15]),),
-        "rising_edge": (x, 10, 40, 150, np.array([1, 2, -1, 0, 3, 1]), np.full(n, 4.0), 0.05, 12, 2, 20, 4, 15)
-        + (fractions,),
+        "return_onset": (x, guess, 12, start, 150, centre, np.ones(n), np.full(n, 90.0), np.array([1, 6, 15]), 3.0),
+        "rising_edge": (x, 10, 40, 150, halves, np.full(n, 4.0), 0.05, 12, 2, 20, 4, 15, fractions),
     }[name]
 
 

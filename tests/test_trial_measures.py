@@ -169,7 +169,7 @@ def test_end_of_the_silent_period(artefact):
     error = silent_period(x, times) - truth["silent_period"].to_numpy()
     assert np.isfinite(error).mean() >= 0.98
     assert abs(np.nanmedian(error)) < 1e-3
-    assert np.nanquantile(np.abs(error), 0.95) <= 4.5e-3
+    assert np.nanquantile(np.abs(error), 0.95) <= 4e-3
 
 
 def test_a_late_burst_does_not_end_the_silence():

@@ -68,64 +68,59 @@ def smallest_power(x, start, stop, centre, width):
 
 
 @njit
-def typical_power(x, start, stop, centre):
-    """Variance of the middle of each stretch as its median square tells it, which a burst does not move."""
-    out = np.full(x.shape[0], np.nan)
-    for i in range(x.shape[0]):
-        length = stop[i] - start[i]
-        if length < 3:
-            continue
-        first = start[i] + length // 3
-        last = max(stop[i] - length // 6, first + 1)
-        square = np.empty(last - first)
-        for j in range(first, last):
-            square[j - first] = (x[i, j] - centre[i]) ** 2
-        out[i] = np.median(square) / 0.4549  # median of a squared standard normal
-    return out
-
-
-@njit
-def return_onset(x, guess, reach, first, last, centre, quiet, active, ramps):
-    """Most likely sample at which activity begins to return, within ``reach`` of ``guess``.
+def return_onset(x, guess, reach, first, last, centre, quiet, active, ramps, samples):
+    """Expected sample at which activity begins to return, within ``reach`` of ``guess``.
 
     The trace is taken as Gaussian with variance ``quiet`` before and ``quiet + active * gain**2`` after, the gain
-    rising from 0 to 1 over one of ``ramps`` samples.
+    rising from 0 to 1 over one of ``ramps`` samples. All moments and ramps are weighted by their likelihood;
+    ``samples`` neighbouring ones count as one, since EMG is coloured.
 
     Returns
     -------
     array, shape (n_trials,)
-        Sample; NaN where ``guess`` is negative.
+        Sample, with fractions; NaN where ``guess`` is negative.
     """
     out = np.full(x.shape[0], np.nan)
-    longest = ramps.max()
+    longest = 0
+    for ramp in ramps:
+        longest = max(longest, ramp)
+    widest = reach + reach + longest
+    square = np.empty(widest + longest)
+    rest = np.empty(widest + longest + 1)
+    costs = np.empty((ramps.size, widest))
+    weight = np.empty(longest)
+    offset = np.empty(longest)
     for i in range(x.shape[0]):
         if guess[i] < 0:
             continue
         low = max(first[i], guess[i] - reach - longest)
         high = min(last, guess[i] + reach)
-        end = min(last, high + longest)
-        n = end - low
-        cumulated = np.zeros(n + 1)
+        n = min(last, high + longest) - low
         loud = quiet[i] + active[i]
-        for j in range(n):
-            square = (x[i, low + j] - centre[i]) ** 2
-            cumulated[j + 1] = cumulated[j] + np.log(loud / quiet[i]) + square * (1.0 / loud - 1.0 / quiet[i])
+        rest[n] = 0.0
+        for j in range(n - 1, -1, -1):
+            square[j] = (x[i, low + j] - centre[i]) ** 2
+            rest[j] = rest[j + 1] + np.log(loud / quiet[i]) + square[j] * (1.0 / loud - 1.0 / quiet[i])
         best = np.inf
-        for ramp in ramps:
-            weight = np.empty(ramp)
-            offset = np.empty(ramp)
+        for r in range(ramps.size):
+            ramp = ramps[r]
             for k in range(ramp):
                 gain = (k + 0.5) / ramp
                 variance = quiet[i] + active[i] * gain * gain
                 weight[k] = 1.0 / variance - 1.0 / quiet[i]
                 offset[k] = np.log(variance / quiet[i])
-            for tau in range(low, high):
-                cost = 0.0
-                for k in range(min(ramp, end - tau)):
-                    cost += offset[k] + weight[k] * (x[i, tau + k] - centre[i]) ** 2
-                if tau + ramp < end:
-                    cost += cumulated[n] - cumulated[tau + ramp - low]
-                if cost < best:
-                    best = cost
-                    out[i] = tau
+            for tau in range(high - low):
+                cost = rest[min(tau + ramp, n)]
+                for k in range(min(ramp, n - tau)):
+                    cost += offset[k] + weight[k] * square[tau + k]
+                costs[r, tau] = cost
+                best = min(best, cost)
+        total = 0.0
+        moment = 0.0
+        for r in range(ramps.size):
+            for tau in range(high - low):
+                likelihood = np.exp(-0.5 * (costs[r, tau] - best) / samples)
+                total += likelihood
+                moment += likelihood * tau
+        out[i] = low + moment / total
     return out

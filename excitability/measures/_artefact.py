@@ -24,7 +24,7 @@ _FITS = 3  # forms taken one after another; a third one removes what the grid le
 _EXCESS = 1.6  # a stretch after the pulse with this many times the power of the noise may hold an artefact
 _ENOUGH = 1.3  # and with this many times it no longer does
 _SELDOM = 0.98
-_NOISE_TRIALS = 100
+_NOISE_TRIALS = 60
 
 
 @functools.lru_cache(maxsize=16)
@@ -73,7 +73,7 @@ def _usual_gain(quiet: np.ndarray, n_fit: int, n_ahead: int, step: float) -> flo
     if not parts:
         return 12.0
     stretches = np.concatenate(parts)
-    some = np.linspace(0, len(stretches) - 1, min(len(stretches), 3 * _NOISE_TRIALS)).astype(int)
+    some = np.linspace(0, len(stretches) - 1, min(len(stretches), 2 * _NOISE_TRIALS)).astype(int)
     return float(np.quantile(_gains(stretches[some], fit)[1].max(axis=1), _SELDOM))
 
 

@@ -191,7 +191,7 @@ def _edges(
     noise: np.ndarray,
     step: float,
 ) -> np.ndarray:
-    """Landmarks of the responses; columns of ``rising_edge``, then what the smoothing leaves of the noise and adds to the edge."""
+    """Columns of ``rising_edge``, then what the smoothing leaves of the noise and adds to the edge."""
     halves = np.array([round(width / step) for width in _HALF_WIDTHS])
     # Colour of the noise: what smoothing leaves of it, pooled over the recording.
     some = evenly(noise, _NOISE_TRIALS)

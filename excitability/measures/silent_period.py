@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels.silence import quietest_stretch, return_onset, smallest_power, typical_power
+from ..kernels.silence import quietest_stretch, return_onset, smallest_power
 from ..kernels.windows import level
 from ._registry import measure
 from ._windows import BASELINE, baseline_samples, interval, window_samples
@@ -14,7 +14,9 @@ from ._windows import BASELINE, baseline_samples, interval, window_samples
 _QUIET_SHARE = 0.25  # silence: local amplitude below this share of the background's
 _LEAST_DEPTH = 0.4  # the quietest 10 ms must fall below this share of the background
 _RETURNED = 0.010  # s of activity that must follow; less, and the silence outlasts the epoch
-_RAMPS = (0.001, 0.004, 0.008, 0.014)  # s over which activity may grow back
+_INDEPENDENT = 0.0011  # s after which EMG (to 450 Hz) is a new sample
+_MEDIAN_SQUARE = 0.4549  # median of a squared standard normal variable
+_RAMPS = (0.001, 0.008, 0.014, 0.020)  # s over which activity may grow back
 
 
 @measure(kind="trial", unit="s", references=["10.1016/j.clinph.2015.02.001"])
@@ -30,7 +32,7 @@ def silent_period(
     """Time from the pulse to where ongoing EMG begins to return after the response.
 
     The quietest lasting stretch after the pulse is found (a burst shorter than the silence around it does not end
-    it), then the most likely moment at which activity begins to grow back. The muscle must be active: silence is
+    it), then the expected moment at which activity begins to grow back, over all moments and rates of growth weighted by their likelihood. The muscle must be active: silence is
     amplitude below a quarter of the background's, and longer than the gaps of the background itself.
 
     Parameters
@@ -92,11 +94,26 @@ def silent_period(
     # What follows the stretch must be activity, by the same count.
     guess = np.where(silent & (last - stretch[:, 1] >= _RETURNED / step), stretch[:, 1], -1).astype(np.int64)
     inner = stretch[:, :2].astype(np.int64)
-    rest = np.where(silent, typical_power(x, inner[:, 0], inner[:, 1], centre), np.nan)
+    rest = np.where(silent, _typical_power(x, inner[:, 0], inner[:, 1], centre), np.nan)
     ramps = np.array([max(1, round(ramp / step)) for ramp in _RAMPS])
     first = np.where(silent, inner[:, 0], 0)
     rest = np.where(np.isfinite(rest) & (rest > 0), rest, 1e-18)
-    found = return_onset(x, guess, round(0.008 / step), first, last, centre, rest, power, ramps)
+    found = return_onset(
+        x, guess, round(0.008 / step), first, last, centre, rest, power, ramps, max(1.0, _INDEPENDENT / step)
+    )
     value = times[0] + found * step
     value[~(np.isfinite(x[:, search:last]).all(axis=1) & np.isfinite(power))] = np.nan
     return value
+
+
+def _typical_power(x: np.ndarray, start: np.ndarray, stop: np.ndarray, centre: np.ndarray) -> np.ndarray:
+    """Variance of the middle of each stretch as its median square tells it, which a burst does not move."""
+    length = stop - start
+    first = start + length // 3
+    last = np.maximum(stop - length // 6, first + 1)
+    width = int(np.max(last - first, initial=1))
+    columns = first[:, None] + np.arange(width)
+    square = (np.take_along_axis(x, np.minimum(columns, x.shape[1] - 1), axis=1) - centre[:, None]) ** 2
+    square = np.sort(np.where(columns < last[:, None], square, np.inf), axis=1)
+    middle = (last - first - 1) // 2
+    return np.take_along_axis(square, middle[:, None], axis=1)[:, 0] / _MEDIAN_SQUARE
