@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ..schema import unknown_word
-from ._instance import data_of, eeg_picks, facts_of
+from ._instance import data_of, eeg_picks, facts_of, one_thread
 
 _REGISTRY: dict[str, Step] = {}
 _COLUMNS = ["step", "parameters", "removed", "n_channels", "n_trials", "rank", "seconds"]
@@ -62,7 +62,8 @@ def step(
         def wrapper(inst: Any, **given: Any) -> Any:
             _check(inst, name, on, given, parameters)
             start = time.perf_counter()
-            cleaned = function(inst.copy().load_data(), **given)
+            with one_thread():
+                cleaned = function(inst.copy().load_data(), **given)
             record = _records(cleaned).pop() if _pending(cleaned) else {"removed": ""}
             _records(cleaned).append(
                 {

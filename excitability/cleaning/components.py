@@ -13,7 +13,7 @@ import mne
 import numpy as np
 
 from ..schema import unknown_word
-from ._instance import around_pulses, data_of, eeg_picks, pulses_of_trials
+from ._instance import around_pulses, data_of, eeg_picks, one_thread, pulses_of_trials
 from ._registry import note, step
 
 LABELS = ("brain", "tms muscle", "eye blink", "eye movement", "muscle artifact", "channel noise")
@@ -92,7 +92,6 @@ def decompose(inst: Any, n_components: int | None, sampling_rate: float, seed: i
     """Independent components (extended Picard) of the good EEG channels, at a reduced rate, trials centred."""
     try:
         import picard  # noqa: F401  (MNE imports it late, with an error that does not say how to get it)
-        from threadpoolctl import threadpool_limits
     except ImportError as error:
         raise ValueError("remove_components needs python-picard; type: pip install excitability[eeg]") from error
     picks = eeg_picks(inst)
@@ -116,7 +115,7 @@ def decompose(inst: Any, n_components: int | None, sampling_rate: float, seed: i
         max_iter=200,
         verbose="error",
     )
-    with threadpool_limits(1):  # its many small products took eleven times the processor time on two threads
+    with one_thread():
         ica.fit(thinned, verbose="error")
     return ica
 
