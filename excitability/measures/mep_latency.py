@@ -22,8 +22,10 @@ def mep_latency(
     """Time from the pulse to the beginning of the response.
 
     The beginning is the first time at which the response itself, without noise, exceeds 1 % of its peak-to-peak
-    amplitude. It lies before what the eye sees in noise: the crossing times of several fractions of the first
-    phase's height are read from the trace and the beginning is inferred from them.
+    amplitude. In a quiet recording that level is read from the edge of the first phase; in noise the lowest readable
+    level is, and the rest of the way is inferred, since what the eye sees in noise is late. Where the clear responses
+    of the recording resemble one another, their average times the small ones. The tail of the pulse artefact is
+    modelled before, and nothing is filtered.
 
     Parameters
     ----------

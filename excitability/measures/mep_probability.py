@@ -16,10 +16,11 @@ def mep_probability(
 ) -> np.ndarray:
     """Probability that the window holds a response, from the recording's own noise.
 
-    The largest contrast between neighbouring stretches of the trace, at three widths, is compared with the same
-    search in the pre-stimulus windows of all trials (level of each trial, colour and extremes of the recording).
-    A mixture of noise and of responses of unknown size, whose shares are learnt from the trials, gives the
-    probability. No fixed voltage takes part, so it holds at rest and in contraction.
+    The largest contrast between neighbouring stretches of the trace, at three widths, and the likeness to the
+    recording's own clear responses are compared with the same searches in the pre-stimulus windows of all trials
+    (level of each trial, colour and extremes of the recording). A mixture of noise and of responses of unknown
+    size, whose shares are learnt from the trials, gives the probability. No fixed voltage takes part, so it
+    holds at rest and in contraction.
 
     Parameters
     ----------

@@ -32,8 +32,9 @@ def silent_period(
     """Time from the pulse to where ongoing EMG begins to return after the response.
 
     The quietest lasting stretch after the pulse is found (a burst shorter than the silence around it does not end
-    it), then the expected moment at which activity begins to grow back, over all moments and rates of growth weighted by their likelihood. The muscle must be active: silence is
-    amplitude below a quarter of the background's, and longer than the gaps of the background itself.
+    it), then the expected moment at which activity begins to grow back, over all moments and rates of growth
+    weighted by their likelihood. The muscle must be active: silence is amplitude below a quarter of the
+    background's, and longer than the gaps of the background itself.
 
     Parameters
     ----------
