@@ -284,6 +284,24 @@ def test_sound_says_how_much_it_shrinks(noisy):
     assert gains[0] < gains[1] < 1.01
 
 
+def test_ssp_sir_leaves_a_recording_without_muscle_alone():
+    x = background(20, seed=9)
+    bridged, _ = apply(epochs_of(x + response()), [{"step": "remove_pulse"}, {"step": "interpolate_pulse"}])
+    same = cleaning.ssp_sir(bridged, n_components="auto")
+    assert np.array_equal(same.get_data(), bridged.get_data())
+    burst = np.where(TIMES > 0.011, 1e-4 * np.sin(2 * np.pi * 150 * TIMES) * np.exp(-TIMES / 0.01), 0)
+    muscle = np.array([1.0 if name in ("FC5", "T7") else 0.02 for name in NAMES])[:, None] * burst
+    noisy = epochs_of(bridged.get_data() + muscle)
+    cleaned = cleaning.ssp_sir(noisy, n_components="auto")
+    assert "1 muscle topographies" in log_of(cleaned).iloc[-1]["removed"]
+    early = (TIMES > 0.011) & (TIMES < 0.03)
+    t7 = NAMES.index("T7")
+    left = cleaned.get_data()[:, t7].mean(axis=0) - bridged.get_data()[:, t7].mean(axis=0)
+    assert left[early].std() < 0.25 * muscle[t7, early].std()
+    with pytest.raises(ValueError, match="number or 'auto'"):
+        cleaning.ssp_sir(bridged, n_components="all")
+
+
 def test_sound_and_ssp_sir_need_positions_or_a_lead_field(noisy):
     bare = mne.EpochsArray(background(3), mne.create_info(list(NAMES), RATE, "eeg"), tmin=-0.5)
     for name in ("sound", "ssp_sir"):
@@ -340,6 +358,6 @@ def test_the_protocols_recover_a_known_response(target, decay):
     average = epochs.average().get_data()
     true = truth["evoked"].copy().crop(0.012, 0.3)
     found = average[:, (epochs.times >= 0.0119) & (epochs.times <= 0.3001)]
-    assert np.corrcoef(found.ravel(), true.data.ravel())[0, 1] > 0.88
-    assert 0.88 < np.sum(found * true.data) / np.sum(true.data**2) < 1.12
+    assert np.corrcoef(found.ravel(), true.data.ravel())[0, 1] > 0.9
+    assert 0.9 < np.sum(found * true.data) / np.sum(true.data**2) < 1.12
     assert log["step"].tolist() == [entry["step"] for entry in load_protocol(f"{target.lower()}/tep").cleaning]

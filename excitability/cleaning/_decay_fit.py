@@ -138,7 +138,7 @@ def _log_bins(times: np.ndarray, span: tuple[float, float], pulse: float, per_un
 
 
 def _dictionary(t: np.ndarray, start: float) -> tuple[np.ndarray, np.ndarray]:
-    """Every shape (n_shapes, n_times), 1 at ``start``, and the time (s) each takes to fall to 1/e. The last is empty."""
+    """Every shape (n_shapes, n_times), 1 at ``start``, the last empty; and the time (s) each takes to fall to 1/e."""
     exponentials = np.exp(-(t - start) / _TIME_CONSTANTS[:, None])
     powers = [((scale + t) / (scale + start)) ** -power for scale, power in _POWERS]
     constants = [*_TIME_CONSTANTS, *((scale + start) * (np.e ** (1 / power) - 1) for scale, power in _POWERS), np.nan]

@@ -14,11 +14,12 @@ import mne
 import numpy as np
 from scipy.signal import butter, filtfilt
 
-from ._instance import data_of, eeg_picks
+from ._instance import data_of, eeg_picks, pulses_of_trials
 from ._leadfield import leadfield_of
 from ._registry import note, step
 
 _DOI = "10.1016/j.brs.2016.05.005"
+_MOST = 5
 
 
 @step(references=[_DOI])
@@ -26,7 +27,7 @@ def ssp_sir(
     inst: Any,
     *,
     leadfield: np.ndarray | mne.Forward | None = None,
-    n_components: int | float = 0.9,
+    n_components: int | float | str = 0.9,
     window: tuple[float, float] | None = None,
     rank: int | None = None,
     high_pass: float = 100.0,
@@ -38,9 +39,10 @@ def ssp_sir(
     inst : mne.Epochs
     leadfield : ndarray (n_channels, n_sources), mne.Forward or None
         Rows in the order of the good EEG channels; None builds a spherical head on the montage.
-    n_components : int or float
+    n_components : int, float or "auto"
         Topographies removed, or the share of the fast activity they must explain (TESA's rule: squared cumulative
-        sum of singular values).
+        sum of singular values), or as many as are muscle: at most five, whose fast activity up to 50 ms after the
+        pulse is five times that before it. With "auto" a recording without muscle is left as it is.
     window : tuple of float, optional
         Where the muscle is, s. By default the strength of the fast activity itself, smoothed over 50 ms, says where
         and how much.
@@ -81,6 +83,14 @@ def ssp_sir(
     gain = leadfield_of(inst, picks, leadfield)
     average = data_of(inst).mean(axis=0)[picks]
     average = average - average.mean(axis=0)
+    if n_components == "auto":
+        first = min((pulse for pulses, _ in pulses_of_trials(inst) for pulse in pulses), default=0.0)
+        n_components = _count_muscle(average, inst.times, rate, window, high_pass, first)
+        if n_components == 0:
+            note(inst, "nothing: no fast activity beyond that before the pulse", gain=1.0)
+            return inst
+    elif isinstance(n_components, str):
+        raise ValueError(f"ssp_sir: n_components must be a number or 'auto', not {n_components!r}")
     topographies, kernel = muscle_topographies(average, inst.times, rate, n_components, window, high_pass)
     n_removed = topographies.shape[1]
     available = int(np.linalg.matrix_rank(average))
@@ -107,6 +117,29 @@ def ssp_sir(
     return inst
 
 
+def _count_muscle(
+    average: np.ndarray,
+    times: np.ndarray,
+    rate: float,
+    window: tuple[float, float] | None,
+    high_pass: float,
+    first_pulse: float,
+) -> int:
+    """Leading topographies whose fast activity soon after the pulse is five times that before any pulse."""
+    topographies, _ = muscle_topographies(average, times, rate, _MOST, window, high_pass)
+    courses = topographies.T @ _fast(average, rate, high_pass)
+    before, after = times < first_pulse - 0.02, (times > 0) & (times <= 0.05)
+    if not before.any() or not after.any():
+        raise ValueError("ssp_sir: n_components = 'auto' needs trials that begin 0.02 s before the first pulse")
+    ratio = np.sqrt(np.mean(courses[:, after] ** 2, axis=1) / np.mean(courses[:, before] ** 2, axis=1))
+    return int(np.argmin(np.append(ratio > 5, False)))
+
+
+def _fast(average: np.ndarray, rate: float, high_pass: float) -> np.ndarray:
+    b, a = butter(2, high_pass / (rate / 2), btype="high")
+    return filtfilt(b, a, average, axis=1, padlen=3 * (len(b) - 1))  # the padding of Octave and MATLAB
+
+
 def muscle_topographies(
     average: np.ndarray,
     times: np.ndarray,
@@ -116,8 +149,7 @@ def muscle_topographies(
     high_pass: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Topographies (n_channels, n_components) of the fast activity, and how strong it is at each time (0 to 1)."""
-    b, a = butter(2, high_pass / (rate / 2), btype="high")
-    fast = filtfilt(b, a, average, axis=1, padlen=3 * (len(b) - 1))  # the padding of Octave and MATLAB
+    fast = _fast(average, rate, high_pass)
     if window is None:
         # a window of even length has no middle: the sample after it is taken, as TESA's convolution does
         width = round(0.05 * rate)
