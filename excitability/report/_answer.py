@@ -16,8 +16,8 @@ def answer(table: pd.DataFrame, change: pd.DataFrame | None, primary: list[Mappi
     if change is None:
         done = table[table["error"] == ""]
         return html.paragraph(
-            f"No comparison was made. The report holds {len(done)} values of {done['participant'].nunique()} "
-            "participant(s); their figures and tables follow."
+            f"No comparison was made. {len(done)} values of {done['participant'].nunique()} "
+            f"participant{'s' * (done['participant'].nunique() != 1)} follow."
         )
     change = change[change["sentence"] != ""] if "sentence" in change else change.iloc[:0]
     planned = _planned(change, primary)

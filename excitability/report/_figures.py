@@ -34,6 +34,8 @@ def figures_of(own: pd.DataFrame, log_measures: set[str]) -> Iterator[tuple[str,
         Measures that were compared as ratios; they are drawn on a logarithmic axis.
     """
     usable = own[np.isfinite(own["value"])]
+    if usable.groupby(["participant", "_time"]).ngroups < 2:
+        return  # one session of one person: its values and their intervals are in the table
     channels = list(dict.fromkeys(usable["channel"]))
     note = ""
     if len(channels) > MOST_CHANNELS:

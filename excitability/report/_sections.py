@@ -137,7 +137,8 @@ def protocol_sections(
         if rows:
             shown = html.table(
                 head, rows, numbers=range(4, len(head)), wide=True,
-                caption="Mean [95 % interval between people]; geometric for ratios and for what is compared in percent",
+                caption="Mean [95 % interval between people]; geometric for ratios and for what is "
+                "compared in percent. Of one person alone: [95 % interval over trials]",
             )  # fmt: skip
             blocks.append(
                 shown if len(rows) <= 8 else f"<details><summary>Values ({len(rows)} rows)</summary>{shown}</details>"

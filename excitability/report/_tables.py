@@ -199,7 +199,11 @@ def group_values(own: pd.DataFrame, log_measures: set[str]) -> tuple[list[str], 
             cells: list[object] = []
             for time in times:
                 values = mine.loc[mine["_time"] == time, "value"].to_numpy() * factor
-                middle, low, high = (number(limit, places) for limit in centre(values, log=log))
+                limits = centre(values, log=log)
+                if values.size == 1:
+                    alone = mine[mine["_time"] == time]
+                    limits = (limits[0], *(float(alone[name].iloc[0]) * factor for name in ("ci_low", "ci_high")))
+                middle, low, high = (number(limit, places) for limit in limits)
                 interval = "" if low == "–" else f" [{low}, {high}]"
                 cells.append(f"{middle}{interval} (n = {values.size})" if values.size else "–")
             name = measure_label(str(measure))

@@ -1,0 +1,284 @@
+"""The report is one file that stands alone, says what it is given, and never half replaces another."""
+
+import re
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import mne
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from excitability import plots
+from excitability.comparison import compare
+from excitability.protocol import load_battery
+from excitability.report import _page, _tables, add_to_mne_report, report
+
+sys.path.insert(0, str(Path(__file__).parent))
+import study_tables as study
+
+VOID = {"meta", "link", "br", "img", "hr", "input"}
+PRIMARY = ({"protocol": "m1/sici", "measure": "conditioned_ratio", "condition": "isi_0.002"},)
+
+
+class Page(HTMLParser):
+    """What a page holds: tags that are closed, names, references, sources, visible text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.references: list[str] = []
+        self.sources: list[str] = []
+        self.tags: set[str] = set()
+        self.words: list[str] = []
+        self.alternatives = 0
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(value)
+            if name in ("href", "xlink:href", "src", "srcset", "data", "action"):
+                (self.references if value.startswith("#") else self.sources).append(value)
+            if name in ("alt", "aria-label") and value and tag in ("svg", "img"):
+                self.alternatives += 1
+            self.references += [f"#{name}" for name in re.findall(r"url\(#([^)]+)\)", value or "")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+@pytest.fixture(scope="module")
+def results():
+    return study.study_results()
+
+
+@pytest.fixture(scope="module")
+def change(results):
+    return compare(results, before="pre", after=["post0", "post30"], by="group")
+
+
+@pytest.fixture(scope="module")
+def few(results, change):
+    """Results and comparison of one protocol, where the rest adds nothing but time."""
+    return tuple(table[table["protocol"] == "m1/icf"] for table in (results, change))
+
+
+@pytest.fixture(scope="module")
+def battery():
+    return load_battery("m1_exercise")
+
+
+@pytest.fixture(scope="module")
+def page(results, change, battery, tmp_path_factory):
+    x, times, table = study.mep_study()
+    figure = plots.mep_overlay(x, times, table, channel="FDI", window=(0.015, 0.05))
+    figures = [
+        ("m1/sici", "Motor evoked potentials", figure, "Participant 01 before."),
+        ("Navigation", "Sites", plots.power_spectrum(np.arange(1.0, 40), 1 / np.arange(1.0, 40)), "Elsewhere."),
+    ]
+    path = report(
+        results,
+        change,
+        tmp_path_factory.mktemp("report") / "study.html",
+        trials=study.study_trials(results),
+        figures=figures,
+        recordings=[{"stimulator": "MagPro", "source": "a.edf"}] * 3 + [{"stimulator": "Magstim"}],
+        protocols=battery.protocols,
+        primary=PRIMARY,
+    )
+    return path.read_text(encoding="utf-8")
+
+
+def test_the_file_needs_nothing_but_itself(page):
+    found = Page(page)
+    assert "script" not in found.tags
+    assert "iframe" not in found.tags
+    outside = [source for source in found.sources if not source.startswith("data:")]
+    assert all(source.startswith("https://doi.org/10.") for source in outside)  # links to follow, never loaded
+    assert "@import" not in page
+    assert not re.search(r"url\((?!#|['\"]?data:)", page)
+
+
+def test_the_page_is_well_formed_and_its_names_are_unique(page):
+    found = Page(page)
+    assert len(found.ids) == len(set(found.ids))
+    assert {reference[1:] for reference in found.references} <= set(found.ids)
+    assert page.startswith("<!DOCTYPE html>")
+    assert 'lang="en"' in page
+
+
+def test_every_figure_has_words_for_who_cannot_see_it(page):
+    found = Page(page)
+    drawn = page.count("<figure>")
+    assert drawn >= 9
+    assert found.alternatives == drawn
+    numbers = re.findall(r"<b>Figure (\d+)\.", page)
+    assert numbers == [str(i + 1) for i in range(drawn)]
+
+
+def test_it_opens_with_the_planned_outcome(page, change):
+    planned = change[(change["measure"] == "conditioned_ratio") & (change["condition"] == "isi_0.002")]
+    planned = planned[planned["protocol"] == "m1/sici"]
+    answer = Page(page[page.index('id="answer"') - 9 : page.index('id="done"') - 9]).text.replace("\xa0", " ")
+    for sentence in planned["sentence"]:
+        assert sentence in answer
+    assert answer.index("post0") < answer.index("post30")
+    assert f"{np.isfinite(change['p_value']).sum()} comparisons" in answer
+
+
+def test_without_a_plan_the_answer_is_not_chosen_by_p_value(few, tmp_path):
+    results, change = few
+    page = report(results, change, tmp_path / "a.html").read_text(encoding="utf-8")
+    shuffled = change.assign(p_value=np.random.default_rng(1).permutation(change["p_value"].to_numpy()))
+    again = report(results, shuffled, tmp_path / "b.html").read_text(encoding="utf-8")
+    assert "No primary outcome was planned" in page
+    assert re.findall(r"<li>(.*?)</li>", page) == re.findall(r"<li>(.*?)</li>", again)
+
+
+def test_the_numbers_of_the_comparison_are_in_display_units(page, change):
+    text = Page(page).text.replace("\xa0", " ")
+    row = change[(change["measure"] == "silent_period") & (change["contrast"] == "post0 - pre")].iloc[0]
+    limits = [1e3 * float(row[name]) for name in ("estimate", "ci_low", "ci_high")]
+    assert f"{_tables.with_interval(*limits, sign=True)} ms" in text
+    sici = change[(change["measure"] == "conditioned_ratio") & (change["contrast"] == "post0 - pre")].iloc[0]
+    limits = [float(sici[name]) for name in ("percent_change", "percent_ci_low", "percent_ci_high")]
+    assert f"{_tables.with_interval(*limits, sign=True)} %" in text
+
+
+def test_failures_flags_and_rejections_are_told(page):
+    text = Page(page).text.replace("\xa0", " ")
+    assert "no pulses found; say stimuli='log.csv' <or a channel>" in text
+    assert "&lt;or a channel&gt;" in page
+    assert "most conditioned trials hold no response: the ratio is an upper limit" in text
+    assert "background EMG (" in text  # the reason of the rejected trials
+    assert "MagPro (3); Magstim (1)" in text
+
+
+def test_methods_and_sources_come_from_the_protocols(page, battery):
+    text = Page(page).text
+    assert "Short-interval intracortical inhibition. Epochs reached from" in text
+    assert "background EMG > 10 µV (muscle at rest)" in text
+    for protocol in battery.protocols:
+        for doi in protocol.references:
+            assert f"https://doi.org/{doi}" in page
+
+
+def test_figures_go_to_their_section(page):
+    sici = page[page.index('id="p-m1-sici"') : page.index('id="p-m1-icf"')]
+    assert "Motor evoked potentials" in sici
+    assert ">Navigation</h2>" in page
+
+
+def test_what_is_given_is_text_never_markup(few, tmp_path):
+    results, change = few
+    evil = results.assign(participant="<script>alert(1)</script>", group='"><b>', error=results["error"])
+    page = report(evil, change.assign(sentence="a < b & c"), tmp_path / "x.html", title="<i>T</i>").read_text("utf-8")
+    assert "<script" not in page
+    assert "<i>T</i>" not in page
+    assert "a &lt; b &amp; c" in page
+    Page(page)
+
+
+def test_results_alone_are_enough(few, tmp_path):
+    results, _ = few
+    for comparison in (None, pd.DataFrame()):
+        page = report(results, comparison, tmp_path / "x.html").read_text(encoding="utf-8")
+        assert "No comparison was made" in page
+        assert 'id="changes"' not in page
+
+
+def test_one_session_of_one_person(tmp_path):
+    results = study.study_results(1, ("pre",), groups=("",))
+    page = report(results, None, tmp_path / "x.html").read_text(encoding="utf-8")
+    row = results[results["measure"] == "resting_motor_threshold"].iloc[0]
+    assert "1 participant follow" in page
+    assert f"{row['value']:.1f} [{row['ci_low']:.1f}, {row['ci_high']:.1f}] (n = 1)" in page
+    assert "<figure>" not in page
+
+
+def test_only_the_columns_of_a_run_are_needed(few, tmp_path):
+    results, _ = few
+    columns = ["participant", "session", "protocol", "channel", "condition", "measure", "value", "unit"]
+    page = report(results[columns], None, tmp_path / "x.html").read_text(encoding="utf-8")
+    assert "ICF" in page
+    with pytest.raises(ValueError, match="no column 'measure'"):
+        report(results.drop(columns="measure"), None, tmp_path / "y.html")
+    with pytest.raises(ValueError, match="result table with rows"):
+        report(results.iloc[:0], None, tmp_path / "y.html")
+
+
+def test_only_failures_can_be_reported(results, tmp_path):
+    lost = results[results["error"] != ""]
+    page = report(lost, None, tmp_path / "x.html").read_text(encoding="utf-8")
+    assert "no pulses found" in page
+
+
+def test_a_failed_report_leaves_the_old_one(few, tmp_path):
+    results, _ = few
+    path = tmp_path / "study.html"
+    path.write_text("old", encoding="utf-8")
+    with pytest.raises(AttributeError):
+        report(results, None, path, figures={"not a figure": "text"})
+    assert path.read_text(encoding="utf-8") == "old"
+    assert [file.name for file in tmp_path.iterdir()] == ["study.html"]
+
+
+def test_a_heavy_figure_becomes_a_bitmap():
+    figure = Figure(figsize=(4, 3))
+    ax = figure.add_subplot()
+    rng = np.random.default_rng(4)
+    for _ in range(300):
+        ax.plot(rng.standard_normal(200))
+    block = _page.figure_block(figure, "Many lines", "All of them", number=1)
+    assert "data:image/png;base64," in block
+    assert 'alt="Many lines. All of them"' in block
+    light = Figure(figsize=(4, 3))
+    light.add_subplot().plot([0, 1])
+    assert "<svg" in _page.figure_block(light, "One line", "", number=2)
+
+
+def test_two_figures_do_not_share_names():
+    blocks = []
+    for number in (1, 2):
+        figure = Figure(figsize=(3, 2))
+        figure.add_subplot().plot([0, 1], marker="o")
+        blocks.append(_page.figure_block(figure, "Same", "", number=number))
+    first, second = (set(Page(block).ids) for block in blocks)
+    assert first
+    assert not first & second
+
+
+def test_numbers_are_written_for_people():
+    assert _tables.with_interval(0.304, 0.171, 0.452, sign=True) == "+0.30 [+0.17, +0.45]"
+    assert _tables.with_interval(52.1, 34.0, 73.0) == "52 [34, 73]"
+    assert _tables.number(-0.0001, 2, sign=True) == "0.00"
+    assert _tables.number(np.inf) == "> 10⁵"
+    assert _tables.number(float("nan")) == "–"
+
+
+def test_an_mne_report_takes_the_figures(few):
+    target = mne.Report(title="Mine", verbose=False)
+    add_to_mne_report(target, *few)
+    assert len(target) >= 3
