@@ -14,13 +14,10 @@ import pandas as pd
 
 from .readers import open_recording
 from .schema import STIMULUS_COLUMNS, unknown_word
-from .trials import PULSE, find_artefacts, find_triggers, join_log, pair_pulses, set_stimuli
+from .trials import PULSE, artefact_offsets, find_artefacts, find_triggers, join_log, pair_pulses, set_stimuli
 from .trials import stimuli as stimuli_of
 from .trials.logs import read_log
 from .trials.muscles import channel_muscles
-
-#: A trigger belongs to an artefact when it comes from this long before to this long after it (s).
-NEAR = (-0.005, 0.005)
 
 
 def read(
@@ -170,35 +167,25 @@ def _ruled(table: pd.DataFrame, rule: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def _best_train(raw: mne.io.BaseRaw, trains: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """The trigger that the artefact confirms; else the only trigger; else the artefact."""
-    artefacts = find_artefacts(raw)
-    confirmed = {}
-    for name, onsets in trains.items():
-        offset, share = _agreement(onsets, artefacts)
-        if share >= 0.8:
-            confirmed[name] = abs(offset)
-    if confirmed:
-        return pair_pulses(trains[min(confirmed, key=lambda name: (confirmed[name], -trains[name].size))])
+    """The only trigger; else the trigger that the artefact confirms; else the artefact."""
     if len(trains) == 1:
         return pair_pulses(next(iter(trains.values())))
-    if trains:
-        counts = ", ".join(f"{name!r} ({onsets.size})" for name, onsets in trains.items())
-        warnings.warn(
-            f"the recording has several triggers, {counts}, and no pulse artefact that tells which is the pulse; "
-            "none was taken. Say which with trigger='NAME'",
-            stacklevel=5,
-        )
-        return pair_pulses(np.empty(0))
-    return pair_pulses(artefacts)
-
-
-def _agreement(onsets: np.ndarray, artefacts: np.ndarray) -> tuple[float, float]:
-    """Median offset of the artefact from a trigger (s), and the share of triggers that have one near."""
-    if not onsets.size or not artefacts.size:
-        return np.nan, 0.0
-    nearest = artefacts[np.abs(np.subtract.outer(onsets, artefacts)).argmin(axis=1)] - onsets
-    near = (nearest >= NEAR[0]) & (nearest <= NEAR[1])
-    return (float(np.median(nearest[near])) if near.any() else np.nan), float(near.mean())
+    if not trains:
+        return pair_pulses(find_artefacts(raw))
+    confirmed = {}
+    for name, onsets in trains.items():
+        offsets = artefact_offsets(raw, onsets)
+        if np.isfinite(offsets).mean() >= 0.8:
+            confirmed[name] = abs(np.nanmedian(offsets))
+    if confirmed:
+        return pair_pulses(trains[min(confirmed, key=lambda name: (confirmed[name], -trains[name].size))])
+    counts = ", ".join(f"{name!r} ({onsets.size})" for name, onsets in trains.items())
+    warnings.warn(
+        f"the recording has several triggers, {counts}, and no pulse artefact that tells which is the pulse; "
+        "none was taken. Say which with trigger='NAME'",
+        stacklevel=5,
+    )
+    return pair_pulses(np.empty(0))
 
 
 @dataclass(frozen=True)

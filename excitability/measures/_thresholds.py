@@ -16,6 +16,11 @@ from ._tables import NOISE_RANGE, is_kept, nothing, numbers, responded, single_p
 SPREAD = 0.07
 #: Chance of a response (or a miss) that has nothing to do with the intensity; keeps one odd trial from ruling.
 LAPSE = 0.01
+#: Gives exp(−ln2·exp(−c·z)) the slope of the normal distribution at z = 0.
+_SAME_SLOPE = 2 / np.log(2) / np.sqrt(2 * np.pi)
+#: Share of responses of criterion size that look no different from the EMG before the pulse, worth a flag: single
+#: motor units that fire by themselves pass the clinical criterion too.
+DOUBTFUL = 0.05
 METHODS = ("relative_frequency", "mills_nithi", "mlpest", "bayesian", "regression")
 
 
@@ -39,14 +44,18 @@ def thresholds(table: pd.DataFrame, name: str, of: str, by: str, criterion: floa
     seen = responded(table, of)
     known = kept & np.isfinite(s) & np.isfinite(size)
     response = size >= criterion
-    if seen is not None:
-        response &= seen
-    s, size, response = s[known], size[known], response[known]
-    found = _all(s, size, response, criterion) if s.size else {m: nothing("no_trials") for m in METHODS}
     noise = ""
-    if "background_emg" in table and s.size:
+    if "background_emg" in table and known.any():
         floor = NOISE_RANGE * float(np.median(numbers(table, "background_emg")[known]))
         noise = "criterion_below_noise" if of == "mep_amplitude" and floor > criterion else ""
+    if seen is not None and (response & known).any():
+        doubtful = float(np.mean(~seen[response & known]))
+        if noise:  # noise alone reaches the criterion: only what stands out of it is a response
+            response &= seen
+        elif doubtful > DOUBTFUL:
+            noise = "some_responses_doubtful"
+    s, size, response = s[known], size[known], response[known]
+    found = _all(s, size, response, criterion) if s.size else {m: nothing("no_trials") for m in METHODS}
     found = {
         method: Estimate(value, value.ci_low, value.ci_high, s.size, join_flags(value.flag, noise), n_rejected)
         for method, value in found.items()
@@ -135,16 +144,27 @@ def maximum_likelihood(levels: np.ndarray, count: np.ndarray, yes: np.ndarray) -
 
 
 def bayesian(levels: np.ndarray, count: np.ndarray, yes: np.ndarray) -> Estimate:
-    """Posterior median of the threshold with its 95 % credible interval, the spread being unknown.
+    """Posterior median of the threshold with its 95 % credible interval, the spread and shape being unknown.
 
-    The prior is flat over 1–150 %MSO for θ, and log-normal around 0.07 (factor 1.8 a standard deviation) for κ.
+    The prior is flat over 1–150 %MSO for θ, and log-normal around 0.07 (factor 1.8 a standard deviation) for κ. Three
+    shapes of the same θ and slope at θ are averaged: the symmetric one above, one that approaches certainty slowly, and
+    its mirror image, half as likely beforehand (in recorded sessions responses fail above the threshold more
+    often than they appear below it).
     """
     grid = np.arange(1.0, 150.05, 0.2)
     steps = np.linspace(-2.5, 2.5, 15)
     spread = SPREAD * np.exp(np.log(1.8) * steps)
     z = (levels - grid[:, None, None]) / (spread[None, :, None] * grid[:, None, None])
-    log_posterior = _log_likelihood(ndtr(z), count, yes) - steps**2 / 2
-    posterior = np.exp(log_posterior - log_posterior.max()).sum(axis=1)
+    ahead = np.log(2) * np.exp(np.clip(_SAME_SLOPE * z, -50, 50))
+    shapes = {
+        "symmetric": (ndtr(z), 1.0),
+        "slow": (np.exp(-(np.log(2) ** 2) / ahead), 1.0),
+        "mirror": (-np.expm1(-ahead), 0.5),
+    }
+    log_posterior = np.stack(
+        [_log_likelihood(shape, count, yes) - steps**2 / 2 + np.log(prior) for shape, prior in shapes.values()]
+    )
+    posterior = np.exp(log_posterior - log_posterior.max()).sum(axis=(0, 2))
     cumulative = np.cumsum(posterior) - posterior / 2
     low, middle, high = np.interp(np.array([0.025, 0.5, 0.975]) * posterior.sum(), cumulative, grid)
     return _inside(float(middle), float(low), float(high), levels)

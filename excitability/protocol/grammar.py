@@ -231,6 +231,11 @@ class Protocol:
                 _within(where, f"[reject] {column}", parse, rule["when"], (*STIMULUS_COLUMNS, *CONTEXT))
         for key, arguments in self.summary.items():
             of = arguments.get("of", get_measure(arguments.get("measure", key)).parameters.get("of"))
+            test = arguments.get("test")
+            if test is not None and self.conditions and test not in self.conditions:
+                raise ValueError(
+                    f"{where}, [summary] {key}: test = " + unknown_word("condition", test, self.conditions)
+                )
             if isinstance(of, str) and of not in (*columns, *_DERIVED):
                 raise ValueError(f"{where}, [summary] {key}: of = " + unknown_word("column", of, columns))
 

@@ -263,7 +263,7 @@ def _summary_rows(
     def add(condition: str, name: str, value: Any, unit: str) -> None:
         estimate = value if isinstance(value, Estimate) else Estimate(float(value), n=len(kept))
         lost = rejected.sum() if condition == "all" else rejected.get(condition, 0)
-        unit = unit or _unit_of_column(of)
+        unit = "%" if form.startswith("percent") else unit or _unit_of_column(of)
         rows.append(row(channel, condition, name, estimate, unit, form, int(lost)))
 
     if not len(kept):
@@ -281,7 +281,7 @@ def _summary_rows(
             for condition in dict.fromkeys(mine["condition"]):
                 add(condition, key, Estimate(np.nan, flag="no_test_trials"), entry.unit_of())
             return rows
-    value = entry.function(kept, **arguments)
+    value = entry.function(mine if entry.over == "conditioned" else kept, **arguments)
     if entry.over == "conditioned":
         values = value if isinstance(value, Mapping) else {_only_condition(kept, arguments): value}
         values = values or {"all": Estimate(np.nan, flag="no_conditioned_trials")}

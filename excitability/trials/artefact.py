@@ -65,3 +65,45 @@ def _mean_slope(raw: mne.io.BaseRaw) -> tuple[np.ndarray, int]:
             total += np.log(np.clip(maximum_filter1d(slope, size=3), 1e-3, most))
             used += 1
     return total / max(used, 1), used
+
+
+def artefact_offsets(raw: mne.io.BaseRaw, onsets: np.ndarray, *, reach: float = 0.005, most: int = 40) -> np.ndarray:
+    """Time from each marker to the artefact within ``reach`` of it, NaN where there is none.
+
+    Only the samples around the markers are read, so a long recording costs no more than a short one.
+
+    Parameters
+    ----------
+    raw : Raw
+    onsets : ndarray, shape (n_markers,)
+        Seconds from the start of the recording.
+    reach : float
+        Farthest an artefact may lie from its marker (s).
+    most : int
+        Markers looked at, spread over the recording.
+
+    Returns
+    -------
+    ndarray, shape (min(n_markers, most),)
+    """
+    rate = raw.info["sfreq"]
+    picks = mne.pick_types(raw.info, meg=False, emg=True, eeg=True, exclude=[])
+    if not picks.size:
+        return np.full(min(len(onsets), most), np.nan)
+    cap = CAP if len(picks) > 1 else np.inf
+    least = np.log(max(LEAST, THRESHOLD / np.sqrt(len(picks))))
+    offsets = []
+    for onset in np.asarray(onsets)[np.unique(np.linspace(0, len(onsets) - 1, min(len(onsets), most)).astype(int))]:
+        middle, near = round(onset * rate), max(round(reach * rate), 2)
+        start = max(middle - round(0.1 * rate), 0)
+        slope = np.abs(np.diff(raw.get_data(picks=picks, start=start, stop=min(middle + near + 3, raw.n_times))))
+        quiet = max(middle - near - 1 - start, 0)
+        if quiet < 10 or slope.shape[1] <= quiet:
+            offsets.append(np.nan)
+            continue
+        spread = np.median(slope[:, :quiet], axis=1, keepdims=True) / 0.6745
+        ratio = np.divide(slope, spread, out=np.zeros_like(slope), where=spread > 0)
+        score = np.log(np.clip(maximum_filter1d(ratio, size=3, axis=1), 1e-3, cap)).mean(axis=0)[quiet:]
+        found = np.flatnonzero(score > least)
+        offsets.append((start + quiet + found[0] + 1) / rate - onset if found.size else np.nan)
+    return np.array(offsets)

@@ -113,14 +113,19 @@ def set_stimuli(raw: mne.io.BaseRaw, table: pd.DataFrame) -> mne.io.BaseRaw:
     if repeated.size:
         raise ValueError(f"two stimuli have the onset {np.sort(onset)[repeated[0]]:.4f} s; each needs its own")
     extras = [_extras(row) for row in table.drop(columns="onset").to_dict("records")]
-    ours = mne.Annotations(onset, np.zeros(onset.size), [PULSE] * onset.size, extras=extras)
-    keep = [i for i, text in enumerate(raw.annotations.description) if str(text) != PULSE]
+    # all at once: every further call of set_annotations copies the extras of a thousand pulses again
+    told = raw.annotations
+    keep = [i for i, text in enumerate(told.description) if str(text) != PULSE]
     out = raw.copy()
-    others = raw.annotations[keep]
-    out.set_annotations(None)
-    out.set_annotations(ours)
-    if keep:
-        out.set_annotations(out.annotations + others)
+    out.set_annotations(
+        mne.Annotations(
+            np.r_[onset, told.onset[keep] - raw.first_time],
+            np.r_[np.zeros(onset.size), told.duration[keep]],
+            [*[PULSE] * onset.size, *told.description[keep]],
+            ch_names=[*[()] * onset.size, *told.ch_names[keep]],
+            extras=[*extras, *(told.extras[i] for i in keep)],
+        )
+    )
     return out
 
 
