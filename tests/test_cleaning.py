@@ -275,6 +275,24 @@ def test_bad_trials_go_and_keep_their_numbers():
     assert cleaned.drop_log[6] == ("bad_trial",)
 
 
+def test_trials_keep_their_numbers_when_only_some_pulses_were_cut():
+    x = background(12)
+    x[2] *= 20
+    epochs = epochs_of(x)
+    epochs.selection = 100 + 2 * np.arange(12)
+    cleaned = cleaning.bad_trials(epochs)
+    assert cleaned.selection.tolist() == [100 + 2 * k for k in range(12) if k != 2]
+    assert cleaned.drop_log[104] == ("bad_trial",)
+
+
+def test_missing_samples_are_an_error(noisy):
+    x = noisy.get_data()
+    x[3, 2, 10] = np.nan
+    holed = mne.EpochsArray(x, noisy.info, tmin=-0.5)
+    with pytest.raises(ValueError, match="missing samples"):
+        cleaning.remove_pulse(holed)
+
+
 def test_sound_says_how_much_it_shrinks(noisy):
     bridged, _ = apply(noisy, [{"step": "remove_pulse"}, {"step": "interpolate_pulse"}])
     gains = [

@@ -99,6 +99,9 @@ def _check(inst: Any, name: str, on: tuple[str, ...], given: Mapping, parameters
         raise ValueError(unknown_word(f"parameter of the cleaning step {name}", unknown[0], parameters))
     if kind == "epochs" and len(inst) == 0:
         raise ValueError(f"{name}: no trial is left to clean")
+    picks = eeg_picks(inst)
+    if inst.preload and not np.isfinite(data_of(inst)[..., picks, :].sum()):
+        raise ValueError(f"{name}: the EEG holds missing samples (NaN); drop or crop the trials that have them")
 
 
 def _records(inst: Any) -> list[dict[str, Any]]:

@@ -54,6 +54,7 @@ def bad_trials(
     power = np.empty((len(inst), len(picks)))
     for pulses, rows in pulses_of_trials(inst):
         seen = np.flatnonzero(~around_pulses(inst.times, pulses, ignore))
+        seen = seen[:: max(1, int(inst.info["sfreq"] // 500))]  # a variance needs no more samples than that
         for row in rows:
             power[row] = data_of(inst)[row][np.ix_(picks, seen)].var(axis=1)
     level = np.log(np.maximum(power, np.finfo(float).tiny))
@@ -66,6 +67,14 @@ def bad_trials(
         raise ValueError(f"bad_trials: {bad.sum()} of {len(inst)} trials stand out; the threshold cannot be right")
     dropped = inst.selection[bad].tolist()
     n_trials = len(inst)
+    _fit_drop_log(inst)
     inst.drop(np.flatnonzero(bad), reason="bad_trial", verbose="error")
     note(inst, f"{len(dropped)} of {n_trials} trials" if dropped else "nothing", trials=dropped)
     return inst
+
+
+def _fit_drop_log(inst: Any) -> None:
+    """Make room in the drop log for pulse numbers that lie beyond it: some pulses of a recording were never cut."""
+    if inst.selection.size and inst.selection.max() >= len(inst.drop_log):
+        kept = set(inst.selection.tolist())
+        inst.drop_log = tuple(() if k in kept else ("IGNORED",) for k in range(max(kept) + 1))

@@ -88,6 +88,8 @@ def sound(
     through = source_gain(operator, gain, kept)
     low, middle = np.quantile(through, [0.1, 0.5])
     text = f"noise of {1e6 * noise.min():.2g} to {1e6 * noise.max():.2g} µV; gain {middle:.2f}, lowest tenth {low:.2f}"
+    if middle < 0.8:
+        text += " (below 0.8: responses come out too small, choose a smaller lambda_)"
     if replace_bads and bads:
         text += f"; rebuilt {', '.join(bads)}"
     note(inst, text, operator=operator, noise=noise, gain=float(middle), replaced=bads)
