@@ -170,7 +170,7 @@ def _panel(
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.set_xlim(*ends)
     tidy(ax)
-    ax.tick_params(axis="y", length=0)
+    ax.tick_params(axis="y", length=0, pad=5)  # clear of the arrows of endless intervals
     ax.spines["left"].set_visible(False)
     if ratio:
         # what labels and numbers leave of the page, about

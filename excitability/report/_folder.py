@@ -85,7 +85,7 @@ def example_figures(study: Study, progress: Progress | None = None) -> Iterator[
         emg = protocol.modality == "emg"
         done = run_all(
             read(file, **(reading.get("options") or {})),
-            protocol,
+            _with_onsets(protocol) if emg else protocol,
             reading.get("picks") if emg else None,
             muscles=reading.get("muscles") if emg else None,
         )
@@ -93,6 +93,14 @@ def example_figures(study: Study, progress: Progress | None = None) -> Iterator[
         yield from ((protocol.name, *words) for words in (_emg(done, who) if emg else _eeg(done, who)))
     if progress is not None:
         progress(len(protocols), len(protocols), "done")
+
+
+def _with_onsets(protocol: Protocol) -> Protocol:
+    """The protocol with the onset of each response, which a reader wants to see on the trials."""
+    if "mep_amplitude" not in protocol.trial or "mep_latency" in protocol.trial:
+        return protocol
+    window = protocol.trial["mep_amplitude"].get("window", "muscle")
+    return protocol.replace(trial={**protocol.trial, "mep_latency": {"window": window}})
 
 
 _EXAMPLE = "An example: the first participant of the table at the first time point."

@@ -60,6 +60,7 @@ footer{margin-top:56px;padding-bottom:40px;color:var(--soft);font-size:13.5px}
  body{font-size:10.5pt}
  main,header,footer{max-width:none;padding:0}
  nav,summary{display:none}
+ details::details-content{content-visibility:visible;height:auto}
  h2{break-after:avoid;margin-top:28px}h3{break-after:avoid}
  figure,tr,.answer li{break-inside:avoid}
  .tall{max-height:none;overflow:visible;border:0}.tall thead th{position:static}

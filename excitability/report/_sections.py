@@ -83,7 +83,8 @@ def changes(change: pd.DataFrame | None, table: pd.DataFrame, numbers: Numbers) 
             numbers.block(
                 change_forest(main),
                 "Changes of the main measures",
-                "Marks are estimates, lines their 95 % intervals. Grey bands reach as far as the smallest detectable "
+                "Marks are estimates, lines their 95 % intervals; an arrow says that the interval goes "
+                "on. Grey bands reach as far as the smallest detectable "
                 "change: of one person (light) and of the group's mean (dark); a change within the band cannot be told "
                 "from measurement error. Ratios and amplitudes change in percent, all else in its own unit.",
             )

@@ -199,7 +199,7 @@ def group_values(own: pd.DataFrame, log_measures: set[str]) -> tuple[list[str], 
             cells: list[object] = []
             for time in times:
                 values = mine.loc[mine["_time"] == time, "value"].to_numpy() * factor
-                limits = centre(values, log=log)
+                limits: tuple[float, ...] = centre(values, log=log)
                 if values.size == 1:
                     alone = mine[mine["_time"] == time]
                     limits = (limits[0], *(float(alone[name].iloc[0]) * factor for name in ("ci_low", "ci_high")))
