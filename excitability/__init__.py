@@ -20,7 +20,7 @@ _HOMES = {
     "list_protocols": "protocol",
     "load_protocol": "protocol",
     "read": "recording",
-    "report": "report",
+    "report": "html_report",
     "run": "protocol",
     "run_batch": "batch",
     "sample_data_path": "resources",

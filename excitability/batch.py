@@ -383,12 +383,20 @@ def _write_study(
     write_table(sessions.assign(file=relative), folder / "sessions.tsv")
 
 
-def plan_of(battery: Battery) -> dict[str, Any]:
-    """Arguments of :func:`excitability.compare` that a battery planned."""
+def plan_of(battery: Battery, results: pd.DataFrame) -> dict[str, Any]:
+    """Arguments of :func:`excitability.compare` that a battery planned, for the time points that were recorded.
+
+    A planned time point that nobody was measured at is left out, with a warning.
+    """
     plan: dict[str, Any] = {"before": battery.before}
-    if battery.after:
-        plan["after"] = list(battery.after)
-    if battery.by:
+    recorded = set(results["timepoint" if "timepoint" in results else "session"])
+    after = [label for label in battery.after if label in recorded]
+    if len(after) < len(battery.after):
+        absent = ", ".join(label for label in battery.after if label not in recorded)
+        warnings.warn(f"no recording at the planned time point {absent}; it is not compared", stacklevel=2)
+    if after:
+        plan["after"] = after
+    if battery.by and battery.by in results:
         plan["by"] = battery.by
     if battery.covariates:
         plan["covariates"] = list(battery.covariates)

@@ -212,7 +212,7 @@ def compare(
     from excitability.tables import write_table
 
     table, _, battery = load_results(results)
-    plan = plan_of(battery)
+    plan = plan_of(battery, table)
     given = {"before": before, "after": _listed(after), "by": by, "covariates": covariate}
     plan = {**plan, **{name: value for name, value in given.items() if value is not None}}
     change = compare_results(table, **plan)
@@ -229,7 +229,7 @@ def report(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="HTML; RESULTS/report.html by default.")] = None,
 ) -> None:
     """One HTML file with the results, the comparison and the figures."""
-    from excitability.report import report_folder
+    from excitability.html_report import report_folder
 
     if not (results / "results.tsv").is_file():
         raise FileNotFoundError(f"{results} holds no results.tsv; run 'excitability batch STUDY -o {results}' first")

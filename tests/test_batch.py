@@ -90,7 +90,8 @@ def test_the_tables_of_a_study_are_tidy_and_described(study, tmp_path):
     loaded, trials, battery = load_results(tmp_path)
     pd.testing.assert_frame_equal(loaded, results)
     assert battery == load_battery("m1_exercise")
-    assert plan_of(battery)["before"] == "pre"
+    with pytest.warns(UserWarning, match="post30"):
+        assert plan_of(battery, loaded) == {"before": "pre", "after": ["post0"], "by": "group"}
     assert {"participant", "session", "protocol", "trial", "channel", "mep_amplitude"} <= set(trials)
     import json
 

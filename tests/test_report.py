@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 
 from excitability import plots
 from excitability.comparison import compare
+from excitability.html_report import _page, _tables, add_to_mne_report, report
 from excitability.protocol import load_battery
-from excitability.report import _page, _tables, add_to_mne_report, report
 
 sys.path.insert(0, str(Path(__file__).parent))
 import study_tables as study

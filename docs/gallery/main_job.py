@@ -15,12 +15,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
-from excitability.html_report import report_folder
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 import excitability as ex
 from excitability.batch import load_results, plan_of
+from excitability.html_report import report_folder
 from excitability.tables import write_table
 
 #: The three numbers a reader wants first: protocol, measure, channel, condition, group.
@@ -48,7 +48,9 @@ def main(folder):
     # %%
     # Simulate: participants, sessions and recordings in BIDS, with the truth in ``sourcedata/``.
     with progress("simulate") as advance:
-        truth = ex.simulate.study(study, n_patients=6, n_controls=6, seed=1, n_jobs=2, progress=advance)
+        truth = ex.simulate.study(
+            study, n_patients=6, n_controls=6, eeg=("pre", "post0"), seed=1, n_jobs=2, progress=advance
+        )
 
     # %%
     # Read and measure every session, with both batteries. Failures would be rows of the table.
@@ -59,7 +61,7 @@ def main(folder):
             ex.run_batch(sessions, battery, output / battery, n_jobs=2, progress=advance)
         # Compare the time points by group, as the battery planned.
         results, _, stored = load_results(output / battery)
-        change = ex.compare(results, **plan_of(stored))
+        change = ex.compare(results, **plan_of(stored, results))
         write_table(change, output / battery / "comparison.tsv")
         changes.append(change)
 

@@ -67,14 +67,6 @@ def bad_trials(
         raise ValueError(f"bad_trials: {bad.sum()} of {len(inst)} trials stand out; the threshold cannot be right")
     dropped = inst.selection[bad].tolist()
     n_trials = len(inst)
-    _fit_drop_log(inst)
     inst.drop(np.flatnonzero(bad), reason="bad_trial", verbose="error")
     note(inst, f"{len(dropped)} of {n_trials} trials" if dropped else "nothing", trials=dropped)
     return inst
-
-
-def _fit_drop_log(inst: Any) -> None:
-    """Make room in the drop log for pulse numbers that lie beyond it: some pulses of a recording were never cut."""
-    if inst.selection.size and inst.selection.max() >= len(inst.drop_log):
-        kept = set(inst.selection.tolist())
-        inst.drop_log = tuple(() if k in kept else ("IGNORED",) for k in range(max(kept) + 1))

@@ -70,7 +70,7 @@ def bootstrap_average(
     return _with_interval(estimate, replicates, len(data), _basic)
 
 
-def bootstrap_epochs(data: np.ndarray, times: np.ndarray, function: Callable[..., Any], *, n_groups: int = 10) -> Any:
+def bootstrap_epochs(data: np.ndarray, times: np.ndarray, function: Callable[..., Any], *, n_groups: int = 6) -> Any:
     """A measure of a whole set of trials, averaged over channels, with its 95 % interval.
 
     Parameters

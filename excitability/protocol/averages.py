@@ -75,7 +75,9 @@ def _entry_rows(
     region = arguments.pop("roi", None)
     seeds = arguments.get("n_seed", measure.parameters.get("n_seed", 0))
     names, flag = _region(epochs, channels, region, seeds)
-    label = label or (region if isinstance(region, str) and channels is None else "+".join(names[:4]))
+    if not label:
+        whole = "all" if region is None else "+".join(names)
+        label = "+".join(channels) if channels is not None else region if isinstance(region, str) else whole
     form = arguments.get("form", measure.form) if measure.form else ""
     if not names:
         return [row(label, "all", key, Estimate(np.nan, flag=flag), measure.unit_of(), form, 0)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from ..resources import roi_channels
 from ..schema import isi_label, unknown_word
 from .brain_activity import ongoing_eeg
 from .fields import CHANNELS, eeg_info, nearness, topography
@@ -46,7 +47,7 @@ WINDOWS = {
         "p180": (0.150, 0.250),
     },
 }
-REGIONS = {"DLPFC": ("AF3", "F1", "F3", "FC1", "FC3"), "M1": ("C1", "C3", "FC1", "FC3", "CP1")}
+REGIONS = {"DLPFC": "DLPFC_left", "M1": "M1_left"}  # as in montages.toml
 COIL = {"DLPFC": "F3", "M1": "C3"}
 WAVEFORMS = ("gaussian", "skewed")
 DECAYS = ("none", "exponential", "power")
@@ -75,7 +76,7 @@ def true_response(channels, times, components, waveform="gaussian"):
 
 def component_peaks(response, channels, times, target):
     """Amplitude and latency of every component in the mean over the region of interest."""
-    region = [channels.index(name) for name in REGIONS[target] if name in channels]
+    region = [channels.index(name) for name in roi_channels(REGIONS[target]) if name in channels]
     wave = response[region].mean(axis=0)
     rows = []
     for name, (start, stop) in WINDOWS[target].items():

@@ -109,23 +109,18 @@ def cut(
     if every is not None:
         return _cut_pieces(inst, every, picks)
     table = stimuli(inst)
-    numbers = np.arange(len(table))
-    if only is not None:
-        numbers = numbers[only]
-        table = table[only]
-    if not len(table):
+    wanted = np.ones(len(table), dtype=bool) if only is None else only
+    if not wanted.any():
         raise ValueError(
             "the recording has no pulses; mark them with ex.set_stimuli(raw, table), name the trigger with "
             "ex.read(path, trigger='NAME'), or run 'excitability inspect FILE' to see what it holds"
         )
-    table = table.set_axis(numbers, axis=0)
     first = first_pulse_times(table)
-    early = float(first.min()) if lock == "last_pulse" else 0.0
+    early = float(first[wanted].min()) if lock == "last_pulse" else 0.0
     shift = first if lock == "first_pulse" else np.zeros(len(table))
-    if isinstance(inst, mne.io.BaseRaw):
-        epochs = _cut_raw(inst, table, shift, tmin + early, tmax, picks)
-    else:
-        epochs = _cut_frames(inst, table, shift, tmin + early, tmax, picks)
+    cutter = _cut_raw if isinstance(inst, mne.io.BaseRaw) else _cut_frames
+    epochs = cutter(inst, table, wanted, shift, tmin + early, tmax, picks)
+    table = table[wanted]
     facts = epochs.info["temp"] if epochs.info.get("temp") else {}
     epochs.info["temp"] = {**facts, "excitability": {**facts.get("excitability", {}), "lock": lock}}
     if not len(epochs):
@@ -136,14 +131,21 @@ def cut(
 
 
 def _cut_raw(
-    raw: mne.io.BaseRaw, table: pd.DataFrame, shift: np.ndarray, tmin: float, tmax: float, picks: list[str]
+    raw: mne.io.BaseRaw,
+    table: pd.DataFrame,
+    wanted: np.ndarray,
+    shift: np.ndarray,
+    tmin: float,
+    tmax: float,
+    picks: list[str],
 ) -> mne.BaseEpochs:
+    """Every pulse is an event, those that are not wanted of another kind: so pulses keep their numbers."""
     sfreq = raw.info["sfreq"]
     samples = np.round((table["onset"].to_numpy(float) + shift) * sfreq).astype(int) + raw.first_samp
-    events = np.column_stack([samples, np.zeros_like(samples), np.ones_like(samples)])
+    events = np.column_stack([samples, np.zeros_like(samples), np.where(wanted, 1, 2)])
     if np.unique(samples).size < samples.size:
         raise ValueError("two trials fall on the same sample; each pulse needs its own time")
-    epochs = mne.Epochs(
+    return mne.Epochs(
         raw,
         events,
         {"TMS": 1},
@@ -157,18 +159,21 @@ def _cut_raw(
         proj=False,
         verbose="ERROR",
     )
-    # pulses keep their numbers in the recording, also where only some of them were cut
-    epochs.selection = table.index.to_numpy()[epochs.selection]
-    return epochs
 
 
 def _cut_frames(
-    frames: mne.BaseEpochs, table: pd.DataFrame, shift: np.ndarray, tmin: float, tmax: float, picks: list[str]
+    frames: mne.BaseEpochs,
+    table: pd.DataFrame,
+    wanted: np.ndarray,
+    shift: np.ndarray,
+    tmin: float,
+    tmax: float,
+    picks: list[str],
 ) -> mne.BaseEpochs:
     """Frames keep what they hold of the asked epoch: their length was decided at the recording."""
     sfreq = frames.info["sfreq"]
-    moved = np.round(shift * sfreq).astype(int)
-    data = frames.get_data(picks=picks, verbose="ERROR")[table.index.to_numpy()]
+    moved = np.round(shift[wanted] * sfreq).astype(int)
+    data = frames.get_data(picks=picks, verbose="ERROR")[wanted]
     times = frames.times
     low = max(tmin, times[0] - moved.min() / sfreq) if moved.any() else max(tmin, times[0])
     high = min(tmax, times[-1])
@@ -179,21 +184,21 @@ def _cut_frames(
     out = np.take_along_axis(data, np.clip(rows, 0, times.size - 1)[:, None, :], axis=2)
     out = np.where(inside[:, None, :], out, np.nan)
     info = mne.pick_info(frames.info, [frames.ch_names.index(name) for name in picks])
-    events = frames.events[table.index.to_numpy()].copy()
+    events = frames.events[wanted].copy()
     events[:, 2] = 1
-    epochs = mne.EpochsArray(
+    return mne.EpochsArray(
         out,
         info,
         events=events,
         event_id={"TMS": 1},
         tmin=times[0] + begin / sfreq,
         baseline=None,
-        metadata=table.reset_index(drop=True),
+        metadata=table[wanted].reset_index(drop=True),
         proj=False,
+        selection=np.flatnonzero(wanted),
+        drop_log=tuple(() if keep else ("IGNORED",) for keep in wanted),
         verbose="ERROR",
     )
-    epochs.selection = table.index.to_numpy()
-    return epochs
 
 
 def _cut_pieces(inst: mne.io.BaseRaw | mne.BaseEpochs, every: float, picks: list[str]) -> Cut:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,12 +84,16 @@ def example_figures(study: Study, progress: Progress | None = None) -> Iterator[
             continue
         row, file = found
         emg = protocol.modality == "emg"
-        done = run_all(
-            read(file, **(reading.get("options") or {})),
-            _with_onsets(protocol) if emg else protocol,
-            reading.get("picks") if emg else None,
-            muscles=reading.get("muscles") if emg else None,
-        )
+        try:
+            done = run_all(
+                read(file, **(reading.get("options") or {})),
+                _with_onsets(protocol) if emg else protocol,
+                reading.get("picks") if emg else None,
+                muscles=reading.get("muscles") if emg else None,
+            )
+        except (OSError, ValueError) as error:
+            warnings.warn(f"no example of {protocol.name}: {error}", stacklevel=2)
+            continue
         who = f"participant {row['participant']}, {row.get('timepoint') or row['session']}"
         yield from ((protocol.name, *words) for words in (_emg(done, who) if emg else _eeg(done, who)))
     if progress is not None:
