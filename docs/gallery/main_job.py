@@ -94,10 +94,10 @@ def print_answer(change, truth):
             low, value, high = (found[key] for key in ("percent_ci_low", "percent_change", "percent_ci_high"))
             true, unit = 100 * (2.718281828459045**true - 1), "%"
         else:
-            factor, unit = ex.schema.display(found["unit"])
+            factor, unit = ex.schema.display(found["unit"], max(abs(found["ci_low"]), abs(found["ci_high"])))
             low, value, high, true = (factor * x for x in (found["ci_low"], found["estimate"], found["ci_high"], true))
-        interval = f"{low:+.3g} to {high:+.3g}"
-        print(f"{name:<28}{value:>+8.3g} {unit:<2} {interval:<18}{true:>+8.3g} {unit}")
+        interval = f"{low:+.2g} to {high:+.2g}"
+        print(f"{name:<28}{value:>+8.2g} {unit:<3}  {interval:<18}{true:>+8.2g} {unit}")
 
 
 def _row(table, where):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ..schema import Estimate, isi_label, unknown_word
+from ..schema import STIMULUS_COLUMNS, Estimate, isi_label, unknown_word
 
 LEVEL = 0.95
 #: Peak-to-peak of EMG noise in a response window, in units of its RMS. Measured on band-limited noise
@@ -36,6 +36,12 @@ def numbers(table: pd.DataFrame, name: str) -> np.ndarray:
     ValueError
         When the table has no such column; the message names the nearest one.
     """
+    if name not in table and name in STIMULUS_COLUMNS:
+        unit = STIMULUS_COLUMNS[name].unit
+        raise ValueError(
+            f"the trials have no {name!r}{f' ({unit})' if unit else ''}; give it with --stimuli LOG.csv, "
+            "ex.read(path, stimuli=…) or ex.set_stimuli"
+        )
     if name not in table:
         raise ValueError(unknown_word("column of the trial table", name, table.columns))
     return pd.to_numeric(table[name], errors="coerce").to_numpy(dtype=float, na_value=np.nan)

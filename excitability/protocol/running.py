@@ -67,8 +67,9 @@ def conditions_of(protocol: Protocol, table: pd.DataFrame) -> pd.Series:
         known = ", ".join(_described(table))
         asked = "; ".join(f"{name}: {query}" for name, query in protocol.conditions.items())
         raise ValueError(
-            f"none of the {len(table)} trials belongs to a condition of {protocol.name} ({asked}). Known of the trials: "
-            f"{known}. Give the missing columns with --stimuli LOG.csv, ex.read(path, stimuli=…) or ex.set_stimuli"
+            f"none of the {len(table)} trials belongs to a condition of {protocol.name} ({asked}). "
+            f"Known of the trials: {known}. Give the missing columns with --stimuli LOG.csv, "
+            "ex.read(path, stimuli=…) or ex.set_stimuli"
         )
     return labels
 
@@ -238,9 +239,12 @@ def summarise(protocol: Protocol, table: pd.DataFrame) -> pd.DataFrame:
     for channel, mine in table.groupby("channel", sort=False):
         kept = mine[mine["reject"] == ""]
         told = _trial_flags(kept if len(kept) else mine)
-        for key, entry in protocol.summary.items():
-            for found in _summary_rows(key, dict(entry), str(channel), mine, kept):
-                rows.append({**found, "flag": join_flags(found["flag"], told)})
+        for key, arguments in protocol.summary.items():
+            try:
+                found = _summary_rows(key, dict(arguments), str(channel), mine, kept)
+            except ValueError as error:
+                raise ValueError(f"{protocol.name}, [summary] {key}, channel {channel}: {error}") from error
+            rows += [{**entry, "flag": join_flags(entry["flag"], told)} for entry in found]
     return _finished(protocol, rows)
 
 
