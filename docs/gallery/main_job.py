@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
+from joblib import Parallel, delayed
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -67,15 +68,17 @@ def main(folder):
 
     # %%
     # One HTML file with the figures people look at.
-    reports = []
-    for battery in ("m1_exercise", "dlpfc_exercise"):
-        with progress(f"report {battery}") as advance:
-            reports.append(report_folder(output / battery, output / battery / "report.html", progress=advance))
+    folders = [output / battery for battery in ("m1_exercise", "dlpfc_exercise")]
+    with progress("reports") as advance:
+        reports = []
+        for report in Parallel(n_jobs=2, return_as="generator")(delayed(report_folder)(path) for path in folders):
+            reports.append(report)
+            advance(len(reports), len(folders))
 
     # %%
     # What a reader wants first, next to the truth.
     print_answer(pd.concat(changes, ignore_index=True), truth["changes"])
-    failed = sum((load_results(output / b)[0]["error"] != "").sum() for b in ("m1_exercise", "dlpfc_exercise"))
+    failed = sum((load_results(path)[0]["error"] != "").sum() for path in folders)
     print(f"\n{len(sessions)} recordings, {failed} failures, {time.perf_counter() - start:.0f} s to run")
     print("tables  ", output / "*" / "results.tsv, comparison.tsv, trials.tsv")
     for report in reports:
