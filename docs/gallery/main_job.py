@@ -50,7 +50,7 @@ def main(folder):
     # Simulate: participants, sessions and recordings in BIDS, with the truth in ``sourcedata/``.
     with progress("simulate") as advance:
         truth = ex.simulate.study(
-            study, n_patients=6, n_controls=6, eeg=("pre", "post0"), seed=1, n_jobs=2, progress=advance
+            study, n_patients=5, n_controls=5, eeg=("pre", "post0"), seed=1, n_jobs=2, progress=advance
         )
 
     # %%
