@@ -11,7 +11,7 @@ demo: $(STAMP)
 	@$(BIN)/python docs/gallery/main_job.py demo
 
 test: $(STAMP)
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist loadfile
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -256,15 +256,14 @@ def _one(
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            done = _compute(row, protocol, reading)
-        results, trials = done
+            results, trials, facts = _compute(row, protocol, reading)
         told = join_flags(*(_flag(entry) for entry in caught))
         if told:
             results = results.assign(flag=[join_flags(flag, told) for flag in results["flag"]])
     except Exception as error:  # the one place where a batch goes on: the failure is a row
         return _failure(protocol, error), pd.DataFrame()
     if stem is not None:
-        write_table(results, stem.with_name(stem.name + "_results.tsv"), facts={"Inputs": inputs})
+        write_table(results, stem.with_name(stem.name + "_results.tsv"), facts={"Inputs": inputs, "Acquisition": facts})
         write_table(trials, stem.with_name(stem.name + "_trials.tsv"), units=measure_units())
     return results, trials
 
@@ -276,11 +275,11 @@ def _flag(entry: warnings.WarningMessage) -> str:
 
 def _compute(
     row: Mapping[str, Any], protocol: Protocol, reading: Mapping[str, Any]
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     inst = read(row["file"], **reading["options"])
     emg = protocol.modality == "emg"
     done = run_all(inst, protocol, reading["picks"] if emg else None, muscles=reading["muscles"] if emg else None)
-    return done.results, done.trials
+    return done.results, done.trials, dict(done.facts)
 
 
 def _failure(protocol: Protocol, error: Exception) -> pd.DataFrame:
@@ -372,7 +371,7 @@ def _write_study(
     }
     write_text(folder / "dataset_description.json", json.dumps(description, indent=2) + "\n")
     write_text(folder / "battery.json", json.dumps(battery.content(), indent=2, ensure_ascii=False) + "\n")
-    write_table(results, folder / "results.tsv")
+    write_table(results, folder / "results.tsv", facts={"Acquisition": _acquisition(folder)})
     first = ["participant", "session", "protocol", "trial", "onset", "channel"]
     named = [
         part.assign(protocol=protocol.name) if len(part) else part
@@ -381,6 +380,15 @@ def _write_study(
     write_table(_joined(named, tasks, first), folder / "trials.tsv", units=measure_units())
     relative = [os.path.relpath(file, folder.resolve()) for file in sessions["file"]]
     write_table(sessions.assign(file=relative), folder / "sessions.tsv")
+
+
+def _acquisition(folder: Path) -> dict[str, list[str]]:
+    """Stimulators, coils, filters … of all stored recordings, each value once."""
+    found: dict[str, set[str]] = {}
+    for path in sorted(folder.glob("sub-*/**/*_results.json")):
+        for name, value in json.loads(path.read_text(encoding="utf-8")).get("Acquisition", {}).items():
+            found.setdefault(name, set()).add(str(value))
+    return {name: sorted(values) for name, values in found.items()}
 
 
 def plan_of(battery: Battery, results: pd.DataFrame) -> dict[str, Any]:

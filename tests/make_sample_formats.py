@@ -303,16 +303,11 @@ def make_tables() -> None:
 
 
 def write_registry() -> None:
-    """List the hash of every file of the formats in ``sample_data/registry.txt``; other lines stay."""
+    """List the hash of every sample, the study included, in ``sample_data/registry.txt``."""
     registry = ROOT / "registry.txt"
-    kept = []
-    if registry.is_file():
-        kept = [line for line in registry.read_text().splitlines() if line and "  formats/" not in line]
-    found = []
-    for path in sorted(FORMATS.rglob("*")):
-        if path.is_file():
-            found.append(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(ROOT).as_posix()}")
-    registry.write_text("\n".join(sorted([*kept, *found], key=lambda line: line[66:])) + "\n")
+    names = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*") if path.is_file() and path != registry)
+    lines = [f"{hashlib.sha256((ROOT / name).read_bytes()).hexdigest()}  {name}" for name in names]
+    registry.write_text("\n".join(lines) + "\n")
 
 
 def main() -> None:

@@ -205,6 +205,7 @@ def report_folder(
         Path(path) if path is not None else Path(folder) / "report.html",
         trials=study.trials if len(study.trials) else None,
         figures=list(example_figures(study, progress)),
+        recordings=study.acquisition,
         protocols=study.battery.protocols,
         primary=study.battery.primary,
         by=study.battery.by or "group",

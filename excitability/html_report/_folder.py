@@ -54,6 +54,12 @@ class Study:
             return inputs.get("Reading", {}) or {}
         return {}
 
+    @property
+    def acquisition(self) -> list[dict[str, Any]]:
+        """Facts of the acquisition of each stored recording: stimulator, coil, filters …"""
+        stored = sorted(self.folder.glob("sub-*/**/*_results.json"))
+        return [json.loads(path.read_text(encoding="utf-8")).get("Acquisition", {}) for path in stored]
+
     def example(self, protocol: Protocol) -> tuple[pd.Series, Path] | None:
         """The first session at the baseline that was computed; never the best-looking one."""
         if not {"file", "protocol"} <= set(self.sessions.columns):

@@ -28,7 +28,7 @@ class Measure:
     kind: Kind
     unit: str | Mapping[str, str]
     form: str = ""
-    over: Literal["table", "condition", "conditioned"] = "table"
+    over: Literal["table", "condition", "conditioned", "pairs"] = "table"
     references: tuple[str, ...] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
@@ -54,7 +54,7 @@ def measure(
     unit: str | Mapping[str, str],
     *,
     form: str = "",
-    over: Literal["table", "condition", "conditioned"] = "table",
+    over: Literal["table", "condition", "conditioned", "pairs"] = "table",
     references: list[str] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register a function as a measure under its own name.
@@ -69,8 +69,9 @@ def measure(
         double when the signal doubles, seconds and ratios do not.
     form : str
         Form of a paired-pulse value: ratio, log_ratio, percent or percent_inhibition.
-    over : {"table", "condition", "conditioned"}
-        For summaries: the whole table at once, one call a condition, or each condition against the test.
+    over : {"table", "condition", "conditioned", "pairs"}
+        For summaries: the whole table at once, one call a condition, each condition against the test, or the tables
+        of each pair of channels (the row's channel is then ``"FDI+ECR"``).
     references : list of str
         DOIs of the definition.
     """

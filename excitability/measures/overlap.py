@@ -7,6 +7,7 @@ import pandas as pd
 
 from ..schema import Estimate
 from ._maps import ResponseMap, active_sites, centre_of_gravity, response_map
+from ._registry import measure
 from ._tables import nothing
 
 KEYS = (
@@ -19,6 +20,11 @@ KEYS = (
 N_DRAWS = 300
 
 
+@measure(
+    kind="summary",
+    unit={**dict.fromkeys(KEYS[:4], "1"), "centre_of_gravity_distance": "m"},
+    over="pairs",
+)
 def map_overlap(
     table_a: pd.DataFrame,
     table_b: pd.DataFrame,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,8 @@ from .grammar import Protocol, condition_labels
 from .library import list_protocols, load_protocol
 from .rows import items, row
 
-#: Columns of a trial table that come first; stimulus columns and measures follow.
-_FIRST = ("trial", "onset", "channel", "muscle")
+#: What of the acquisition travels from a recording into results and methods.
+ACQUISITION = ("stimulator", "coil", "waveform", "reference", "software_filters", "hardware_filters", "format")
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Run:
     trials: pd.DataFrame
     epochs: mne.BaseEpochs
     cleaning: pd.DataFrame
+    facts: Mapping[str, Any]  # of the acquisition: stimulator, coil, waveform, filters …
 
 
 def conditions_of(protocol: Protocol, table: pd.DataFrame) -> pd.Series:
@@ -236,16 +238,33 @@ def _response_window(protocol: Protocol, muscle_name: str) -> tuple[float, float
 def summarise(protocol: Protocol, table: pd.DataFrame) -> pd.DataFrame:
     """Result rows of a trial table: see :meth:`Protocol.summarise`."""
     rows = []
-    for channel, mine in table.groupby("channel", sort=False):
+    channels = {str(channel): mine for channel, mine in table.groupby("channel", sort=False)}
+    for channel, mine in channels.items():
         kept = mine[mine["reject"] == ""]
         told = _trial_flags(kept if len(kept) else mine)
         for key, arguments in protocol.summary.items():
+            if get_measure(arguments.get("measure", key)).over == "pairs":
+                continue
             try:
                 found = _summary_rows(key, dict(arguments), str(channel), mine, kept)
             except ValueError as error:
                 raise ValueError(f"{protocol.name}, [summary] {key}, channel {channel}: {error}") from error
             rows += [{**entry, "flag": join_flags(entry["flag"], told)} for entry in found]
+    for key, arguments in protocol.summary.items():
+        if get_measure(arguments.get("measure", key)).over == "pairs":
+            rows += _pair_rows(key, dict(arguments), channels)
     return _finished(protocol, rows)
+
+
+def _pair_rows(key: str, arguments: dict[str, Any], channels: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]]:
+    """Rows of a measure on each pair of channels; trials that either muscle lost are left out."""
+    entry = get_measure(arguments.pop("measure", key))
+    rows = []
+    for (first, one), (second, two) in combinations(channels.items(), 2):
+        lost = int(((one["reject"] != "").to_numpy() | (two["reject"] != "").to_numpy()).sum())
+        for name, item, unit in items(key, entry, entry.function(one, two, **arguments)):
+            rows.append(row(f"{first}+{second}", "all", name, item, unit, "", lost))
+    return rows
 
 
 def _trial_flags(trials: pd.DataFrame) -> str:
@@ -398,7 +417,7 @@ def run_all(
     facts = _facts(inst)
     results["participant"] = str(facts.get("participant", "") or "")
     results["session"] = str(facts.get("session", "") or "")
-    return Run(protocol, results, trials, epochs, log)
+    return Run(protocol, results, trials, epochs, log, {name: facts[name] for name in ACQUISITION if facts.get(name)})
 
 
 def protocol_of_task(task: str) -> str:
