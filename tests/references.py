@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
-from excitability.kernels import contrast, edge, silence, windows
+from excitability.kernels import contrast, edge, onset, silence, windows
 
 
 def level(x, start, stop):
@@ -169,6 +171,66 @@ def rising_edge(x, start, search, stop, half, threshold, floor, gap, min_run, lo
     return out
 
 
+def first_run(x, start, stop, low, high, length):
+    out = []
+    for trial, a, b, least, most in zip(x, start, stop, low, high, strict=True):
+        outside = (trial < least) | (trial > most)
+        begins = [j for j in range(a, b - length + 1) if outside[j : j + length].all()]
+        out.append(begins[0] if begins else -1)
+    return np.array(out)
+
+
+def back_to_level(x, start, peak, centre, height):
+    out = []
+    for trial, a, p, c, h in zip(x, start, peak, centre, height, strict=True):
+        within = [j for j in range(a, p + 1) if abs(trial[j] - c) <= h]
+        out.append(within[-1] + 1 if within and within[-1] < p else -1)
+    return np.array(out)
+
+
+def longest_rise(x, start, stop, length):
+    out = []
+    for trial, a, b in zip(x, start, stop, strict=True):
+        part = trial[a:b] if trial[a:b].argmax() < trial[a:b].argmin() else -trial[a:b]
+        peak = part.argmax()
+        runs = [(k - j, -j) for j in range(peak) for k in range(j, peak + 1) if (np.diff(part[j : k + 1]) > 0).all()]
+        longest, begin = max(runs, default=(0, 0))
+        out.append(a - begin if longest > length else -1)
+    return np.array(out)
+
+
+def variance_change(x, start, stop, less):
+    out = []
+    for trial, a, b in zip(x, start, stop, strict=True):
+        part, n = trial[a:b], b - a
+        cost = {k: k * np.log(part[:k].var()) + (n - k - less) * np.log(part[k:].var()) for k in range(2, n - 1)}
+        out.append(a + min(cost, key=cost.get) if cost else -1)
+    return np.array(out)
+
+
+def first_mean_change(x, start, stop, centre, changes):
+    """By trying every set of cuts."""
+    out = []
+    for trial, a, b, c in zip(x, start, stop, centre, strict=True):
+        part = np.abs(trial[a:b] - c)
+        cuts = itertools.combinations(range(1, part.size), changes)
+        best = min(cuts, key=lambda cut: sum(piece.var() * piece.size for piece in np.split(part, cut)))
+        out.append(a + best[0])
+    return np.array(out)
+
+
+def cusum_alarm(x, start, stop, centre, drift, limit, weight):
+    out = []
+    for trial, a, b, c, d, most in zip(x, start, stop, centre, drift, limit, strict=True):
+        alarms = []
+        for sign in (1, -1):
+            gain = np.concatenate([[0], np.cumsum(weight * (sign * (trial[a:b] - c) - d))])
+            above = np.flatnonzero((gain - np.minimum.accumulate(gain))[1:] > most)
+            alarms.extend(a + above[:1])
+        out.append(min(alarms, default=-1))
+    return np.array(out)
+
+
 REFERENCES = {
     "level": (windows.level, level),
     "extremes": (windows.extremes, extremes),
@@ -181,4 +243,10 @@ REFERENCES = {
     "smallest_power": (silence.smallest_power, smallest_power),
     "quietest_stretch": (silence.quietest_stretch, quietest_stretch),
     "return_onset": (silence.return_onset, return_onset),
+    "first_run": (onset.first_run, first_run),
+    "back_to_level": (onset.back_to_level, back_to_level),
+    "longest_rise": (onset.longest_rise, longest_rise),
+    "variance_change": (onset.variance_change, variance_change),
+    "first_mean_change": (onset.first_mean_change, first_mean_change),
+    "cusum_alarm": (onset.cusum_alarm, cusum_alarm),
 }

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from excitability.kernels import contrast, edge, silence, windows
+from excitability.kernels import contrast, edge, onset, silence, windows
 
 sys.path.insert(0, str(Path(__file__).parent))
 from references import REFERENCES
@@ -41,6 +41,12 @@ def _arguments(name):
         "smoothed_squares": (x, start, stop, 3),
         "smallest_power": (x, start, stop, centre, 12),
         "quietest_stretch": (x, start, stop, centre, np.full(n, 2.0), 2),
+        "first_run": (x, start, stop, centre - 2, centre + 2, 3),
+        "back_to_level": (x, start, np.array([90, 60, 85, 12, 80, 95]), centre, np.array([3.0, 1, 2, 0.1, 99, 2])),
+        "longest_rise": (x, start, stop, 3.5),
+        "variance_change": (x, start, stop, 1),
+        "first_mean_change": (x, start + 50, start + 80, centre, 3),
+        "cusum_alarm": (x, start, stop, centre, np.full(n, 1.5), np.array([10.0, 10, 10, 3, 500, 5]), 0.4),
         "return_onset": (x, guess, 12, start, 150, centre, np.ones(n), np.full(n, 90.0), np.array([1, 6, 15]), 3.0),
         "rising_edge": (x, 10, 40, 150, halves, np.full(n, 4.0), 0.05, 12, 2, 20, 4, 15, fractions),
     }[name]
@@ -77,7 +83,7 @@ def test_response_end_equals_its_reference(seed):
 def test_every_kernel_has_a_reference():
     kernels = {
         name
-        for module in (contrast, edge, silence, windows)
+        for module in (contrast, edge, onset, silence, windows)
         for name, value in vars(module).items()
         if inspect.getmodule(getattr(value, "py_func", None)) is module
     }

@@ -6,6 +6,7 @@ The folder is scanned: a module with a function decorated by ``@measure`` is all
 import importlib
 import pkgutil
 
+from ._onset_rules import OnsetMethod, list_onset_methods
 from ._registry import Measure, get_measure, list_measures, measure
 
 for _module in pkgutil.iter_modules(__path__):
@@ -13,4 +14,12 @@ for _module in pkgutil.iter_modules(__path__):
         importlib.import_module(f"{__name__}.{_module.name}")
 
 globals().update({_name: get_measure(_name).function for _name in list_measures()})
-__all__ = ["Measure", "get_measure", "list_measures", "measure", *list_measures()]
+__all__ = [
+    "Measure",
+    "OnsetMethod",
+    "get_measure",
+    "list_measures",
+    "list_onset_methods",
+    "measure",
+    *list_measures(),
+]

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ._onset_rules import DEFAULT, Rule, onsets_by
 from ._registry import measure
 from ._responses import FALSE_POSITIVE_RATE, find_responses
 
@@ -18,6 +19,7 @@ def mep_latency(
     window: tuple[float, float] = (0.015, 0.050),
     first_pulse: Any = 0.0,
     false_positive_rate: float = FALSE_POSITIVE_RATE,
+    method: str | Rule = DEFAULT,
 ) -> np.ndarray:
     """Time from the pulse to the beginning of the response.
 
@@ -38,7 +40,16 @@ def mep_latency(
     first_pulse : float or array, shape (n_trials,)
         Time of the trial's first pulse in s, 0 or before; the noise is learnt before it.
     false_positive_rate : float
-        Share of trials without response that may get a latency.
+        Share of trials without response that may get a latency; the published rules have no such promise.
+    method : str or callable
+        ``"excitability"`` is what is described above. The published rules, so that a laboratory can repeat its own
+        past: ``sd``, ``ahte``, ``shte``, ``derivative``, ``derivative_ratio``, ``aic``, ``changepoint``,
+        ``changepoint_mean``, ``cusum``, ``mad_crossing``, ``xcorr``, ``median_rule``; see
+        :func:`~excitability.measures.list_onset_methods`. They are applied to the trials as they are: their
+        constants are those commonly used (check your paper), the artefact is not modelled, and many have no test for
+        a response. Or your own rule, called as ``method(x, times, window=window, baseline=baseline)`` with the
+        window in s and one (start, stop) in s a trial, shape (n_trials, 2); it returns one onset a trial. A
+        published rule with other constants is ``functools.partial`` of its function.
 
     Returns
     -------
@@ -48,7 +59,7 @@ def mep_latency(
     Raises
     ------
     ValueError
-        When the window lies outside the epoch, or the epoch holds less than 15 ms of noise.
+        When the window lies outside the epoch, the epoch holds less than 15 ms of noise, or the method is unknown.
 
     Examples
     --------
@@ -59,7 +70,11 @@ def mep_latency(
     >>> x = 1e-3 * np.sin(2 * np.pi * phase) + 4e-6 * np.random.default_rng(0).standard_normal((9, times.size))
     >>> bool(np.all(abs(mep_latency(x, times) - 0.022) < 0.0006))
     True
+    >>> mep_latency(x, times, method="sd")[:3].round(4)
+    array([0.0222, 0.0222, 0.0222])
     """
+    if method != DEFAULT:
+        return onsets_by(method, x, times, window, first_pulse)
     return find_responses(
         x, times, window, first_pulse, false_positive_rate=false_positive_rate, name="mep_latency"
     ).onset.copy()
