@@ -27,14 +27,19 @@ File = Annotated[Path, typer.Argument(help="The recording; its format is found b
 Stimuli = Annotated[Path | None, typer.Option(help="Log (CSV, TSV) with one row a trial, joined to the pulses.")]
 Trigger = Annotated[str | None, typer.Option(help="What marks the pulses, or 'artefact'.")]
 Muscles = Annotated[list[str] | None, typer.Option("--muscle", help="CHANNEL=MUSCLE, for each channel.")]
-Sidecar = Annotated[Path | None, typer.Option(help="TOML that says what the file does not.")]
+Sidecar = Annotated[Path | None, typer.Option(help="TOML that says what the file does not (docs/sidecar.md).")]
+Format = Annotated[str | None, typer.Option("--format", help="The format, where the content does not tell it.")]
+DataFormat = Annotated[str | None, typer.Option(help="Neuroscan files: int16 or int32.")]
 Rate = Annotated[float | None, typer.Option("--sampling-rate", help="Array files: samples a second.")]
 Unit = Annotated[str | None, typer.Option(help="Array files: V, mV or uV.")]
 PulseTime = Annotated[float | None, typer.Option(help="Array files: time of the pulse in a trial, in seconds.")]
 Variable = Annotated[str | None, typer.Option(help="Array files: name of the array.")]
-Axes = Annotated[str | None, typer.Option(help="Array files: what the axes are, e.g. 'samples, trials'.")]
-Names = Annotated[list[str] | None, typer.Option("--channel-name", help="Array files: names of the channels.")]
-Columns = Annotated[list[str] | None, typer.Option("--set", help="COLUMN=VALUE of all trials, e.g. intensity=55.")]
+Axes = Annotated[str | None, typer.Option(help="Array files: one word an axis, e.g. 'samples, trials'.")]
+Select = Annotated[str | None, typer.Option(help="Frames to keep, as in Python, e.g. '1::2'.")]
+Names = Annotated[list[str] | None, typer.Option("--channel-name", help="New names of all channels, in order.")]
+Types = Annotated[list[str] | None, typer.Option("--channel-type", help="Type of all, or CHANNEL=TYPE, e.g. eeg.")]
+Montage = Annotated[str | None, typer.Option(help="Positions of EEG channels by name, e.g. colin27_1020.")]
+Columns = Annotated[list[str] | None, typer.Option("--set", help="COLUMN=VALUE of all trials, or COLUMN=variable:VAR.")]
 Picks = Annotated[list[str] | None, typer.Option(help="Channels or muscles, repeated or separated by commas.")]
 Jobs = Annotated[int, typer.Option("--n-jobs", "-j", help="Recordings at a time; -1: one a core.")]
 
@@ -48,6 +53,12 @@ def _named(pairs: list[str] | None) -> dict[str, str] | None:
         if "=" not in pair:
             raise ValueError(f"--muscle takes CHANNEL=MUSCLE, for example 'Chan1=FDI', not {pair!r}")
     return dict(pair.split("=", 1) for pair in pairs) if pairs else None
+
+
+def _types(words: list[str] | None) -> dict[str, str] | None:
+    """Channel types: a bare word is that of all channels not named."""
+    pairs = (word.rpartition("=") for word in _listed(words) or [])
+    return {channel if mark else "*": kind for channel, mark, kind in pairs} or None
 
 
 def _constants(pairs: list[str] | None) -> dict[str, float | str] | None:
@@ -117,7 +128,12 @@ def inspect(
     pulse_time: PulseTime = None,
     variable: Variable = None,
     axes: Axes = None,
+    select: Select = None,
     channel_name: Names = None,
+    channel_type: Types = None,
+    montage: Montage = None,
+    format_: Format = None,
+    data_format: DataFormat = None,
     set_: Columns = None,
 ) -> None:
     """What a file holds: channels, rates, pulses by trigger and by artefact, and what is missing."""
@@ -125,8 +141,9 @@ def inspect(
 
     options = _reading(
         stimuli=stimuli, trigger=trigger, muscles=_named(muscle), sidecar=sidecar, sampling_rate=sampling_rate,
-        unit=unit, pulse_time=pulse_time, variable=variable, axes=axes, channel_names=channel_name,
-        columns=_constants(set_),
+        unit=unit, pulse_time=pulse_time, variable=variable, axes=axes, select=select,
+        channel_names=_listed(channel_name), channel_types=_types(channel_type), montage=montage, format=format_,
+        data_format=data_format, columns=_constants(set_),
     )  # fmt: skip
     typer.echo(str(ex.inspect(file, **options)))
 
@@ -147,7 +164,12 @@ def run(
     pulse_time: PulseTime = None,
     variable: Variable = None,
     axes: Axes = None,
+    select: Select = None,
     channel_name: Names = None,
+    channel_type: Types = None,
+    montage: Montage = None,
+    format_: Format = None,
+    data_format: DataFormat = None,
     set_: Columns = None,
 ) -> None:
     """Run one protocol on one recording."""
@@ -158,8 +180,9 @@ def run(
 
     options = _reading(
         stimuli=stimuli, trigger=trigger, muscles=_named(muscle), sidecar=sidecar, sampling_rate=sampling_rate,
-        unit=unit, pulse_time=pulse_time, variable=variable, axes=axes, channel_names=channel_name,
-        columns=_constants(set_),
+        unit=unit, pulse_time=pulse_time, variable=variable, axes=axes, select=select,
+        channel_names=_listed(channel_name), channel_types=_types(channel_type), montage=montage, format=format_,
+        data_format=data_format, columns=_constants(set_),
     )  # fmt: skip
     done = run_all(ex.read(file, **options), protocol, _listed(picks))
     _show(done.results)
@@ -187,8 +210,12 @@ def batch(
             sessions, protocol, output, n_jobs, picks=_listed(picks), muscles=_named(muscle), progress=progress
         )
     failed = results[results["error"] != ""]
-    for row in failed.to_dict("records"):
-        typer.echo(f"failed: {row['participant']} {row['session']} {row['protocol']}: {row['error']}", err=True)
+    for error, rows in failed.groupby("error", sort=False):
+        who = ", ".join(
+            f"{row['participant']} {row['session']} {row['protocol']}" for row in rows.to_dict("records")[:3]
+        )
+        more = f" and {len(rows) - 3} more" if len(rows) > 3 else ""
+        typer.echo(f"failed: {who}{more}: {error}", err=True)
     typer.echo(f"wrote {output / 'results.tsv'} ({len(results) - len(failed)} values, {len(failed)} failures)")
     typer.echo(f"next: excitability compare {output}")
     if len(failed) == len(results):
@@ -215,6 +242,9 @@ def compare(
     plan = plan_of(battery, table)
     given = {"before": before, "after": _listed(after), "by": by, "covariates": covariate}
     plan = {**plan, **{name: value for name, value in given.items() if value is not None}}
+    if "before" not in plan or "after" not in plan:
+        labels = ", ".join(dict.fromkeys(map(str, table["timepoint" if "timepoint" in table else "session"])))
+        raise ValueError(f"say what to compare: --before LABEL --after LABEL, with two of: {labels}")
     change = compare_results(table, **plan)
     path = write_table(change, output or results / "comparison.tsv", facts={"Plan": plan})
     for sentence in battery.planned(change)["sentence"]:
