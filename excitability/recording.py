@@ -14,10 +14,11 @@ import pandas as pd
 
 from .readers import open_recording
 from .schema import STIMULUS_COLUMNS, unknown_word
-from .trials import PULSE, artefact_offsets, find_artefacts, find_triggers, join_log, pair_pulses, set_stimuli
+from .trials import PULSE, artefact_offsets, find_artefacts, find_triggers, join_log, pair_pulses
 from .trials import stimuli as stimuli_of
 from .trials.logs import read_log
 from .trials.muscles import channel_muscles
+from .trials.stimuli import own_stimuli
 
 
 def read(
@@ -101,7 +102,7 @@ def _with_pulses(raw: mne.io.BaseRaw, trigger: str | None, log: pd.DataFrame | N
     else:
         table = _found_pulses(raw, trigger)
         if not len(table) and log is not None and "onset" in log:
-            return set_stimuli(raw, log)
+            return own_stimuli(raw, log)
     if log is not None:
         if not len(table):
             raise ValueError(
@@ -109,7 +110,7 @@ def _with_pulses(raw: mne.io.BaseRaw, trigger: str | None, log: pd.DataFrame | N
                 "artefact; give the log a column 'onset' (s from the start of the recording)"
             )
         table = join_log(table, log)
-    return set_stimuli(raw, table) if len(table) else raw
+    return own_stimuli(raw, table) if len(table) else raw
 
 
 def _found_pulses(raw: mne.io.BaseRaw, trigger: str | None) -> pd.DataFrame:

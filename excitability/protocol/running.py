@@ -121,19 +121,40 @@ def clean(
     log : DataFrame
         One row a step: what it removed, and the channels, trials and rank that remain.
     """
-    protocol = _as_protocol(inst, protocol)
+    epochs, log, _ = _cleaned(inst, _as_protocol(inst, protocol), picks, annotations=True)
+    return epochs, log
+
+
+def _cleaned(
+    inst: mne.io.BaseRaw | mne.BaseEpochs,
+    protocol: Protocol,
+    picks: str | Iterable[str] | None,
+    *,
+    annotations: bool = False,
+) -> tuple[mne.BaseEpochs, pd.DataFrame, pd.DataFrame]:
+    """Cleaned trials, the cleaning log, and all pulses with their condition (none where the protocol needs none)."""
     if picks is None:
         types = zip(inst.ch_names, inst.get_channel_types(), strict=True)
         names = [name for name, type_ in types if type_ in ("eeg", "emg", "eog", "ecg")]
     else:
         names = pick_channels(inst, picks, protocol.modality)
-    if protocol.modality not in {inst.get_channel_types(picks=[name])[0] for name in names}:
+    if protocol.modality not in inst.get_channel_types(picks=names):
         pick_channels(inst, None, protocol.modality)  # the error that names the channels there are
     epoch = protocol.epoch
     table = stimuli(inst) if epoch.every is None else pd.DataFrame({"onset": []})
     labels = conditions_of(protocol, table)
     only = (labels != "").to_numpy() if protocol.conditions and len(table) else None
-    pieces = cut(inst, tmin=epoch.tmin, tmax=epoch.tmax, lock=epoch.lock, every=epoch.every, picks=names, only=only)
+    pieces = cut(
+        inst,
+        tmin=epoch.tmin,
+        tmax=epoch.tmax,
+        lock=epoch.lock,
+        every=epoch.every,
+        picks=names,
+        only=only,
+        table=table if epoch.every is None else None,
+        annotations=annotations,
+    )
     epochs = pieces.epochs
     here = pd.Series("all", index=pieces.table.index) if epoch.every is not None else labels.loc[pieces.table.index]
     with mne.utils.use_log_level("ERROR"):
@@ -144,7 +165,7 @@ def clean(
     facts = dict(epochs.info["temp"])
     counts = {str(label): int(number) for label, number in here.value_counts(sort=False).items()}
     epochs.info["temp"] = {**facts, "excitability": {**facts["excitability"], "cut": counts}}
-    return apply(epochs, protocol.cleaning)
+    return *apply(epochs, protocol.cleaning), table.assign(condition=labels)
 
 
 def trial_table(
@@ -181,27 +202,33 @@ def trial_table(
     """
     protocol = _as_protocol(inst, protocol)
     channels = pick_channels(inst, picks, "emg", muscles)
-    epochs, _ = clean(inst, protocol.replace(cleaning=[]), channels)
-    return _table_of(inst, protocol, epochs, channels, muscles)
+    epochs, _, pulses = _cleaned(inst, protocol.replace(cleaning=[]), channels)
+    return _table_of(inst, protocol, epochs, pulses, channels, muscles)
 
 
 def _table_of(
-    inst: Any, protocol: Protocol, epochs: mne.BaseEpochs, channels: list[str], muscles: Mapping[str, str] | None
+    inst: Any,
+    protocol: Protocol,
+    epochs: mne.BaseEpochs,
+    pulses: pd.DataFrame,
+    channels: list[str],
+    muscles: Mapping[str, str] | None,
 ) -> pd.DataFrame:
     needs_muscle = any(entry.get("window") == "muscle" for entry in protocol.trial.values())
     named = channel_muscles(inst, channels, muscles, required=needs_muscle)
-    pulses = stimuli(inst).assign(condition=lambda table: conditions_of(protocol, table))
     pulses = pulses[pulses["condition"] != ""]
     first = first_pulse_times(pulses, protocol.epoch.lock)
     kept = pulses.index.get_indexer(epochs.selection)
-    data = epochs.get_data(picks=channels, verbose="ERROR")
+    data = epochs.get_data(copy=False, verbose="ERROR")
+    told = bad_spans(inst, pulses.iloc[kept], epochs.tmin, epochs.tmax)
     tables = []
-    for index, channel in enumerate(channels):
+    for channel in channels:
         table = pulses.copy()
         table.insert(0, "trial", pulses.index)
         table.insert(2, "channel", channel)
         table.insert(3, "muscle", named[channel])
-        x, flag = data[:, index], ""
+        # contiguous once, not again in every measure
+        x, flag = data[:, epochs.ch_names.index(channel)].copy(), ""
         for name, parameters in protocol.trial.items():
             values = np.full(len(table), np.nan)
             values[kept], shortened = measure_trials(
@@ -215,7 +242,6 @@ def _table_of(
         before = epochs.times < min(-0.002, float(np.min(first)) - 0.002)
         state, inferred = muscle_state(table.loc[rows], usual, x[:, before], epochs.times[before])
         flag = join_flags(flag, inferred)
-        told = bad_spans(inst, table.loc[rows], epochs.tmin, epochs.tmax)
         table.loc[rows, "reject"] = told.where(told != "", reject(table.loc[rows], protocol.reject, state))
         table["flag"] = flag
         window = _response_window(protocol, named[channel])
@@ -398,16 +424,16 @@ def run_all(
     trials = pd.DataFrame()
     if protocol.modality == "emg":
         channels = pick_channels(inst, picks, "emg", muscles)
-        epochs, log = clean(inst, protocol, channels)
-        trials = _table_of(inst, protocol, epochs, channels, muscles)
+        epochs, log, pulses = _cleaned(inst, protocol, channels)
+        trials = _table_of(inst, protocol, epochs, pulses, channels, muscles)
         results = summarise(protocol, trials)
         for channel in channels:
             rows += average_rows(protocol, epochs, [channel], channel, trials)
     else:
-        epochs, log = clean(inst, protocol)
+        epochs, log, pulses = _cleaned(inst, protocol, None)
         emg = [n for n, t in zip(epochs.ch_names, epochs.get_channel_types(), strict=True) if t == "emg"]
         if protocol.trial and emg:
-            trials = _table_of(inst, protocol, epochs, emg, muscles)
+            trials = _table_of(inst, protocol, epochs, pulses, emg, muscles)
         results = summarise(protocol, trials) if len(trials) and protocol.summary else _finished(protocol, [])
         chosen = None if picks is None else pick_channels(inst, picks, "eeg")
         rows += average_rows(protocol, epochs, chosen, "", trials)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from .stimuli import stimuli
+from .windows import read_windows
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,8 @@ def cut(
     every: float | None = None,
     picks: list[str] | None = None,
     only: np.ndarray | None = None,
+    table: pd.DataFrame | None = None,
+    annotations: bool = True,
 ) -> Cut:
     """Cut trials from a recording.
 
@@ -95,6 +98,11 @@ def cut(
         Channels to keep.
     only : ndarray of bool, optional
         Which pulses to cut; the others stay out of the table too.
+    table : DataFrame, optional
+        The stimuli of the recording, where the caller has them already.
+    annotations : bool
+        Whether the trials of a continuous recording carry its annotations. Copying those of a thousand pulses takes
+        longer than reading the trials, and nothing that is computed from trials looks at them.
 
     Returns
     -------
@@ -108,7 +116,7 @@ def cut(
     picks = list(inst.ch_names) if picks is None else picks
     if every is not None:
         return _cut_pieces(inst, every, picks)
-    table = stimuli(inst)
+    table = stimuli(inst) if table is None else table
     wanted = np.ones(len(table), dtype=bool) if only is None else only
     if not wanted.any():
         raise ValueError(
@@ -118,8 +126,14 @@ def cut(
     first = first_pulse_times(table)
     early = float(first[wanted].min()) if lock == "last_pulse" else 0.0
     shift = first if lock == "first_pulse" else np.zeros(len(table))
-    cutter = _cut_raw if isinstance(inst, mne.io.BaseRaw) else _cut_frames
-    epochs = cutter(inst, table, wanted, shift, tmin + early, tmax, picks)
+    if isinstance(inst, mne.io.BaseRaw):
+        epochs = _cut_raw(inst, table, wanted, shift, tmin + early, tmax, picks)
+        if not annotations:
+            epochs.set_annotations(None)
+        elif epochs.annotations is None:
+            epochs.set_annotations(inst.annotations, on_missing="ignore")
+    else:
+        epochs = _cut_frames(inst, table, wanted, shift, tmin + early, tmax, picks)
     table = table[wanted]
     facts = epochs.info["temp"] if epochs.info.get("temp") else {}
     epochs.info["temp"] = {**facts, "excitability": {**facts.get("excitability", {}), "lock": lock}}
@@ -145,7 +159,10 @@ def _cut_raw(
     events = np.column_stack([samples, np.zeros_like(samples), np.where(wanted, 1, 2)])
     if np.unique(samples).size < samples.size:
         raise ValueError("two trials fall on the same sample; each pulse needs its own time")
-    return mne.Epochs(
+    mapped = _cut_mapped(raw, table, events, tmin, tmax, picks)
+    if mapped is not None:
+        return mapped
+    epochs = mne.Epochs(
         raw,
         events,
         {"TMS": 1},
@@ -155,8 +172,42 @@ def _cut_raw(
         baseline=None,
         preload=True,
         reject_by_annotation=False,
-        metadata=table.reset_index(drop=True),
         proj=False,
+        verbose="ERROR",
+    )
+    with mne.utils.use_log_level("ERROR"):
+        # handed over with the events, MNE 1.13 gives a trial the row of an earlier one where pulses are left out
+        epochs.metadata = table.reset_index(drop=True).iloc[epochs.selection]
+    return epochs
+
+
+def _cut_mapped(
+    raw: mne.io.BaseRaw, table: pd.DataFrame, events: np.ndarray, tmin: float, tmax: float, picks: list[str]
+) -> mne.BaseEpochs | None:
+    """What ``mne.Epochs`` makes of these events, with the samples taken straight from the file; None if it cannot."""
+    sfreq = raw.info["sfreq"]
+    begin = round(tmin * sfreq)
+    length = round(tmax * sfreq) + 1 - begin
+    starts = events[:, 0] - raw.first_samp + begin
+    wanted = events[:, 2] == 1
+    early, late = starts < 0, starts + length > raw.n_times
+    kept = np.flatnonzero(wanted & ~early & ~late)
+    data = read_windows(raw, starts[kept], length, picks) if kept.size else None
+    if data is None:
+        return None
+    # the words of mne.Epochs
+    reasons = np.select([~wanted, early, late], ["IGNORED", "NO_DATA", "TOO_SHORT"], "")
+    return mne.EpochsArray(
+        data,
+        mne.pick_info(raw.info, [raw.ch_names.index(name) for name in picks]),
+        events=events[kept],
+        event_id={"TMS": 1},
+        tmin=begin / sfreq,
+        baseline=None,
+        metadata=table.reset_index(drop=True).iloc[kept],
+        proj=False,
+        selection=kept,
+        drop_log=tuple((reason,) if reason else () for reason in reasons.tolist()),
         verbose="ERROR",
     )
 

@@ -148,4 +148,6 @@ def flags_of(x: np.ndarray, times: np.ndarray, window: tuple[float, float], extr
     """Flags of each trial of one channel: what a reader of its values must know."""
     from ..measures.quality import trial_flags
 
-    return np.array([join_flags(str(flag), extra) for flag in trial_flags(x, times, window)], dtype=object)
+    flags = trial_flags(x, times, window).tolist()
+    joined = {flag: join_flags(str(flag), extra) for flag in set(flags)}  # few words, many trials
+    return np.array([joined[flag] for flag in flags], dtype=object)

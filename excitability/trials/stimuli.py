@@ -39,8 +39,9 @@ def stimuli(inst: mne.io.BaseRaw | mne.BaseEpochs) -> pd.DataFrame:
     [[1.0, 50.0, 1.0], [3.0, 60.0, 1.0]]
     """
     if isinstance(inst, mne.io.BaseRaw):
+        begin = inst.first_time
         rows = [
-            {"onset": onset - inst.first_time, **(extras or {})}
+            {"onset": onset - begin, **(extras or {})}
             for onset, description, extras in zip(
                 inst.annotations.onset, inst.annotations.description, inst.annotations.extras, strict=True
             )
@@ -93,6 +94,15 @@ def set_stimuli(raw: mne.io.BaseRaw, table: pd.DataFrame) -> mne.io.BaseRaw:
     ...
     ValueError: the stimulus table has a column 'intensty': did you mean 'intensity'?
     """
+    return _with_stimuli(raw, table, copy=True)
+
+
+def own_stimuli(raw: mne.io.BaseRaw, table: pd.DataFrame) -> mne.io.BaseRaw:
+    """As :func:`set_stimuli`, in place: for a recording that nobody else holds, such as one just opened."""
+    return _with_stimuli(raw, table, copy=False)
+
+
+def _with_stimuli(raw: mne.io.BaseRaw, table: pd.DataFrame, copy: bool) -> mne.io.BaseRaw:
     if not isinstance(raw, mne.io.BaseRaw):
         raise TypeError(
             f"set_stimuli takes a continuous recording (mne.io.Raw), not {type(raw).__name__}; "
@@ -102,7 +112,7 @@ def set_stimuli(raw: mne.io.BaseRaw, table: pd.DataFrame) -> mne.io.BaseRaw:
     validate(table, STIMULUS_COLUMNS, required=["onset"], what="the stimulus table")
     check_columns(table, "the stimulus table")
     onset = pd.to_numeric(table["onset"], errors="coerce").to_numpy(dtype=float)
-    end = raw.times[-1]
+    end = (raw.n_times - 1) / raw.info["sfreq"]  # raw.times would hold every sample's time in memory
     bad = ~((onset >= 0) & (onset <= end))
     if bad.any():
         raise ValueError(
@@ -112,19 +122,16 @@ def set_stimuli(raw: mne.io.BaseRaw, table: pd.DataFrame) -> mne.io.BaseRaw:
     repeated = np.flatnonzero(np.diff(np.sort(onset)) == 0)
     if repeated.size:
         raise ValueError(f"two stimuli have the onset {np.sort(onset)[repeated[0]]:.4f} s; each needs its own")
-    extras = [_extras(row) for row in table.drop(columns="onset").to_dict("records")]
-    # all at once: every further call of set_annotations copies the extras of a thousand pulses again
-    told = raw.annotations
-    keep = [i for i, text in enumerate(told.description) if str(text) != PULSE]
-    out = raw.copy()
-    out.set_annotations(
-        mne.Annotations(
-            np.r_[onset, told.onset[keep] - raw.first_time],
-            np.r_[np.zeros(onset.size), told.duration[keep]],
-            [*[PULSE] * onset.size, *told.description[keep]],
-            ch_names=[*[()] * onset.size, *told.ch_names[keep]],
-            extras=[*extras, *(told.extras[i] for i in keep)],
-        )
+    out = raw.copy() if copy else raw
+    told = out.annotations
+    told.delete([i for i, text in enumerate(told.description) if str(text) == PULSE])
+    # appended: a new set would be checked, copied and cropped with the extras of a thousand pulses in it. MNE keeps
+    # the times of annotations to the microsecond
+    told.append(
+        np.round(onset, 6) + out.first_time,
+        np.zeros(onset.size),
+        [PULSE] * onset.size,
+        extras=[_extras(row) for row in table.drop(columns="onset").to_dict("records")],
     )
     return out
 
