@@ -181,6 +181,14 @@ def test_missing_file_lists_near_names(tmp_path):
     (tmp_path / "sub-01_sici.txt").write_text("x")
     with pytest.raises(FileNotFoundError, match=r"no file .*sub-01_sci\.txt; near it in .*: sub-01_sici\.txt"):
         open_recording(tmp_path / "sub-01_sci.txt")
+    (tmp_path / ".hidden").write_text("x")
+    (tmp_path / "notes.odt").write_text("x")
+    with pytest.raises(FileNotFoundError, match=r"absent\.vhdr; the folder .* holds sub-01_sici\.txt$"):
+        open_recording(tmp_path / "absent.vhdr")
+    (tmp_path / "sub-01_sici.txt").rename(tmp_path / "letter.odt")
+    with pytest.raises(FileNotFoundError, match="holds no recordings"):
+        open_recording(tmp_path / "absent.vhdr")
+    (tmp_path / "letter.odt").rename(tmp_path / "sub-01_sici.txt")
     with pytest.raises(FileNotFoundError, match="does not exist"):
         open_recording(tmp_path / "no" / "rec.vhdr")
     with pytest.raises(FileNotFoundError, match="no sidecar"):

@@ -43,7 +43,7 @@ def test_neuroscan_is_never_given_to_the_ant_library(tmp_path):
         assert mne_formats._neuroscan_format(tmp_path / "a.cnt") == name
     struct.pack_into("<I", header, 886, 5)
     (tmp_path / "a.cnt").write_bytes(bytes(header))
-    with pytest.raises(ValueError, match="type data_format='int16'"):
+    with pytest.raises(ValueError, match="type --data-format int16"):
         open_recording(tmp_path / "a.cnt")
     (tmp_path / "b.cnt").write_bytes(b"RF64" + bytes(100))
     assert mne_formats._kind(tmp_path / "b.cnt") == "ant"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import tomllib
 from pathlib import Path
 
 import h5py
@@ -15,6 +17,8 @@ from excitability.readers._channels import channel_type, volts_per
 from excitability.resources import muscles_in_name, sample_data_path
 
 SAMPLES = sample_data_path() / "formats"
+PAGE = (Path(__file__).parent.parent / "docs" / "sidecar.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```toml\n(.*?)^```", PAGE, flags=re.M | re.S)
 
 
 @pytest.mark.parametrize(
@@ -57,9 +61,11 @@ def frames(tmp_path):
 def test_array_without_facts_says_which_are_missing_and_what_to_type(frames):
     with pytest.raises(ValueError, match="axes, sampling_rate, unit, pulse_time") as caught:
         open_recording(frames)
-    assert "sampling_rate = 3000  # Hz" in str(caught.value)
-    assert "sampling_rate=3000" in str(caught.value)
-    assert "frames.toml" in str(caught.value)
+    message = str(caught.value)
+    assert '--axes "samples, trials" --sampling-rate 3000 --unit uV --pulse-time 0.05' in message
+    assert 'axes="samples, trials", sampling_rate=3000, unit="uV", pulse_time=0.05' in message
+    for word in ("frames.toml", "--sidecar FILE.toml", "sampling_rate: Hz", "a word of your own", "docs/sidecar.md"):
+        assert word in message
     with pytest.raises(ValueError, match="does not say its unit "):
         open_recording(frames, **{key: value for key, value in SAID.items() if key != "unit"})
 
@@ -98,6 +104,16 @@ def test_options_win_over_the_sidecar(frames):
         ("[channels.muscles]\nA = 'FDX'", "unknown muscle 'FDX': did you mean 'FDI'"),
         ("[channels]\ntypes = {A = 'emgg'}", "unknown channel type 'emgg': did you mean 'emg'"),
         ("[recording]\nstimulater = 'x'", "did you mean 'stimulator'"),
+        ("[channels]\ntypes = 3", 'channels.types: 3 given; expected one word for all channels, such as "eeg"'),
+        (
+            "[channels]\nnames = 'FDI'",
+            r"channels.names: expected a list, such as .*, not 'FDI' \(grammar: docs/sidecar.md",
+        ),
+        ("[stimuli]\ninter_stimulus_interval = 3.0", r"expected seconds from 0 to 1 \(3 ms is 0.003"),
+        ("[stimuli.columns]\ninter_stimulus_interval = { cycle = [2.5] }", "2.5 ms would be 0.0025"),
+        ("[[stimuli.codes]]\ncode = 1\ninter_stimulus_interval = 10", "10 ms would be 0.01"),
+        ("[stimuli.columns]\nintensity = [50, 'high']", "'intensity' is 'high'; expected a number in %MSO"),
+        ("[[stimuli.codes]]\ncode = 1\nintensity = 'high'", "'intensity' is 'high'; expected a number in %MSO"),
         ("[array\n", "not valid TOML"),
     ],
 )
@@ -129,7 +145,7 @@ def test_rate_for_a_file_that_says_its_own_is_refused():
 
 def test_every_key_of_the_grammar_is_an_option_and_described():
     for option, (section, key) in _sidecar.OPTIONS.items():
-        assert key in _sidecar.__doc__, option
+        assert key in PAGE, option
         assert option in open_recording.__doc__
         assert section in ("array", "channels", "stimuli", "recording")
 
@@ -246,14 +262,57 @@ def test_stimuli_of_a_sidecar_travel_with_a_continuous_recording(tmp_path):
     assert (said["pulse"], said["delay"], said["inter_stimulus_interval"]) == ("first", 0.001, 0.1)
 
 
-def test_the_documented_grammar_is_accepted():
-    import textwrap
-    import tomllib
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.split("\n")[1])
+def test_every_block_of_the_page_is_accepted(block):
+    said = _sidecar.check(tomllib.loads(block), "docs/sidecar.md")
+    assert said.model_dump(exclude_unset=True)
 
-    text = textwrap.dedent(_sidecar.__doc__.split("::\n", 1)[1])
-    said = _sidecar.check(tomllib.loads(text), "docstring")
+
+def test_the_page_shows_every_key():
+    said = _sidecar.check(tomllib.loads(BLOCKS[0]), "docs/sidecar.md")
+    for section in ("array", "channels", "stimuli"):
+        model = getattr(said, section)
+        assert model.model_fields_set == set(type(model).model_fields), section
     assert said.array.select == "1::2"
     assert said.stimuli.codes[0]["inter_stimulus_interval"] == 0.003
+
+
+def _block(word):
+    (block,) = [block for block in BLOCKS[1:] if word in block]
+    return block
+
+
+def test_the_recruitment_curve_of_the_page(tmp_path):
+    steps = np.arange(30.0, 60.0, 10.0)
+    np.savez(tmp_path / "S1.npz", mep=np.ones((3, 400, 4)), intensities=steps, fs=np.array(1000.0))
+    (tmp_path / "page.toml").write_text(_block("variable:intensities"))
+    epochs = open_recording(tmp_path / "S1.npz", sidecar=tmp_path / "page.toml")
+    assert epochs.metadata["intensity"].tolist() == np.repeat(steps, 4).tolist()
+    assert epochs.info["temp"]["excitability"]["muscles"] == {"EMG": "FDI"}
+
+
+def test_the_lici_sweeps_of_the_page(tmp_path):
+    np.savez(tmp_path / "ID02.npz", meps=np.ones((450, 6)))
+    (tmp_path / "ID02.toml").write_text(_block("cycle = [nan"))
+    epochs = open_recording(tmp_path / "ID02.npz")
+    assert epochs.metadata["pulse_count"].tolist() == [1, 2] * 3
+    assert epochs.metadata["inter_stimulus_interval"].tolist()[1::2] == [0.1] * 3
+
+
+def test_the_frame_states_of_the_page():
+    path = SAMPLES / "signal_matlab" / "frames.mat"
+    said = tomllib.loads(_block("code = 3"))["stimuli"]
+    epochs = open_recording(path, **said)
+    assert epochs.metadata["conditioning_intensity"].tolist()[1::2] == [35, 35]
+
+
+def test_the_eeg_array_of_the_page(tmp_path):
+    np.save(tmp_path / "eeg.npy", np.ones((3, 5, 2000)))
+    (tmp_path / "eeg.toml").write_text(_block("montage"))
+    epochs = open_recording(tmp_path / "eeg.npy")
+    assert epochs.get_channel_types() == ["eeg"] * 4 + ["emg"]
+    assert epochs.get_montage().ch_names == ["Fp1", "Fp2", "C3", "Cz"]
+    np.testing.assert_allclose(epochs.get_data(), 1e-6)
 
 
 def test_numpy_values_and_paths_are_options_too(frames):
@@ -261,3 +320,110 @@ def test_numpy_values_and_paths_are_options_too(frames):
     epochs = open_recording(frames, columns={"intensity": np.arange(6)}, channel_names=("FDI",), **said)
     assert epochs.metadata["intensity"].tolist() == [0, 1, 2, 3, 4, 5]
     assert epochs.ch_names == ["FDI"]
+
+
+def test_axes_are_shown_for_the_array_there_is(tmp_path):
+    path = tmp_path / "S1.mat"
+    scipy.io.savemat(path, {"mep": np.ones((10, 900, 15)), "intensities": np.arange(10.0), "fs": 1000.0})
+    with pytest.raises(
+        ValueError, match=r'--axes "intensities, samples, trials" .*order that size\(\) shows in MATLAB'
+    ):
+        open_recording(path)
+    with pytest.raises(ValueError, match=r'expected 3 different words, .*--axes "trials, samples, intensities"'):
+        open_recording(path, **SAID)
+    scipy.io.savemat(path, {"left": np.ones((9, 3)), "right": np.ones((9, 3))})
+    with pytest.raises(ValueError, match="On the command line type: --variable left "):
+        open_recording(path)
+
+
+def test_a_text_in_a_numeric_column_says_what_was_meant(tmp_path):
+    path = tmp_path / "curve.npz"
+    np.savez(path, mep=np.ones((90, 3)), steps=np.arange(3.0), late=np.array([3.0, 0.003, 0.01]))
+    with pytest.raises(
+        ValueError, match=r"""'intensity' is 'steps'; .*Did you mean "variable:steps".*--set intensity=var"""
+    ):
+        open_recording(path, variable="mep", columns={"intensity": "steps"}, **SAID)
+    with pytest.raises(ValueError, match=r"'intensity' is 'high'; expected a number in %MSO \(grammar") as caught:
+        open_recording(path, variable="mep", columns={"intensity": {"values": "high"}}, **SAID)
+    assert "Did you mean" not in str(caught.value)
+    with pytest.raises(ValueError, match=r"curve.npz: inter_stimulus_interval = 3; expected seconds"):
+        open_recording(path, variable="mep", columns={"inter_stimulus_interval": "variable:late"}, **SAID)
+    with pytest.raises(ValueError, match="expected a number in %MSO"):
+        open_recording(SAMPLES / "mne_formats" / "brainvision.vhdr", columns={"intensity": "high"})
+    with pytest.raises(ValueError, match="'variable:steps' works only for frames"):
+        open_recording(SAMPLES / "mne_formats" / "brainvision.vhdr", columns={"intensity": "variable:steps"})
+
+
+CONTINUOUS = {"axes": "channels, samples", "sampling_rate": 1000, "unit": "uV"}
+
+
+@pytest.fixture
+def continuous(tmp_path):
+    """Array file of 3 channels × 500 samples."""
+    path = tmp_path / "eeg.npy"
+    np.save(path, np.ones((3, 500)))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("options", "names", "types"),
+    [
+        ({}, ["EMG1", "EMG2", "EMG3"], ["emg"] * 3),
+        ({"channel_types": "eeg"}, ["EEG1", "EEG2", "EEG3"], ["eeg"] * 3),
+        ({"channel_names": ["C3", "Cz", "FDI"]}, ["C3", "Cz", "FDI"], ["eeg", "eeg", "emg"]),
+        (
+            {"channel_names": ["a", "b", "c"], "channel_types": {"*": "EEG", "c": "misc"}},
+            ["a", "b", "c"], ["eeg", "eeg", "misc"],
+        ),
+        ({"channel_types": "eeg", "muscles": {"EEG3": "FDI"}}, ["EEG1", "EEG2", "EEG3"], ["eeg", "eeg", "emg"]),
+    ],
+)  # fmt: skip
+def test_types_of_an_array(continuous, options, names, types):
+    raw = open_recording(continuous, **options, **CONTINUOUS)
+    assert raw.ch_names == names
+    assert raw.get_channel_types() == types
+    np.testing.assert_allclose(raw.get_data(), 1e-6)
+
+
+def test_one_word_of_a_sidecar_is_the_type_of_all_channels(continuous):
+    continuous.with_suffix(".toml").write_text(
+        '[channels]\ntypes = "eeg"\nnames = ["fp1", "CZ", "Oz"]\nmontage = "colin27_1020"\n'
+    )
+    raw = open_recording(continuous, **CONTINUOUS)
+    assert raw.get_channel_types() == ["eeg"] * 3
+    assert len(raw.get_montage().ch_names) == 3
+
+
+def test_a_montage_that_does_not_fit_lists_the_channels(continuous):
+    with pytest.raises(ValueError, match=r"has no position for 1 of 3 EEG channels: Grip\. .*--channel-type Grip=misc"):
+        open_recording(
+            continuous, channel_names=["Cz", "C3", "Grip"], channel_types="eeg", montage="colin27_1020", **CONTINUOUS
+        )
+    with pytest.raises(ValueError, match="unknown montage 'colin27_102': did you mean 'colin27_1020'"):
+        open_recording(continuous, channel_types="eeg", montage="colin27_102", **CONTINUOUS)
+    with pytest.raises(ValueError, match="none is EEG"):
+        open_recording(continuous, montage="colin27_1020", **CONTINUOUS)
+    with pytest.raises(ValueError, match="given twice: Cz"):
+        open_recording(continuous, channel_names=["Cz", "Cz", "C3"], **CONTINUOUS)
+    with pytest.raises(ValueError, match="did you mean 'eeg'"):
+        open_recording(continuous, channel_types="eegg", **CONTINUOUS)
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (["--channel-type", "eeg"], ["EEG1  eeg", "EEG3  eeg"]),
+        (["--channel-name", "Cz,Oz,Grip", "--channel-type", "Grip=misc", "--format", "arrays"], ["Cz  eeg"]),
+        (["--channel-type", "eeg,EEG3=emg"], ["EEG2  eeg", "EEG3  emg"]),
+    ],
+)  # fmt: skip
+def test_the_words_of_the_command_line(continuous, words, shown):
+    from typer.testing import CliRunner
+
+    from excitability.cli import app
+
+    said = ["--axes", "channels, samples", "--sampling-rate", "1000", "--unit", "uV"]
+    done = CliRunner().invoke(app, ["inspect", str(continuous), *said, *words])
+    assert done.exit_code == 0, done.exception
+    for line in shown:
+        assert line in done.output

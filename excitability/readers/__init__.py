@@ -54,12 +54,13 @@ def open_recording(path: str | Path, *, sidecar: str | Path | None = None, **opt
     path : path-like
         The file.
     sidecar : path-like, optional
-        TOML file that describes the recording (grammar: ``excitability.readers._sidecar``). By default the file of
+        TOML file that describes the recording (grammar: ``docs/sidecar.md``). By default the file of
         the same stem and suffix ``.toml`` beside the recording, where there is one.
     **options
         The words of the sidecar as keywords: ``variable``, ``axes``, ``sampling_rate``, ``unit``, ``pulse_time``,
-        ``select``, ``channel_names``, ``channel_types``, ``channel_units``, ``muscles``, ``trigger``, ``delay``,
-        ``table``, ``pulse``, ``inter_stimulus_interval``, ``columns``, ``codes``, ``participant``, ``session``,
+        ``select``, ``channel_names``, ``channel_types`` (one word for all, or a mapping), ``channel_units``,
+        ``montage``, ``muscles``, ``trigger``, ``delay``, ``table``, ``pulse``,
+        ``inter_stimulus_interval``, ``columns``, ``codes``, ``participant``, ``session``,
         ``protocol``, ``stimulator``, ``coil``, ``waveform``, ``reference``, ``software_filters``,
         ``hardware_filters``; ``format`` to choose the reader; and the options of that reader
         (``data_format`` of Neuroscan files, …). An option wins over the sidecar.
@@ -125,10 +126,15 @@ def _check_path(path: Path) -> None:
     folder = path.parent
     if not folder.is_dir():
         raise FileNotFoundError(f"no file {path}: the folder {folder} does not exist")
-    present = sorted(item.name for item in folder.iterdir() if item.is_file())
-    near = difflib.get_close_matches(path.name, present, n=5, cutoff=0.4) or present[:5]
-    listed = f"; near it in {folder}: {', '.join(near)}" if near else f"; the folder {folder} holds no files"
-    raise FileNotFoundError(f"no file {path}{listed}")
+    present = sorted(item.name for item in folder.iterdir() if not item.name.startswith("."))
+    near = difflib.get_close_matches(path.name, present, n=5, cutoff=0.6)
+    if near:
+        raise FileNotFoundError(f"no file {path}; near it in {folder}: {', '.join(near)}")
+    suffixes = (*(suffix for reader in readers().values() for suffix in reader.suffixes), *_EXPORT)
+    recordings = [name for name in present if name.lower().endswith(suffixes)]
+    more = " …" if len(recordings) > 5 else ""
+    listed = f"holds {', '.join(recordings[:5])}{more}" if recordings else "holds no recordings"
+    raise FileNotFoundError(f"no file {path}; the folder {folder} {listed}")
 
 
 def _said(path: Path, sidecar: str | Path | None) -> tuple[Sidecar, Path | None]:
@@ -165,7 +171,7 @@ def _reader(path: Path, format: str | None) -> Reader:
     raise ValueError(
         f"{path} is of no known format: it begins with {looks}. Known formats: "
         + ", ".join(f"{reader.title or reader.name} [{reader.name}]" for reader in known.values())
-        + '. Type format="…" to choose one'
+        + '. To choose one: --format NAME on the command line, format="NAME" in Python'
     )
 
 
@@ -204,7 +210,8 @@ def _arguments(path: Path, said: Sidecar, reader: Reader) -> dict[str, Any]:
         if surplus:
             raise ValueError(
                 f"{path}: {', '.join(surplus)} was given, but a file of the format {reader.name} says that itself; "
-                "remove it (a wrong unit is corrected with channel_units)"
+                'remove it (a wrong unit is corrected with [channels] units = { NAME = "mV" } in a sidecar, or '
+                "channel_units in Python)"
             )
     if "columns" in reader.parameters:
         arguments["columns"] = said.stimuli.columns

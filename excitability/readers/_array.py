@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,37 +11,89 @@ import pandas as pd
 
 from ..schema import STIMULUS_COLUMNS
 from ._channels import make_epochs, make_raw
-from ._sidecar import Array, as_slice
+from ._sidecar import GRAMMAR, Array, as_slice, stimulus_value
 
 _AXES = ("samples", "trials", "channels")
 
 _EXAMPLE = {
-    "sampling_rate": ("sampling_rate = 3000", "Hz"),
-    "unit": ('unit = "uV"', "V, mV, uV or nV"),
-    "pulse_time": ("pulse_time = 0.05", "s from the first sample to the pulse"),
-    "axes": ('axes = "samples, trials"', "one word an axis: samples, trials, channels"),
-    "variable": ('variable = "meps"', "which variable of the file"),
+    "sampling_rate": ("3000", "Hz"),
+    "unit": ('"uV"', "V, mV, uV or nV"),
+    "pulse_time": ("0.05", "s from the first sample to the pulse"),
+    "axes": ('"samples, trials"', "one word an axis"),
+    "variable": ('"meps"', "which variable of the file"),
 }
 
 
-def missing(source: object, keys: list[str], facts: str) -> ValueError:
-    """Error that says which facts are missing, and what to type to give them."""
-    lines = "; ".join(f"{_EXAMPLE[key][0]}  # {_EXAMPLE[key][1]}" for key in keys)
-    options = ", ".join(_EXAMPLE[key][0].replace(" = ", "=") for key in keys)
+def missing(source: object, keys: list[str], facts: str, **examples: str) -> ValueError:
+    """Error that says which facts are missing, and what to type to give them.
+
+    Parameters
+    ----------
+    source : path-like
+    keys : list of str
+        Keys of ``[array]``.
+    facts : str
+        What the file does say.
+    **examples
+        A value for a key that fits this file better than the usual one.
+    """
+    values = {key: f'"{examples[key]}"' if key in examples else _EXAMPLE[key][0] for key in keys}
+    meanings = "; ".join(f"{key}: {_EXAMPLE[key][1]}" for key in keys)
+    words = ", ".join(f"{key}={values[key]}" for key in keys)
+    flags = " ".join(f"{_flag(key)} {_shell(values[key])}" for key in keys)
     stem = str(source).rsplit(".", 1)[0]
+    axes = f" {_axes_rule(source)}." if "axes" in keys else ""
     return ValueError(
-        f"{source}: the file does not say its {', '.join(keys)} ({facts}). Type them into {stem}.toml under "
-        f"[array]: {lines}; or as options: {options} (the values are examples)"
+        f"{source}: the file does not say its {', '.join(keys)} ({facts}). On the command line type: {flags} "
+        f"(the values are examples); in Python: {words}; in {stem}.toml, or in any file given with "
+        f"--sidecar FILE.toml: the same as in Python, one a line, under [array]. {meanings}.{axes} ({GRAMMAR})"
     )
+
+
+def _flag(key: str) -> str:
+    return "--" + key.replace("_", "-")
+
+
+def _shell(value: str) -> str:
+    """A value as typed in a shell: quotes only where there is a space or another mark."""
+    bare = value.strip('"')
+    return bare if re.fullmatch(r"[\w.:-]+", bare) else value
+
+
+def _axes_rule(source: object) -> str:
+    order = "size() shows in MATLAB" if str(source).lower().endswith(".mat") else "the shape shows"
+    return (
+        f"Axes are in the order that {order}; exactly one is samples, the others trials, channels, and for a further "
+        "axis of repetitions a word of your own, such as intensities"
+    )
+
+
+def axes_example(shape: tuple[int, ...], vectors: Mapping[str, int] | None = None) -> str:
+    """Words that could describe an array: the longest axis as samples, an axis as long as a list by its name.
+
+    >>> axes_example((10, 10000, 15), {"intensities": 10, "t": 10000})
+    'intensities, samples, trials'
+    >>> axes_example((62, 1000, 80))
+    'trials, samples, intensities'
+    """
+    words = [""] * len(shape)
+    words[int(np.argmax(shape))] = "samples"
+    for name, size in (vectors or {}).items():
+        fitting = [index for index, length in enumerate(shape) if length == size and not words[index]]
+        if len(fitting) == 1 and name not in _AXES:
+            words[fitting[0]] = name
+    others = [word for word in ("trials", "intensities", "channels", "blocks") if word not in words]
+    others += [f"repeats{number}" for number in range(len(shape))]
+    return ", ".join(word or others.pop(0) for word in words)
 
 
 def axes_words(text: str, shape: tuple[int, ...], source: object) -> list[str]:
     """Words of ``axes``, checked against the shape of the array."""
     words = [word.strip() for word in text.split(",")]
-    if len(words) != len(shape) or len(set(words)) != len(words) or "samples" not in words:
+    if len(words) != len(shape) or len(set(words)) != len(words) or "samples" not in words or "" in words:
         raise ValueError(
             f"{source}: axes = {text!r} does not describe an array of shape {shape}; expected {len(shape)} different "
-            "words, one of them samples (others: trials, channels, or a word of your own such as intensities)"
+            f'words, one of them samples, e.g. --axes "{axes_example(shape)}". {_axes_rule(source)} ({GRAMMAR})'
         )
     return words
 
@@ -52,8 +105,7 @@ def build(
     source: object,
     variable_of: Callable[[str], np.ndarray],
     columns: dict[str, Any],
-    names: list[str] | None = None,
-    units: list[str] | None = None,
+    vectors: Mapping[str, int] | None = None,
 ) -> Any:
     """Recording from an array.
 
@@ -68,8 +120,8 @@ def build(
         Another variable of the same file by name.
     columns : dict
         ``[stimuli.columns]``.
-    names, units : list of str, optional
-        Of the channels, where the file knows them.
+    vectors : mapping, optional
+        Lengths of the lists that the file holds too, for an example of ``axes``.
 
     Returns
     -------
@@ -86,10 +138,10 @@ def build(
     continuous = bool(words) and set(words) <= {"samples", "channels"}
     needed = ["axes"] if not words else []
     needed += ["sampling_rate"] if said.sampling_rate is None else []
-    needed += ["unit"] if said.unit is None and units is None else []
+    needed += ["unit"] if said.unit is None else []
     needed += ["pulse_time"] if said.pulse_time is None and not continuous else []
     if needed:
-        raise missing(source, needed, facts)
+        raise missing(source, needed, facts, axes=axes_example(values.shape, vectors))
     rate = _rate(said.sampling_rate, variable_of)
     repeats = [word for word in words if word not in ("samples", "channels")]
     # trials vary fastest, whatever the order in the file: one block of trials a step of the other axes
@@ -100,10 +152,9 @@ def build(
     if "channels" not in words:
         data = np.expand_dims(data, -2)
     count = data.shape[-2]
-    names = names if names is not None and len(names) == count else _numbered(count)
-    use_units = [said.unit] * count if said.unit is not None else list(units or [])
+    names, units = numbered(count), [str(said.unit)] * count
     if continuous:
-        return make_raw(data, names, rate, use_units, source=source)
+        return make_raw(data, names, rate, units, source=source)
     sizes = {word: values.shape[words.index(word)] for word in repeats}
     table = trial_columns(columns, sizes, variable_of, source)
     frames = data.reshape(-1, *data.shape[-2:])
@@ -116,11 +167,16 @@ def build(
             f"{source}: pulse_time = {said.pulse_time} s lies outside the frames, which last "
             f"{frames.shape[-1] / rate:.4g} s at {rate:g} Hz; expected seconds from the first sample to the pulse"
         )
-    return make_epochs(frames[keep], names, rate, use_units, tmin, table.iloc[keep], source=source)
+    return make_epochs(frames[keep], names, rate, units, tmin, table.iloc[keep], source=source)
 
 
-def _numbered(count: int) -> list[str]:
-    return ["EMG"] if count == 1 else [f"EMG{index + 1}" for index in range(count)]
+def numbered(count: int, word: str = "EMG") -> list[str]:
+    """Names of channels of which nothing is known.
+
+    >>> numbered(1), numbered(2, "EEG")
+    (['EMG'], ['EEG1', 'EEG2'])
+    """
+    return [word] if count == 1 else [f"{word}{index + 1}" for index in range(count)]
 
 
 def _rate(rate: Any, variable_of: Callable[[str], np.ndarray]) -> float:
@@ -151,9 +207,29 @@ def trial_columns(
         if "cycle" in entry:
             values = np.resize(np.asarray(entry["cycle"], dtype=object), total)
         else:
+            check_text(name, entry.get("values"), variable_of, source)
             values = _spread(name, entry, sizes, total, variable_of, source)
-        table[name] = [float(v) if STIMULUS_COLUMNS[name].dtype == "float" else str(v) for v in values]
+        try:
+            table[name] = [stimulus_value(name, value) for value in values]
+        except ValueError as error:
+            raise ValueError(f"{source}: {error} ({GRAMMAR})") from None
     return table
+
+
+def check_text(name: str, said: Any, variable_of: Callable[[str], np.ndarray], source: object) -> None:
+    """Refuse a bare text in a numeric stimulus column; it may be the name of a variable without its mark."""
+    if STIMULUS_COLUMNS[name].dtype != "float" or not isinstance(said, str) or said.startswith("variable:"):
+        return
+    try:
+        stimulus_value(name, said)
+    except ValueError as error:
+        try:
+            variable_of(said)
+        except ValueError:
+            hint = ""
+        else:
+            hint = f'. Did you mean "variable:{said}", a variable of the file? (or --set {name}=variable:{said})'
+        raise ValueError(f"{source}: {error}{hint} ({GRAMMAR})") from None
 
 
 def _spread(

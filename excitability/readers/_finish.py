@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from ..schema import STIMULUS_COLUMNS, unknown_word
-from ._array import trial_columns
-from ._channels import volts_per
-from ._sidecar import Sidecar, as_slice
+from ._array import check_text, numbered, trial_columns
+from ._channels import channel_types, volts_per
+from ._sidecar import GRAMMAR, Sidecar, as_slice
 
 
 def finish(inst: Any, said: Sidecar, *, path: Path, sidecar_path: Path | None, frames_done: bool) -> Any:
@@ -41,38 +42,95 @@ def finish(inst: Any, said: Sidecar, *, path: Path, sidecar_path: Path | None, f
     if isinstance(inst, mne.BaseEpochs):
         with mne.utils.use_log_level("error"):  # MNE tells of every change of metadata
             inst = _frames(inst, said, path, frames_done)
-    elif said.array.select is not None and not frames_done:
+        return inst
+    if said.array.select is not None:
         raise ValueError(f"{path}: select keeps frames, but this file is one continuous recording; remove select")
+    for name, value in said.stimuli.columns.items():
+        values = value.get("values") if isinstance(value, dict) else value
+        if isinstance(values, str) and values.startswith("variable:"):
+            _no_variables(path)(values.removeprefix("variable:"))
+        check_text(name, values, _no_variables(path), path)
     return inst
 
 
+def _no_variables(path: Path) -> Callable[[str], np.ndarray]:
+    def variable_of(name: str) -> np.ndarray:
+        raise ValueError(f"{path}: 'variable:{name}' works only for frames in files of bare arrays (.mat, .npz)")
+
+    return variable_of
+
+
 def _channels(inst: Any, said: Sidecar, info: dict[str, Any], path: Path) -> None:
-    names = said.channels.names
+    names, given = said.channels.names, dict(said.channels.types)
+    every = given.pop("*", None)
+    # numbers without names: what the person calls the channels says what they are
+    bare = info["format"] == "arrays" and inst.ch_names == numbered(len(inst.ch_names))
+    if names is None and bare and every is not None:
+        names = numbered(len(inst.ch_names), every.upper())
     if names is not None:
-        if len(names) != len(inst.ch_names):
-            raise ValueError(
-                f"{path}: {len(names)} channel names were given for {len(inst.ch_names)} channels: "
-                f"{', '.join(inst.ch_names)}"
-            )
-        renamed = dict(zip(inst.ch_names, names, strict=True))
-        inst.rename_channels(renamed, verbose="error")
-        info["units"] = {renamed.get(name, name): unit for name, unit in info["units"].items()}
-        if "muscles" in info:
-            info["muscles"] = {renamed.get(name, name): muscle for name, muscle in info["muscles"].items()}
-    for what in ("types", "units", "muscles"):
-        for channel in getattr(said.channels, what):
+        _rename(inst, names, info, path)
+    for what, entries in (("types", given), ("units", said.channels.units), ("muscles", said.channels.muscles)):
+        for channel in entries:
             if channel not in inst.ch_names:
                 raise ValueError(f"{path}: {what}: {unknown_word('channel', channel, inst.ch_names)}")
     for channel, unit in said.channels.units.items():
         _rescale(inst, channel, info["units"].get(channel, ""), unit, path)
         info["units"][channel] = unit
-    if said.channels.types:
-        inst.set_channel_types(said.channels.types, on_unit_change="ignore", verbose="error")
+    types: dict[str, str] = {}
+    if bare and names is not None:
+        units = [info["units"].get(name, "V") for name in inst.ch_names]
+        types = dict(zip(inst.ch_names, channel_types(inst.ch_names, units, unknown="emg"), strict=True))
+    if every is not None:
+        types = dict.fromkeys(inst.ch_names, every)
+    # a channel whose muscle is given is EMG, whatever its name
+    types |= dict.fromkeys(said.channels.muscles, "emg") | given
+    if types:
+        inst.set_channel_types(types, on_unit_change="ignore", verbose="error")
     if said.channels.muscles:
         info["muscles"] = {**info.get("muscles", {}), **said.channels.muscles}
-        silent = {name: "emg" for name in said.channels.muscles if name not in said.channels.types}
-        # a channel whose muscle is given is EMG, whatever its name
-        inst.set_channel_types(silent, on_unit_change="ignore", verbose="error")
+    if said.channels.montage is not None:
+        _place(inst, said.channels.montage, path)
+
+
+def _rename(inst: Any, names: list[str], info: dict[str, Any], path: Path) -> None:
+    count = len(inst.ch_names)
+    if len(names) != count:
+        raise ValueError(
+            f"{path}: {len(names)} channel names were given for {count} channels: {', '.join(inst.ch_names)}"
+        )
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"{path}: channel names given twice: {', '.join(twice)}; expected {count} different names")
+    renamed = dict(zip(inst.ch_names, names, strict=True))
+    inst.rename_channels(renamed, verbose="error")
+    info["units"] = {renamed.get(name, name): unit for name, unit in info["units"].items()}
+    if "muscles" in info:
+        info["muscles"] = {renamed.get(name, name): muscle for name, muscle in info["muscles"].items()}
+
+
+def _place(inst: Any, word: str, path: Path) -> None:
+    """Electrode positions by name from a montage that MNE knows."""
+    known = mne.channels.get_builtin_montages()
+    if word not in known:
+        raise ValueError(f"{path}: {unknown_word('montage', word, known)} ({GRAMMAR})")
+    electrodes = [name for name, kind in zip(inst.ch_names, inst.get_channel_types(), strict=True) if kind == "eeg"]
+    if not electrodes:
+        raise ValueError(
+            f"{path}: montage = {word!r} places EEG channels, but none is EEG; their names or types say so: "
+            f'types = "eeg" under [channels], or --channel-type eeg ({GRAMMAR})'
+        )
+    montage = mne.channels.make_standard_montage(word)
+    places = {name.lower() for name in montage.ch_names}
+    without = [name for name in electrodes if name.lower() not in places]
+    if without:
+        listed = ", ".join(without[:20]) + (" …" if len(without) > 20 else "")
+        raise ValueError(
+            f"{path}: the montage {word} has no position for {len(without)} of {len(electrodes)} EEG channels: "
+            f'{listed}. Give names in the order of the file (names = ["Fp1", …], or --channel-name '
+            f'Fp1,…), or the type of what is no EEG channel (types = {{ "{without[0]}" = "misc" }}, or '
+            f"--channel-type {without[0]}=misc) ({GRAMMAR})"
+        )
+    inst.set_montage(montage, match_case=False, verbose="error")
 
 
 def _rescale(inst: Any, channel: str, before: str, after: str, path: Path) -> None:
@@ -89,11 +147,7 @@ def _frames(epochs: mne.BaseEpochs, said: Sidecar, path: Path, frames_done: bool
     table = epochs.metadata
     table = pd.DataFrame({"frame": np.arange(len(epochs))}) if table is None else table.reset_index(drop=True).copy()
     if not frames_done:
-
-        def no_variables(name: str) -> np.ndarray:
-            raise ValueError(f"{path}: 'variable:{name}' works only for files of bare arrays (.mat, .npz)")
-
-        given = trial_columns(said.stimuli.columns, {"trials": len(table)}, no_variables, path)
+        given = trial_columns(said.stimuli.columns, {"trials": len(table)}, _no_variables(path), path)
         for name in given.columns.drop("frame"):
             table[name] = given[name]
     _codes(table, said.stimuli.codes, path)

@@ -1,45 +1,6 @@
 """What a person says about a recording: a small TOML file beside it, or the same words as options.
 
-The grammar, all of it optional::
-
-    [array]                       # only for files that hold bare numbers (.mat, .npy, .npz, .csv, .xlsx)
-    variable = "meps"             # which variable, where the file has several
-    axes = "samples, trials"      # one word an axis: samples, trials, channels; any other word is a second trial axis
-    sampling_rate = 3000          # Hz, or "variable:fs"
-    unit = "uV"                   # V, mV, uV or nV
-    pulse_time = 0.05             # s from the first sample of a frame to its pulse
-    select = "1::2"               # frames to keep, as in Python: every second one, beginning with the second
-
-    [channels]
-    names = ["FDI"]               # new names, in the order of the file
-    types = { Force = "misc" }    # emg, eeg, eog, ecg, stim or misc
-    units = { EMG1 = "mV" }       # corrects a unit that the file states wrongly
-    [channels.muscles]
-    EMG1 = "FDI"
-
-    [stimuli]
-    trigger = "S255"              # description of the marker, or name of the channel, that is the pulse
-    delay = 0.001                 # s from the trigger to the pulse
-    table = "log.csv"             # a log, one row a trial
-    pulse = "first"               # which pulse of a pair the trigger marks: first or last
-    inter_stimulus_interval = 0.1 # s
-    [stimuli.columns]             # stimulus columns of the trials, in the order of the file
-    intensity = 55                # the same for all
-    muscle_state = ["rest", "active"]              # one value a trial of the file (before select)
-    pulse_count = { cycle = [1, 2] }               # repeated to the end
-    conditioning_intensity = "variable:intensities"  # a variable of the file, one value a step of one axis
-    coil_x = { values = [0.01, 0.02], axis = "places" }
-    [[stimuli.codes]]             # what a marker or the state of a frame means
-    code = 2
-    pulse_count = 2
-    inter_stimulus_interval = 0.003
-
-    [recording]
-    participant = "01"            # also session, protocol, stimulator, coil, waveform, reference,
-                                  # software_filters, hardware_filters
-    [reader]
-    format = "arrays"             # overrides what the content says
-    data_format = "int32"         # any option that the reader of the format takes
+The grammar, with examples, is in ``docs/sidecar.md``, whose blocks the tests read with this module.
 """
 
 from __future__ import annotations
@@ -57,6 +18,41 @@ from ..schema import STIMULUS_COLUMNS, unknown_word
 from ._channels import volts_per
 
 _TYPES = ("emg", "eeg", "eog", "ecg", "stim", "misc", "resp", "gsr", "bio")
+
+#: Where the grammar is written; errors name it.
+GRAMMAR = "grammar: docs/sidecar.md"
+
+#: Longest time in seconds between the pulses of one trial; a larger number was meant in milliseconds.
+_LONGEST_INTERVAL = 1.0
+
+
+def stimulus_value(name: str, value: Any) -> float | str:
+    """One value of a stimulus column as the column holds it; None and "n/a" in a numeric column are NaN.
+
+    Raises
+    ------
+    ValueError
+        For a text in a numeric column, and for an inter-stimulus interval that must have been meant in milliseconds.
+
+    >>> stimulus_value("intensity", 55), stimulus_value("muscle_state", "rest")
+    (55.0, 'rest')
+    """
+    column = STIMULUS_COLUMNS[name]
+    if column.dtype != "float":
+        return str(value)
+    if value is None or value == "n/a":
+        return math.nan
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        unit = "" if column.unit == "1" else f" in {column.unit}"
+        raise ValueError(f"stimulus column {name!r} is {value!r}; expected a number{unit}") from None
+    if name == "inter_stimulus_interval" and not (math.isnan(number) or 0 <= number <= _LONGEST_INTERVAL):
+        raise ValueError(
+            f"{name} = {number:g}; expected seconds from 0 to {_LONGEST_INTERVAL:g}"
+            + (f" (3 ms is 0.003; {number:g} ms would be {number / 1e3:g})" if number > 0 else "")
+        )
+    return number
 
 
 class _Strict(BaseModel):
@@ -103,15 +99,27 @@ class Channels(_Strict):
     names: list[str] | None = None
     types: dict[str, str] = Field(default_factory=dict)
     units: dict[str, str] = Field(default_factory=dict)
+    montage: str | None = None
     muscles: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("types", mode="before")
+    @classmethod
+    def _one_word(cls, types: Any) -> Any:
+        if isinstance(types, str):
+            return {"*": types}
+        if not isinstance(types, dict):
+            raise ValueError(
+                f'{types!r} given; expected one word for all channels, such as "eeg", or {{ Force = "misc" }}'
+            )
+        return types
 
     @field_validator("types")
     @classmethod
     def _known_types(cls, types: dict[str, str]) -> dict[str, str]:
         for kind in types.values():
-            if kind not in _TYPES:
+            if kind.lower() not in _TYPES:
                 raise ValueError(unknown_word("channel type", kind, _TYPES))
-        return types
+        return {channel: kind.lower() for channel, kind in types.items()}
 
     @field_validator("muscles")
     @classmethod
@@ -130,16 +138,27 @@ class Stimuli(_Strict):
     columns: dict[str, Any] = Field(default_factory=dict)
     codes: list[dict[str, Any]] = Field(default_factory=list)
 
+    @field_validator("inter_stimulus_interval")
+    @classmethod
+    def _in_seconds(cls, interval: float | None) -> float | None:
+        if interval is not None:
+            stimulus_value("inter_stimulus_interval", interval)
+        return interval
+
     @field_validator("columns")
     @classmethod
     def _known_columns(cls, columns: dict[str, Any]) -> dict[str, Any]:
         for name, value in columns.items():
             if name not in STIMULUS_COLUMNS:
                 raise ValueError(unknown_word("stimulus column", name, STIMULUS_COLUMNS))
-            if isinstance(value, dict):
-                for key in value:
-                    if key not in ("values", "axis", "cycle"):
-                        raise ValueError(unknown_word(f"key of {name}", key, ("values", "axis", "cycle")))
+            entry = value if isinstance(value, dict) else {"values": value}
+            for key in entry:
+                if key not in ("values", "axis", "cycle"):
+                    raise ValueError(unknown_word(f"key of {name}", key, ("values", "axis", "cycle")))
+            for part in (entry.get("values"), entry.get("cycle")):
+                # a bare text may be the name of a variable: judged where the file is known
+                for item in part if isinstance(part, list) else [] if isinstance(part, str) else [part]:
+                    stimulus_value(name, item)
         return columns
 
     @field_validator("codes")
@@ -148,9 +167,12 @@ class Stimuli(_Strict):
         for entry in codes:
             if "code" not in entry:
                 raise ValueError(f"an entry of codes has no key 'code': {entry}")
-            for name in entry:
-                if name != "code" and name not in STIMULUS_COLUMNS:
+            for name, value in entry.items():
+                if name == "code":
+                    continue
+                if name not in STIMULUS_COLUMNS:
                     raise ValueError(unknown_word("stimulus column", name, STIMULUS_COLUMNS))
+                stimulus_value(name, value)
         return codes
 
 
@@ -198,7 +220,7 @@ OPTIONS: dict[str, tuple[str, str]] = {
         key: (section, key)
         for section, model in _SECTIONS.items()
         for key in model.model_fields
-        if section != "channels" or key == "muscles"
+        if section != "channels" or key in ("muscles", "montage")
     },
     **_RENAMED,
 }
@@ -235,6 +257,17 @@ def read_sidecar(path: Path) -> Sidecar:
     return check(content, str(path))
 
 
+#: What pydantic's words mean in TOML.
+_EXPECTED = {
+    "dict_type": 'expected a table, such as { NAME = "…" }',
+    "model_type": "expected a section, such as [array] with its keys below",
+    "list_type": 'expected a list, such as ["FDI", "APB"]',
+    "string_type": "expected a text in quotes",
+    "float_type": "expected a number",
+    "int_type": "expected a number",
+}
+
+
 def check(content: Mapping[str, Any], where: str) -> Sidecar:
     """A sidecar from the mapping that TOML gives; ``where`` begins every message."""
     try:
@@ -249,9 +282,9 @@ def check(content: Mapping[str, Any], where: str) -> Sidecar:
         else:
             message = str(first["msg"]).removeprefix("Value error, ")
             if first["type"] != "value_error":
-                message += f", not {first['input']!r}"
+                message = f"{_EXPECTED.get(first['type'], message)}, not {first['input']!r}"
             message = f"{'.'.join(place[:2])}: {message}"
-        raise ValueError(f"{where}: {message}") from None
+        raise ValueError(f"{where}: {message} ({GRAMMAR})") from None
 
 
 def _simple(value: Any) -> Any:

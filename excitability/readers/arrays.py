@@ -61,7 +61,8 @@ def read(path: Path, *, array: Array | None = None, columns: dict[str, Any] | No
         candidates = matrices or [key for key, shape in shapes.items() if np.prod(shape) > 1]
         listed = ", ".join(f"{key} {shape}" for key, shape in shapes.items())
         if len(candidates) != 1:
-            raise missing(path, ["variable"], f"it holds {listed}")
+            example = {"variable": candidates[0]} if candidates else {}
+            raise missing(path, ["variable"], f"it holds {listed}", **example)
         name = candidates[0]
     elif name not in shapes:
         raise ValueError(f"{path}: {unknown_word('variable', name, shapes)}")
@@ -82,7 +83,9 @@ def read(path: Path, *, array: Array | None = None, columns: dict[str, Any] | No
         values = np.ravel(values)
     if values.dtype.kind not in "iufb":
         raise ValueError(f"{path}: variable {name!r} holds {values.dtype}, not numbers")
-    return build(values, said, source=path, variable_of=variable_of, columns=dict(columns or {}))
+    # a list as long as an axis names it in the example of a message
+    vectors = {key: int(np.prod(shape)) for key, shape in shapes.items() if np.sum(np.array(shape) > 1) == 1}
+    return build(values, said, source=path, variable_of=variable_of, columns=dict(columns or {}), vectors=vectors)
 
 
 def _contents(path: Path) -> tuple[dict[str, tuple[int, ...]], Any]:

@@ -105,7 +105,7 @@ def _open(path: Path, kind: str, data_format: str | None, notes: list[str]) -> A
         return mne.io.read_raw_ant(path, verbose="warning")
     if kind == "neuroscan":
         chosen = data_format or _neuroscan_format(path)
-        notes.append(f"Neuroscan samples read as {chosen}; type data_format= to change it")
+        notes.append(f"Neuroscan samples read as {chosen}; type --data-format (data_format=) to change it")
         return mne.io.read_raw_cnt(path, data_format=chosen, verbose="warning")
     return mne.io.read_raw(path, verbose="warning")
 
@@ -174,8 +174,8 @@ def _neuroscan_format(path: Path) -> str:
         if abs(width - size) < 0.01:
             return name
     raise ValueError(
-        f"{path}: the header does not say whether samples are 16 or 32 bit; type data_format='int16' or "
-        "data_format='int32' and check the amplitudes (a wrong choice is off by 1000)"
+        f"{path}: the header does not say whether samples are 16 or 32 bit; type --data-format int16 or "
+        "--data-format int32 (in Python data_format=) and check the amplitudes (a wrong choice is off by 1000)"
     )
 
 
@@ -197,7 +197,7 @@ def _set_types(inst: Any, units: dict[str, str], notes: list[str]) -> None:
     if unsure and "eeg" not in [channel_type(name) for name in inst.ch_names]:
         notes.append(
             f"channels {', '.join(unsure[:8])}{' …' if len(unsure) > 8 else ''} are taken as EEG: their names say "
-            "nothing; type channel_types={'NAME': 'emg'}"
+            "nothing; type --channel-type NAME=emg (in Python channel_types={'NAME': 'emg'})"
         )
 
 

@@ -81,7 +81,8 @@ def _stream(path: Path, channels: Any, streams: Any, wanted: int | str | None) -
             key=lambda i: (sum(channel_type(name) == "emg" for name in members[i]), len(members[i])),
         )
     others = [
-        f"channels {', '.join(members[i])} are sampled at another rate and are left out; type stream={i} to read them"
+        f"channels {', '.join(members[i])} are sampled at another rate and are left out; to read them type "
+        f"stream={i} in Python, or stream = {i} under [reader] in a sidecar"
         for i in range(len(streams))
         if i != chosen
     ]

@@ -136,7 +136,7 @@ def _named(path: Path, table: pd.DataFrame, said: Array, columns: dict[str, Any]
     if bad or not channels:
         raise ValueError(
             f"{path}: columns {', '.join(bad) or '(none)'} hold no numbers; expected one column a "
-            "channel (decimal commas: type decimal=',')"
+            "channel (decimal commas: type decimal=',' in Python, or decimal = ',' under [reader] in a sidecar)"
         )
     names, units = zip(*(_name_and_unit(name, said.unit) for name in channels), strict=True)
     times = _times(table[time_column], time_column) if time_column else None
