@@ -9,6 +9,7 @@ from scipy import stats
 
 from excitability import schema
 from excitability.comparison import beside_evidence, compare, g_av, mixed_model
+from excitability.comparison.sentences import Words, sentence
 
 N_TRIALS = 12
 
@@ -534,9 +535,27 @@ def test_sentences_use_display_units_and_plain_words():
     latency = 0.022 + rng.normal(0, 2e-4, (12, 2)) + np.array([0, 1e-3])
     found = compare(rows("mep_latency", latency, "s", protocol="m1/mep", condition="test")).iloc[0]
     assert found["estimate"] == pytest.approx(1e-3, abs=2e-4)
-    assert found["sentence"].startswith("MEP latency mep (test)") or "rose by" in found["sentence"]
+    assert found["sentence"].startswith("MEP latency (test) in FDI rose by")
     assert " ms [" in found["sentence"]
     assert "more than the smallest detectable change of the group" in found["sentence"]
+
+
+def test_a_sentence_does_not_contradict_itself():
+    common = dict(protocol="dlpfc/tep", measure="n100_amplitude", channel="DLPFC_left", condition="all", unit="V",
+                  log=False, before="pre", after="post0", p_value=0.1, n=12, missing=0, detectable=1e-6,
+                  group_detectable=3e-7, responders=0.25, source="sdc_from_controls")  # fmt: skip
+    unclear = sentence(Words(**common, groups=("patients",), estimate=5e-7, low=-1e-7, high=1.1e-6))
+    assert unclear.startswith("N100 amplitude (TEP) in left DLPFC shows no clear change from pre to post0 in patients")
+    assert "the estimate is more than the smallest detectable change of the group" in unclear
+    assert "where + is a smaller negative peak" in unclear
+    clear = sentence(Words(**common, groups=("patients",), estimate=7.89e-7, low=1e-7, high=1.1e-6))
+    assert "rose by 0.789 µV [0.1, 1.1] from pre to post0 in patients, a smaller negative peak" in clear
+    fell = sentence(Words(**common, groups=("patients",), estimate=-7.89e-7, low=-1.1e-6, high=-1e-7))
+    assert "a larger negative peak" in fell
+    between = sentence(Words(**common, groups=("patients", "controls"), estimate=5e-7, low=-1e-7, high=1.1e-6))
+    assert "the change from pre to post0 shows no clear difference between patients and controls" in between
+    nothing = sentence(Words(**common, groups=("patients",), estimate=5e-7, low=np.nan, high=np.nan))
+    assert "no clear change" not in nothing
 
 
 def test_table_has_the_declared_columns():

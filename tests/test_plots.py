@@ -14,6 +14,8 @@ from matplotlib.figure import Figure
 
 from excitability import plots
 from excitability.comparison import compare
+from excitability.comparison.sentences import channel_words, subject
+from excitability.plots._labels import channel_label, measure_label
 from excitability.plots._style import group_colours, plain_log_axis, readable
 from excitability.plots.mep_overlay import artefact_span
 from excitability.plots.paired_pulse import as_ratio
@@ -208,6 +210,37 @@ def test_many_participants_and_one_participant(results):
     assert clipped(plots.individual_lines(one, "silent_period")) == []
 
 
+@pytest.mark.parametrize("log", [False, True])
+def test_people_and_intervals_stay_within_the_axes(log):
+    rng = np.random.default_rng(8)
+    table = pd.DataFrame([
+        {"participant": f"{i}", "session": time, "protocol": "dlpfc/tep", "channel": "DLPFC_left", "condition": "all",
+         "measure": "n40_amplitude", "unit": "V", "value": (1e-6 if log else -1e-6) * rng.lognormal(0, 1)}
+        for i in range(4) for time in ("pre", "post0")
+    ])  # fmt: skip
+    ax = plots.individual_lines(table, "n40_amplitude", log=log).axes[0]
+    low, high = ax.get_ylim()
+    for collection in ax.collections:
+        for segment in collection.get_segments():
+            assert low < segment[:, 1].min()
+            assert segment[:, 1].max() < high
+
+
+def test_panels_say_their_measure_not_their_region(results):
+    table = results.assign(channel=results["channel"].replace({"left DLPFC": "DLPFC_left"}))
+    figure = plots.individual_lines(table, ["p60_amplitude", "n100_amplitude"])
+    assert [ax.get_title(loc="left") for ax in figure.axes] == ["P60 amplitude", "N100 amplitude"]
+    assert [ax.get_ylabel() for ax in figure.axes] == ["µV", "µV"]
+
+
+def test_figures_and_sentences_use_the_same_words():
+    for name in ("n100_amplitude", "gmfa_area_early", "alpha_wpli", "mep_amplitude_corrected", "s50", "mep_max",
+                 "test_amplitude", "n40_p60_peak_to_peak", "cmct", "mep_area", "pci_st"):  # fmt: skip
+        assert subject("", name, "", "").rstrip(",").lower() == measure_label(name).lower()
+    for name in ("DLPFC_left_to_scalp", "M1_right", "RFDI", "vertex"):
+        assert channel_words(name) == channel_label(name)
+
+
 # --- changes
 
 
@@ -299,6 +332,11 @@ def test_curves_of_a_study_need_their_three_parameters(results):
         plots.recruitment_group(results[results["measure"] != "mep_max"])
 
 
+def test_no_curve_of_a_person_leaves_the_panel(results):
+    for ax in plots.recruitment_group(results).axes:
+        assert max(line.get_ydata().max() for line in ax.lines) < ax.get_ylim()[1]
+
+
 # --- EEG
 
 
@@ -313,6 +351,15 @@ def test_the_field_power_is_the_spread_over_channels():
     assert "N100 · 108 ms" in titles
     with pytest.raises(ValueError, match="60 channels, x has 59"):
         plots.tep_butterfly(x[:59], times, peaks=peaks, info=info)
+
+
+def test_traces_before_the_pulse_are_not_cut():
+    x, times, _, _ = study.tep_average()
+    x[:, (times > -0.04) & (times < -0.02)] = 5e-5 * np.linspace(-1, 1, len(x))[:, None]
+    butterfly, mean_field = plots.tep_butterfly(x, times, artefact=(-0.001, 0.006)).axes
+    assert butterfly.get_ylim()[0] < -50
+    assert butterfly.get_ylim()[1] > 50  # µV
+    assert mean_field.get_ylim()[1] > x.std(axis=0).max() * 1e6
 
 
 def test_a_tep_without_positions_has_no_maps():

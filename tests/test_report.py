@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 from excitability import plots
 from excitability.comparison import compare
 from excitability.html_report import _page, _tables, add_to_mne_report, report
-from excitability.protocol import load_battery
+from excitability.html_report._words import flag_in_words, protocol_methods
+from excitability.protocol import load_battery, load_protocol
 
 sys.path.insert(0, str(Path(__file__).parent))
 import study_tables as study
@@ -142,10 +143,25 @@ def test_it_opens_with_the_planned_outcome(page, change):
     planned = change[(change["measure"] == "conditioned_ratio") & (change["condition"] == "isi_0.002")]
     planned = planned[planned["protocol"] == "m1/sici"]
     answer = Page(page[page.index('id="answer"') - 9 : page.index('id="done"') - 9]).text.replace("\xa0", " ")
-    for sentence in planned["sentence"]:
-        assert sentence in answer
+    for row in planned.itertuples():
+        name = f"SICI ratio at 2 ms in {row.channel}"  # the heading of its card
+        assert name in answer
+        assert row.sentence.removeprefix(name).lstrip(": ") in answer
+    first = answer[: answer.index("more on the planned outcome")]
+    assert first.count(" to post0") == 6
+    assert "post30" not in first
+    assert first.index("in FDI") < first.index("in ES")  # the hand before the back
     assert answer.index("post0") < answer.index("post30")
     assert f"{np.isfinite(change['p_value']).sum()} comparisons" in answer
+
+
+def test_what_cannot_be_estimated_does_not_stand_first(results, change, tmp_path):
+    table = change.assign(estimate=change["estimate"].where(change["channel"] != "FDI"))
+    table["sentence"] = table["sentence"].where(table["channel"] != "FDI", "nothing can be said of it")
+    page = report(results, table, tmp_path / "a.html", primary=PRIMARY).read_text(encoding="utf-8")
+    answer = page[page.index('id="answer"') : page.index('id="done"')]
+    assert "in ES" in answer[: answer.index("<details>")]
+    assert "nothing can be said of it" in answer[answer.index("<details>") :]
 
 
 def test_without_a_plan_the_answer_is_not_chosen_by_p_value(few, tmp_path):
@@ -183,6 +199,35 @@ def test_methods_and_sources_come_from_the_protocols(page, battery):
     for protocol in battery.protocols:
         for doi in protocol.references:
             assert f"https://doi.org/{doi}" in page
+
+
+def test_each_cleaning_step_is_told_with_its_parameters():
+    text = protocol_methods(load_protocol("dlpfc/tep"))
+    assert "remove pulse: set the EEG samples around every pulse to zero (window −2 to 10 ms)" in text
+    assert "(lambda 0.003)" in text
+    assert "(high-pass 1 Hz, low-pass 80 Hz)" in text
+    assert "(sampling rate 1000 Hz)" in text
+    assert "log that ex.clean returns" in text
+
+
+def test_flags_of_the_comparison_are_placed_and_those_without_sense_left_out(results, change):
+    table = change.assign(flag=np.where(change["protocol"] == "dlpfc/tep", "test_mep_unknown;few_participants", ""))
+    found = {row[0]: row for row in _tables.flags_explained(_tables.prepared(results, "group"), table)}
+    assert "test_mep_unknown" not in found
+    assert found["few_participants"][3] == "DLPFC TEP"
+    assert "post0" in found["few_participants"][4]
+    assert flag_in_words("window_edge_in_some").startswith("in some trials: the peak lies at the edge")
+
+
+def test_one_unit_of_volts_a_protocol_and_channel():
+    row = {"participant": "01", "session": "pre", "protocol": "m1/mep", "channel": "FDI", "condition": "all"}
+    results = pd.DataFrame([
+        {**row, "measure": "mep_amplitude", "value": 24e-6, "unit": "V"},
+        {**row, "measure": "mep_amplitude_corrected", "value": 8e-6, "unit": "V"},
+        {**row, "measure": "mep_max", "value": 9e-4, "unit": "V"},
+    ])  # fmt: skip
+    _, rows = _tables.group_values(_tables.prepared(results, None), set())
+    assert {name.rsplit(", ", 1)[1] for name, *_ in rows} == {"µV"}
 
 
 def test_figures_go_to_their_section(page):

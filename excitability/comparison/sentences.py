@@ -11,6 +11,10 @@ from ..schema import display
 #: Measures of these protocols fall below a ratio of one when the conditioning stimulus inhibits.
 _INHIBITORY = ("sici", "lici", "sai", "lai", "ihi", "sihi", "lihi", "cbi")
 _FACILITATORY = ("icf", "sicf")
+_ABBREVIATION = re.compile(
+    r"[npm]\d+|s50|sici|icf|sicf|lici|sai|lai|ihi|lcd|cbi|mep|tep|eeg|emg|gmfa|lmfa|trsp|pci|isi|cmct|rmt|dlpfc|tms"
+)
+_NEGATIVE_PEAK = re.compile(r"n\d+_amplitude")
 _SOURCES = {
     "sdc_from_repeats": "from repeated baselines",
     "sdc_from_controls": "from the controls' own changes",
@@ -50,60 +54,113 @@ def subject(protocol: str, measure: str, channel: str, condition: str) -> str:
 
     >>> subject("m1/sici", "conditioned_ratio", "FDI", "isi_0.0025")
     'SICI ratio at 2.5 ms in FDI'
+    >>> subject("m1/sici", "conditioned_ratio_corrected", "FDI", "isi_0.002")
+    'SICI ratio, noise-corrected, at 2 ms in FDI'
+    >>> subject("dlpfc/tep", "n100_amplitude", "DLPFC_left", "all")
+    'N100 amplitude (TEP) in left DLPFC'
+    >>> subject("dlpfc/resting_eeg", "alpha_wpli", "DLPFC_left_to_scalp", "all")
+    'alpha wPLI (resting EEG), left DLPFC to the scalp,'
     """
     stem = protocol.rsplit("/", 1)[-1]
-    short = stem.upper().replace("_", " ")
-    where = f" in {channel}" if channel else ""
-    if measure == "conditioned_ratio":
-        name = f"{short} ratio" if stem else "conditioned/test ratio"
+    when = _condition(condition)
+    name = _measure(stem, measure)
+    if measure.startswith("conditioned_ratio") or measure == stem:  # named by its protocol
+        joint = "," if "," in name else ""
+        name += f"{joint} {'at ' * when.endswith(' ms')}{when}" if when else joint
     else:
-        name = measure.replace("_", " ")
-        name = re.sub(r"\b(mep|tep|gmfa|lmfa|pci|trsp)\b", lambda m: m.group().upper(), name)
-        name = re.sub(r"\b[np]\d+\b", lambda m: m.group().upper(), name)
+        told = set(stem.split("_")) & set(measure.split("_"))  # the name of the measure says where it belongs
+        home = "" if told or not stem else _words(stem)
+        brackets = ", ".join(part for part in (home, when) if part)
+        name += f" ({brackets})" if brackets else ""
+    return name + _where(channel)
+
+
+def _words(name: str) -> str:
+    """Words of a name, abbreviations as they are written (as in ``plots._labels``, which is no layer below)."""
+    words = name.replace("p2p", "peak-to-peak").replace("peak_to_peak", "peak-to-peak").split("_")
+    return " ".join(
+        "wPLI" if word == "wpli" else word.upper() if _ABBREVIATION.fullmatch(word) else word for word in words
+    )
+
+
+def _measure(stem: str, measure: str) -> str:
+    base, corrected = measure.removesuffix("_corrected"), measure.endswith("_corrected")
+    if base == "conditioned_ratio":
+        name = f"{_words(stem)} ratio" if stem else "conditioned/test ratio"
+    elif "_" in stem and base.startswith(f"{stem}_"):  # a threshold by another method
+        name = f"{_words(stem)} ({_words(base.removeprefix(f'{stem}_'))})"
+    else:
+        name = {"mep_max": "maximal MEP amplitude", "test_amplitude": "test MEP amplitude"}.get(base) or _words(base)
+    return f"{name}, noise-corrected" if corrected else name
+
+
+def _condition(condition: str) -> str:
     if match := re.fullmatch(r"isi_([0-9.e-]+)", condition):
-        name += f" at {float(match.group(1)) * 1e3:g} ms"
-    elif condition not in ("", "all"):
-        name += f" ({condition})"
-    if stem and measure != "conditioned_ratio":
-        where += f" [{stem}]"
-    return name + where
+        return f"{float(match.group(1)) * 1e3:g} ms"
+    if match := re.fullmatch(r"rmt_([0-9.]+)", condition):
+        return f"{match.group(1)} % RMT"
+    return "" if condition in ("", "all") else condition.replace("_", " ")
+
+
+def channel_words(channel: str) -> str:
+    """A channel or region in words; ``all`` says nothing and is left out.
+
+    >>> channel_words("DLPFC_left_to_scalp"), channel_words("RFDI"), channel_words("all")
+    ('left DLPFC to the scalp', 'RFDI', '')
+    """
+    if channel == "all":
+        return ""
+    ends = [re.sub(r"^(\w+)_(left|right)$", r"\2 \1", end) for end in channel.split("_to_")]
+    return " to the ".join(ends).replace("_", " ")
+
+
+def _where(channel: str) -> str:
+    name = channel_words(channel)
+    return "" if not name else f", {name}," if " to the " in name else f" in {name}"
 
 
 def sentence(words: Words) -> str:
     """One contrast in one or two sentences."""
     name = subject(words.protocol, words.measure, words.channel, words.condition)
+    name = name[:1].upper() + name[1:] if name.split(" ")[0].islower() else name
     if not math.isfinite(words.estimate):
         whom = " and ".join(_group(group) for group in words.groups if group != "all")
         return (
-            f"{name}: the change from {words.before} to {words.after} cannot be estimated"
+            f"{name.rstrip(',')}: the change from {words.before} to {words.after} cannot be estimated"
             f"{' in ' * bool(whom)}{whom} ({words.n} with both sessions)."
         )
-    lead = _lead(name, words)
     people = f"n = {words.n}" + (f", {words.missing} without both sessions" if words.missing else "")
     p = f", {_p(words.p_value)}" if math.isfinite(words.p_value) else ""
-    text = f"{lead} ({people}{p}){_against(words)}."
+    text = f"{_lead(name, words)} ({people}{p}){_against(words)}."
     if words.test_changed:
         text += f" {words.test_changed}"
     return text
 
 
 def _lead(name: str, words: Words) -> str:
-    clear = math.isfinite(words.low) and (words.low > 0 or words.high < 0)
-    size, interval = _amount(words, signed=not clear), _interval(words)
+    size, interval = _amount(words, signed=not _clear(words)), _interval(words)
     span = f"from {words.before} to {words.after}"
     if len(words.groups) == 2:
         one, two = (_group(name) for name in words.groups)
-        if clear:
-            return (
-                f"{name}: the change {span} was {size} {'higher' if words.estimate > 0 else 'lower'} in "
-                f"{one} than in {two}{interval}"
-            )
-        return f"{name}: the change {span} did not differ detectably between {one} and {two}: {size}{interval}"
+        change = f"{name.rstrip(',')}: the change {span}"
+        if _clear(words):
+            more = "higher" if words.estimate > 0 else "lower"
+            return f"{change} was {size} {more} in {one} than in {two}{interval}{_meaning(words)}"
+        if math.isnan(words.low):
+            return f"{change} differed by {size} between {one} and {two}, with no interval to judge it by"
+        return f"{change} shows no clear difference between {one} and {two}: {size}{interval}{_meaning(words)}"
     whom = "" if words.groups[0] == "all" else f" in {_group(words.groups[0])}"
-    if not clear:
-        return f"{name} did not change detectably {span}{whom}: {size}{interval}"
+    if math.isnan(words.low):
+        return f"{name} changed by {size} {span}{whom}, with no interval to judge it by{_meaning(words)}"
+    if not _clear(words):
+        return f"{name} shows no clear change {span}{whom}: {size}{interval}{_meaning(words)}"
     verb = "rose" if words.estimate > 0 else "fell"
     return f"{name} {verb} by {size}{interval} {span}{whom}{_meaning(words)}"
+
+
+def _clear(words: Words) -> bool:
+    """Whether the interval leaves zero out."""
+    return math.isfinite(words.low) and (words.low > 0 or words.high < 0)
 
 
 def _group(name: str) -> str:
@@ -111,15 +168,20 @@ def _group(name: str) -> str:
 
 
 def _meaning(words: Words) -> str:
-    """What a change of a ratio says: a smaller ratio is more inhibition."""
+    """What a change says: a smaller ratio is more inhibition, a higher value of a negative peak a smaller peak."""
     stem = words.protocol.rsplit("/", 1)[-1]
-    if words.measure != "conditioned_ratio":
+    rise = words.estimate > 0
+    if _NEGATIVE_PEAK.fullmatch(words.measure) and not words.log:
+        if not _clear(words):
+            return ", where + is a smaller negative peak"
+        toward = "towards " * (len(words.groups) == 2)
+        return f", {toward}a {'smaller' if rise else 'larger'} negative peak"
+    if len(words.groups) == 2 or not _clear(words) or not words.measure.startswith("conditioned_ratio"):
         return ""
-    more = words.estimate > 0
     if stem in _INHIBITORY:
-        return ", less inhibition" if more else ", more inhibition"
+        return ", less inhibition" if rise else ", more inhibition"
     if stem in _FACILITATORY:
-        return ", more facilitation" if more else ", less facilitation"
+        return ", more facilitation" if rise else ", less facilitation"
     return ""
 
 
@@ -180,7 +242,8 @@ def _against(words: Words) -> str:
     label = "difference of groups" if len(words.groups) == 2 else "change of the group"
     if len(words.groups) == 1 and words.n == 1:
         label = "change of one person"
-    text = f"; {than} the smallest detectable {label} ({_detectable(words.group_detectable, words)}"
+    size_of = "" if _clear(words) else "the estimate is "
+    text = f"; {size_of}{than} the smallest detectable {label} ({_detectable(words.group_detectable, words)}"
     text += f", {_SOURCES[words.source]})" if words.source in _SOURCES else ")"
     if math.isfinite(words.responders) and words.n > 1:
         people = round(words.responders * words.n)

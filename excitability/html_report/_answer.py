@@ -6,9 +6,13 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from ..comparison.sentences import subject
+from ..resources import muscles, muscles_in_name
 from . import _page as html
 
-_MOST_SENTENCES = 6
+_MOST_CARDS = 6
+_MOST_LINES = 3  # two groups and their difference
+_SERIES = ["protocol", "measure", "condition", "channel"]
 
 
 def answer(table: pd.DataFrame, change: pd.DataFrame | None, primary: list[Mapping[str, str]]) -> str:
@@ -21,13 +25,11 @@ def answer(table: pd.DataFrame, change: pd.DataFrame | None, primary: list[Mappi
         )
     change = change[change["sentence"] != ""] if "sentence" in change else change.iloc[:0]
     planned = _planned(change, primary)
-    rows = _first_contrast_first(planned) if len(planned) else _foremost(change)
-    items = [f"<li>{html.said(sentence)}</li>" for sentence in rows["sentence"]]
-    said = f'<ul class="answer">{"".join(items[:_MOST_SENTENCES])}</ul>'
-    if len(planned) and items[_MOST_SENTENCES:]:
-        rest = "".join(items[_MOST_SENTENCES:])
-        said += f"<details><summary>{len(items) - _MOST_SENTENCES} more on the planned outcome</summary>"
-        said += f'<ul class="answer">{rest}</ul></details>'
+    first, rest = _cards(planned if len(planned) else _foremost(change))
+    said = f'<ul class="answer">{"".join(first)}</ul>'
+    if len(planned) and rest:
+        said += f"<details><summary>{len(rest)} more on the planned outcome</summary>"
+        said += f'<ul class="answer">{"".join(rest)}</ul></details>'
     lead = "Planned primary outcome:" if len(planned) else "No primary outcome was planned. Some of the results:"
     finite = int(pd.to_numeric(change["p_value"], errors="coerce").notna().sum()) if "p_value" in change else 0
     note = ""
@@ -51,9 +53,50 @@ def _planned(change: pd.DataFrame, primary: list[Mapping[str, str]]) -> pd.DataF
     return change[chosen]
 
 
-def _first_contrast_first(rows: pd.DataFrame) -> pd.DataFrame:
-    contrasts = list(dict.fromkeys(rows["contrast"]))
-    return rows.iloc[rows["contrast"].map(contrasts.index).argsort(kind="stable")]
+def _cards(rows: pd.DataFrame) -> tuple[list[str], list[str]]:
+    """What is read first, and the rest: a card for each outcome, channel and contrast, a line for each group.
+
+    First come hand muscles and regions at the first contrast; other contrasts, and what cannot be estimated, follow
+    in the rest.
+    """
+    if rows.empty:
+        return [], []
+    rows = rows.assign(**{name: rows[name].fillna("").astype(str) for name in (*_SERIES, "contrast")})
+    known = pd.to_numeric(rows["estimate"], errors="coerce").notna()
+    first: list[tuple[bool, str]] = []
+    rest: list[tuple[bool, str]] = []
+    for contrast in dict.fromkeys(rows["contrast"]):
+        for key, own in rows[rows["contrast"] == contrast].groupby(_SERIES, sort=False):
+            usable = own[known[own.index]]
+            ahead = contrast == rows["contrast"].iloc[0] and len(usable) and len(first) < _MOST_CARDS
+            lines = usable.iloc[:_MOST_LINES] if ahead else own
+            (first if ahead else rest).append((_beside(str(key[-1])) or not len(usable), _card(key, lines)))
+            left = own.drop(lines.index)
+            if len(left):
+                rest.append((not known[left.index].any(), _card(key, left)))
+    sides = ([card for _, card in sorted(cards, key=lambda card: card[0])] for cards in (first, rest))
+    return next(sides), next(sides)
+
+
+def _beside(channel: str) -> bool:
+    """Whether a channel is a muscle other than of the hand, which the coil is seldom aimed at."""
+    found = [muscles()[name].region for name in muscles_in_name(channel)]
+    return bool(found) and "hand" not in found
+
+
+def _card(key: tuple[str, ...], rows: pd.DataFrame) -> str:
+    """One outcome: its name as a heading where every sentence begins with it, then the sentences."""
+    protocol, measure, condition, channel = key
+    name = subject(protocol, measure, channel, condition).rstrip(",")
+    told = [str(sentence) for sentence in rows["sentence"]]
+    if len(told) > 1 and all(text.lower().startswith(name.lower()) for text in told):
+        told = [text[len(name) :].lstrip(",: ") for text in told]
+        return f"<li><b>{html.said(name[:1].upper() + name[1:])}</b>{''.join(map(_line, told))}</li>"
+    return f"<li>{'<br>'.join(map(html.said, told))}</li>"
+
+
+def _line(text: str) -> str:
+    return f'<span class="line">{html.said(text)}</span>'
 
 
 def _foremost(change: pd.DataFrame) -> pd.DataFrame:

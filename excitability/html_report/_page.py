@@ -39,6 +39,8 @@ a:hover{text-decoration:underline}
 .answer{list-style:none;margin:16px 0;padding:0}
 .answer li{margin:0 0 10px;padding:11px 16px;background:var(--tint);border-left:4px solid var(--blue);max-width:none;
  overflow-wrap:anywhere}
+.answer .line{display:block;margin:5px 0 0 14px;text-indent:-14px}
+.answer .line:before{content:"–";display:inline-block;width:14px;text-indent:0}
 .scroll{overflow-x:auto;margin:12px 0}
 .tall{max-height:620px;overflow:auto;border:1px solid var(--line)}
 table{border-collapse:collapse;font-size:13.5px;line-height:1.4;font-variant-numeric:tabular-nums}

@@ -189,8 +189,8 @@ def quality(table: pd.DataFrame, change: pd.DataFrame | None, trials: pd.DataFra
         blocks.append(html.paragraph("Every recording was computed."))
     flags = tables.flags_explained(table, change)
     if flags:
-        blocks.append(html.table(["Flag", "Meaning", "Given to", "Protocols", "Sessions"], flags, numbers=(2,),
-                                 caption="What a reader of the values must know"))  # fmt: skip
+        head = ["Flag", "Meaning", "Given to", "Protocols", "Sessions or contrasts"]
+        blocks.append(html.table(head, flags, numbers=(2,), caption="What a reader of the values must know"))
     return "\n".join(blocks)
 
 

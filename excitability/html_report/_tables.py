@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..plots._labels import condition_label, measure_label, protocol_label, series_label, time_column, times_in_order
+from ..plots._labels import (
+    channel_label,
+    condition_label,
+    measure_label,
+    protocol_label,
+    series_label,
+    time_column,
+    times_in_order,
+)
 from ..plots._panels import centre
 from ..plots._style import readable
 from ._words import flag_in_words, reason_in_words
@@ -76,7 +84,7 @@ def what_was_done(table: pd.DataFrame, protocols: Mapping[str, Any]) -> Rows:
         sessions = done.groupby(["participant", "session"]).ngroups
         failed = own.loc[own["error"] != ""].groupby(["participant", "session"]).ngroups
         prints = sorted({sha[:12] for sha in own["protocol_sha256"] if sha})
-        channels = _few(dict.fromkeys(channel for channel in done["channel"] if channel))
+        channels = _few(dict.fromkeys(channel_label(channel) for channel in done["channel"] if channel))
         rows.append(
             [f"{title}\n{name}", channels, sessions, failed or "–", spread, " ".join(prints) or "–"],
         )
@@ -120,7 +128,10 @@ def comparison_rows(comparison: pd.DataFrame) -> Rows:
     keys = ["protocol", "measure", "unit", "condition", "channel"]
     for (protocol, measure, unit, condition, channel), part in comparison.groupby(keys, sort=False):
         rows.append([series_label(str(protocol), str(condition), str(channel), str(measure))])
-        same = comparison[(comparison["measure"] == measure) & (comparison["unit"] == unit)]
+        # one unit a protocol and channel, so that neighbouring rows can be compared
+        same = comparison[
+            (comparison["protocol"] == protocol) & (comparison["channel"] == channel) & (comparison["unit"] == unit)
+        ]
         told = ""
         for row in part.to_dict("records"):
             contrast = str(row["contrast"]).replace(" - ", _MINUS)
@@ -146,12 +157,18 @@ def _contrast(row: Mapping[Any, Any], alike: pd.DataFrame) -> list[object]:
         number(float(row.get("effect_size", math.nan)), 2, sign=True),
         "–" if bands == ["–", "–"] else f"{'; '.join(bands)} {unit}".strip(),
         _share(row.get("responders")),
-        ", ".join(flag.replace("_", " ") for flag in _flags(row.get("flag")) if not flag.startswith("sdc_from")),
+        ", ".join(flag.replace("_", " ") for flag in _cares(row) if not flag.startswith("sdc_from")),
     ]
 
 
 def _flags(text: Any) -> list[str]:
     return [flag for flag in str(text).split(";") if flag] if isinstance(text, str) else []
+
+
+def _cares(row: Mapping[Any, Any]) -> list[str]:
+    """Flags of a contrast that mean something for its measure: only ratios of MEPs depend on a test MEP."""
+    ratio = str(row.get("measure", "")).startswith("conditioned_ratio")
+    return [flag for flag in _flags(row.get("flag")) if ratio or flag != "test_mep_unknown"]
 
 
 def _detectable(size: Any, factor: float, *, ratio: bool) -> str:
@@ -188,7 +205,10 @@ def group_values(own: pd.DataFrame, log_measures: set[str]) -> tuple[list[str], 
     keys = ["measure", "unit", "form", "condition", "channel"]
     for (measure, unit, form, condition, channel), part in usable.groupby(keys, sort=False):
         log = (measure in log_measures or form in ("ratio", "percent")) and bool((part["value"] > 0).all())
-        factor, label = readable(str(unit), part["value"])
+        # one unit a protocol and channel, so that neighbouring rows can be compared
+        factor, label = readable(
+            str(unit), usable.loc[(usable["unit"] == unit) & (usable["channel"] == channel), "value"]
+        )
         label = {"ratio": "ratio", "log_ratio": "log ratio"}.get(str(form), label)
         typical = float(part["value"].abs().median()) * factor
         places = max(0, 2 - math.floor(math.log10(typical))) if typical > 0 else 2
@@ -208,7 +228,9 @@ def group_values(own: pd.DataFrame, log_measures: set[str]) -> tuple[list[str], 
                 cells.append(f"{middle}{interval} (n = {values.size})" if values.size else "–")
             name = measure_label(str(measure))
             name = f"{name}, {label}" if label else name
-            rows.append([name, condition_label(str(condition)) or "–", channel or "–", group or "all", *cells])
+            rows.append(
+                [name, condition_label(str(condition)) or "–", channel_label(channel) or "–", group or "all", *cells]
+            )
     return ["Measure", "Condition", "Channel", "Group", *times], rows
 
 
@@ -257,11 +279,14 @@ def flags_explained(table: pd.DataFrame, comparison: pd.DataFrame | None) -> Row
         name = "message of the reader" if flag.startswith("see_log:") else flag
         rows.append([name, flag_in_words(flag), _counted_as(len(places), "value"), protocols, sessions])
     if comparison is not None and "flag" in comparison:
-        told: dict[str, int] = {}
-        for text in comparison["flag"]:
-            for flag in _flags(text):
-                told[flag] = told.get(flag, 0) + 1
-        rows += [[flag, flag_in_words(flag), _counted_as(n, "contrast"), "–", "–"] for flag, n in told.items()]
+        told: dict[str, list[tuple[str, str]]] = {}
+        for row in comparison.to_dict("records"):
+            for flag in _cares(row):
+                place = protocol_label(str(row["protocol"])), str(row["contrast"]).replace(" - ", _MINUS)
+                told.setdefault(flag, []).append(place)
+        for flag, places in told.items():
+            protocols, contrasts = (_few(dict.fromkeys(words), 8) for words in zip(*places, strict=True))
+            rows.append([flag, flag_in_words(flag), _counted_as(len(places), "contrast"), protocols, contrasts])
     return rows
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ..cleaning import get_step, list_steps
 from ..measures import get_measure, list_measures
 from ..plots._labels import measure_label
 from ..plots._style import readable
@@ -15,9 +16,9 @@ from ..schema import display
 FLAGS = {
     "above_tested_range": "the estimate lies above the intensities that were tested",
     "absent": "no response was found",
-    "artefact_in_window_in_some": "in some trials the stimulus artefact reaches into the response window",
     "artefact_in_window": "the stimulus artefact reaches into the response window",
     "as_ratio": "percent inhibition was turned into a ratio before it was compared",
+    "background_is_line_noise": "what looks like background activity is mostly a 50 or 60 Hz wave",
     "baseline_shortened": "less of the time before the pulse was available than asked for",
     "below_tested_range": "the estimate lies below the intensities that were tested",
     "ceiling": "the value is at its largest possible, so the truth may be larger",
@@ -26,16 +27,20 @@ FLAGS = {
     "conditioned_at_noise_floor": "most conditioned trials hold no response: the ratio is an upper limit",
     "covariate_missing": "participants without the covariate are left out",
     "criterion_below_noise": "the response criterion is below the noise of the recording",
+    "f_wave": "the peripheral part comes from F and M waves, not from root stimulation",
     "few_intensities": "too few stimulus intensities for a curve",
     "few_participants": "fewer than five participants in a group: the interval rests on strong assumptions",
     "few_sites": "too few stimulated sites for a map",
     "few_trials": "too few trials for an interval",
     "few_trials_per_level": "too few trials at each intensity",
+    "flat": "the channel holds one value",
     "floor_not_sampled": "even the lowest intensity evoked responses: the foot of the curve is not known",
     "inconsistent_responses": "responses do not rise with intensity as a threshold requires",
+    "inflated_by_noise": "noise makes the value larger: its interval lies below it",
     "map_truncated": "responses at the edge of the grid: the map is larger than what was stimulated",
     "missing_sessions": "participants without both time points are left out",
     "nan_samples": "samples are missing in the window",
+    "no_channel_of_region": "the recording has no usable channel of the region",
     "no_change": "nothing changed, so nothing can be said of scatter",
     "no_conditioned_trials": "no conditioned trial was kept",
     "no_complete_pairs": "no participant has both time points",
@@ -45,6 +50,8 @@ FLAGS = {
     "no_plateau": "the curve does not reach its plateau: S50 and maximum cannot be known",
     "no_repeats": "no repeated measurement to judge reliability by",
     "no_response": "no response stands out of the noise",
+    "no_rise_in_range": "responses were near their plateau at the lowest intensity: S50 is only a limit",
+    "no_seed_channel": "the recording has no usable channel where the coupling starts from",
     "no_silent_period": "no silent period was found, or it outlasts the epoch",
     "no_test_trials": "no test trial was kept",
     "no_trials": "no trial was kept",
@@ -54,7 +61,9 @@ FLAGS = {
     "not_estimable": "the model cannot be estimated from these data",
     "not_positive_so_difference": "values at or below zero, so differences are compared instead of ratios",
     "participant_level": "estimated from one value a participant, not from single trials",
+    "plateau_extrapolated": "the plateau follows from the shape of the curve, no response reached it",
     "protocol_changed": "the protocol was not the same in all sessions",
+    "region_incomplete": "some channels of the region are missing or bad",
     "sdc_from_changes": "smallest detectable change from the spread of the changes: an upper bound",
     "sdc_from_controls": "smallest detectable change from the changes of the controls",
     "sdc_from_intervals": "smallest detectable change from the scatter of trials only: a lower bound",
@@ -63,6 +72,8 @@ FLAGS = {
     "singular_fit": "the mixed model found no variance between participants",
     "slope_unknown": "the slope cannot be known",
     "some_channels_missing": "some channels of the region are missing or bad",
+    "some_responses_doubtful": "some responses counted towards the threshold hardly stand out of the noise",
+    "taken_as_active": "background activity is too large for rest, so the muscle was taken as active",
     "test_at_noise_floor": "the test response is not larger than noise: nothing to divide by",
     "test_mep_changed": "the test response itself changed by more than 25 %, on which the ratio depends",
     "test_mep_changed_in_some": "the test response of some participants changed by more than 25 %",
@@ -82,9 +93,13 @@ def flag_in_words(flag: str) -> str:
     'too few trials for an interval'
     >>> flag_in_words("see_log:the log names 40 pulses, the recording holds 41")
     'the log names 40 pulses, the recording holds 41'
+    >>> flag_in_words("clipped_in_some")
+    'in some trials: the amplifier was saturated, so the true amplitude is larger'
     """
     if flag.startswith("see_log:"):
         return flag.removeprefix("see_log:")
+    if flag.endswith("_in_some") and flag not in FLAGS:
+        return f"in some trials: {flag_in_words(flag.removesuffix('_in_some'))}"
     return FLAGS.get(flag, flag.replace("_", " "))
 
 
@@ -106,9 +121,12 @@ def protocol_methods(protocol: Any) -> str:
     elif epoch is not None:
         lock = "first pulse" if getattr(epoch, "lock", "") == "first_pulse" else "pulse"
         parts.append(f"Epochs reached from {_span(epoch.tmin, epoch.tmax)} around the {lock}.")
-    steps = [str(step.get("step", "")).replace("_", " ") for step in getattr(protocol, "cleaning", ())]
-    if steps:
-        parts.append(f"They were cleaned by: {', '.join(steps)}.")
+    cleaning = getattr(protocol, "cleaning", ())
+    if cleaning:
+        steps = "; ".join(f"({place}) {_step(entry)}" for place, entry in enumerate(cleaning, 1))
+        parts.append(f"They were cleaned in this order: {steps}. Parameters that are not named are the defaults of "
+                     "this version; what each step found and removed in a recording is in the log that ex.clean "
+                     "returns with it.")  # fmt: skip
     trial = getattr(protocol, "trial", {}) or {}
     if trial:
         parts.append(f"Measured in every trial: {_listed(_measured(trial))}.")
@@ -123,6 +141,28 @@ def protocol_methods(protocol: Any) -> str:
     if summary:
         parts.append(f"Reported: {_listed(_measured(summary))}.")
     return " ".join(parts)
+
+
+def _step(entry: Mapping[str, Any]) -> str:
+    """A cleaning step: the first line of its own documentation, and its parameters in the protocol."""
+    name = str(entry.get("step", ""))
+    told = (get_step(name).function.__doc__ or name).strip().split("\n")[0] if name in list_steps() else name
+    told = re.sub(r" in ``info.*?``|:func:|`", "", told).rstrip(".")
+    given = [_parameter(word, value) for word, value in entry.items() if word != "step"]
+    title = {"sound": "SOUND", "ssp_sir": "SSP-SIR"}.get(name, name.replace("_", " "))
+    return f"{title}: {told[:1].lower() + told[1:]}" + f" ({', '.join(given)})" * bool(given)
+
+
+def _parameter(name: str, value: Any) -> str:
+    words = {"l_freq": "high-pass", "h_freq": "low-pass", "line_freq": "line frequency"}
+    label = words.get(name, name.strip("_").replace("_", " "))
+    if isinstance(value, list | tuple) and len(value) == 2 and all(isinstance(end, int | float) for end in value):
+        return f"{label} {_span(*value)}"
+    if isinstance(value, list | tuple):
+        return f"{label} {_listed(map(str, value))}"
+    if isinstance(value, int | float) and ("freq" in name or "rate" in name or "pass" in name):
+        return f"{label} {value:g} Hz"
+    return f"{label} {value}"
 
 
 def _measured(entries: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -39,10 +39,6 @@ _MEASURES = {
     "mep_max": "Maximal MEP amplitude",
     "gmfa_area": "GMFA area",
     "test_amplitude": "Test MEP amplitude",
-    "conditioned_ratio_corrected": "Conditioned / test, noise removed",
-    "mep_amplitude_corrected": "MEP amplitude, noise removed",
-    "alpha_power": "Alpha power",
-    "plateau_reached": "Plateau reached",
 }
 _FIRST = re.compile(r"^(pre|base|bl|before|t0$|v0$)", re.IGNORECASE)
 
@@ -59,8 +55,21 @@ def measure_label(name: str) -> str:
 
     >>> measure_label("resting_motor_threshold"), measure_label("n100_amplitude")
     ('Resting motor threshold', 'N100 amplitude')
+    >>> measure_label("mep_amplitude_corrected")
+    'MEP amplitude, noise-corrected'
     """
-    return _MEASURES.get(name, _words(name))
+    base = name.removesuffix("_corrected")
+    return _MEASURES.get(base, _words(base)) + ", noise-corrected" * (base != name)
+
+
+def channel_label(name: str) -> str:
+    """A channel or region in words.
+
+    >>> channel_label("DLPFC_left_to_scalp"), channel_label("M1_left"), channel_label("RFDI")
+    ('left DLPFC to the scalp', 'left M1', 'RFDI')
+    """
+    ends = [re.sub(r"^(\w+)_(left|right)$", r"\2 \1", end) for end in name.split("_to_")]
+    return " to the ".join(ends).replace("_", " ")
 
 
 def protocol_label(name: str) -> str:
@@ -86,6 +95,8 @@ def condition_label(name: str) -> str:
     """
     if name in ("", "all"):
         return ""
+    if level := re.fullmatch(r"rmt_([0-9.]+)", name):
+        return f"{level.group(1)} % RMT"
     interval = re.fullmatch(r"isi_([0-9.]+(?:e-?\d+)?)", name)
     return f"{1e3 * float(interval.group(1)):g} ms" if interval else name.replace("_", " ")
 
@@ -132,9 +143,20 @@ def series_label(protocol: str, condition: str, channel: str = "", measure: str 
 
     >>> series_label("m1/sici", "isi_0.002", "FDI")
     'SICI 2 ms · FDI'
+    >>> series_label("m1/sici", "isi_0.002", "FDI", "conditioned_ratio_corrected")
+    'SICI ratio, noise-corrected · 2 ms · FDI'
+    >>> series_label("m1/resting_motor_threshold", "all", "FDI", "resting_motor_threshold_mlpest")
+    'Resting motor threshold, mlpest · FDI'
     """
-    head = f"{protocol_label(protocol)} {condition_label(condition)}".strip()
+    home, when, where = protocol_label(protocol), condition_label(condition), channel_label(channel)
+    where = "" if where == "all" else where
     name = measure_label(measure) if measure else ""
-    if name and name.lower() == head.lower():
+    if measure.startswith("conditioned_ratio") and home:
+        return " · ".join(part for part in (name.replace(_MEASURES["conditioned_ratio"], f"{home} ratio"), when, where)
+                          if part)  # fmt: skip
+    if name.lower() == protocol.rsplit("/", 1)[-1].replace("_", " "):
         name = ""
-    return " · ".join(part for part in (head, name, channel) if part)
+    elif " " in home and name.lower().startswith(f"{home.lower()} "):  # a threshold by another method
+        name, home = f"{home},{name[len(home) :]}", ""
+    parts = (f"{home} {when}".strip(), name, where) if home else (name, when, where)
+    return " · ".join(part for part in parts if part)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ._labels import condition_label, conditions_in_order, protocol_label
+from ._labels import channel_label, condition_label, conditions_in_order, measure_label, protocol_label
 from ._style import INK, SMALL, TWO_COLUMNS, new_figure, tidy
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def panel_grid(
     ``margin`` is kept free at the right; with ``shared_axis`` only the first panel of a row has a labelled axis.
     """
     series = rows[list(_SERIES)].drop_duplicates()
-    several_protocols = series["protocol"].nunique() > 1
+    several = {name for name in _SERIES if series[name].nunique() > 1}
     rank = {name: place for place, name in enumerate(conditions_in_order(series["condition"]))}
     blocks: list[list[tuple[str, ...]]] = []
     for channel in dict.fromkeys(series["channel"]):
@@ -171,14 +172,19 @@ def panel_grid(
     for row, line in enumerate(table):
         for place, (protocol, measure, channel, condition) in enumerate(line):
             ax = figure.add_subplot(grid[row, place])
-            ax.set_title(_title(protocol if several_protocols else "", condition, channel))
+            title = _title(protocol, measure, channel, condition, several)
+            ax.set_title(textwrap.fill(title, max(16, int(16 * column))))  # letters an inch
             panels.append(Panel(protocol, measure, channel, condition, lanes, ax, place == 0))
     return figure, panels
 
 
-def _title(protocol: str, condition: str, channel: str) -> str:
-    head = f"{protocol_label(protocol) if protocol else ''} {condition_label(condition)}".strip()
-    return " · ".join(part for part in (head, channel) if part)
+def _title(protocol: str, measure: str, channel: str, condition: str, several: set[str]) -> str:
+    """What a panel shows and its neighbours do not; the channel where nothing else is to be said."""
+    where = "" if channel == "all" else channel_label(channel)
+    head = f"{protocol_label(protocol) if 'protocol' in several else ''} {condition_label(condition)}".strip()
+    name = measure_label(measure) if "measure" in several else ""
+    place = where if "channel" in several or not (name or head) else ""
+    return " · ".join(part for part in (name, head, place) if part) or measure_label(measure)
 
 
 def rows_of(panel: Panel, rows: pd.DataFrame) -> pd.DataFrame:
@@ -186,12 +192,27 @@ def rows_of(panel: Panel, rows: pd.DataFrame) -> pd.DataFrame:
     return rows[np.logical_and.reduce([rows[name] == getattr(panel, name) for name in _SERIES])]
 
 
+def drawn_values(rows: pd.DataFrame, *, log: bool) -> np.ndarray:
+    """All that a panel draws of these rows: the people, and the ends of the intervals of their means.
+
+    >>> rows = pd.DataFrame({"protocol": "p", "measure": "m", "channel": "", "condition": "", "_group": "",
+    ...                      "_time": "pre", "participant": list("abcd"), "value": [1.0, 2.0, 3.0, 10.0]})
+    >>> drawn_values(rows, log=False).round(1).tolist()  # the last three: mean and its interval
+    [1.0, 2.0, 3.0, 10.0, 4.0, -2.5, 10.5]
+    """
+    people = rows.groupby([*_SERIES, "_group", "_time", "participant"], sort=False)["value"].mean()
+    means = people.groupby([*_SERIES, "_group", "_time"], sort=False)
+    ends = [centre(own.to_numpy(float), log=log) for _, own in means]
+    return np.concatenate([people.to_numpy(float), np.ravel(ends)])
+
+
 def log_limits(values: Sequence[float] | np.ndarray, *, include: float | None = None) -> tuple[float, float]:
     """Limits of a logarithmic axis with a margin."""
     positive = [value for value in values if np.isfinite(value) and value > 0]
     positive += [include] if include else []
     low, high = (min(positive), max(positive)) if positive else (0.5, 2.0)
-    return low / 1.18, high * 1.18
+    margin = max(1.03, (high / low) ** 0.06)
+    return low / margin, high * margin
 
 
 def linear_limits(values: np.ndarray) -> tuple[float, float]:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..schema import unknown_word
 from ._labels import measure_label, time_column, times_in_order
-from ._panels import Lanes, Panel, as_lanes, draw_lanes, linear_limits, log_limits, panel_grid, rows_of
+from ._panels import Lanes, Panel, as_lanes, draw_lanes, drawn_values, linear_limits, log_limits, panel_grid, rows_of
 from ._style import group_colours, plain_log_axis, readable, styled, with_unit
 
 if TYPE_CHECKING:
@@ -78,24 +78,25 @@ def individual_lines(
     lanes = Lanes(tuple(t for t in order if (rows["_time"] == t).any()), group_colours(rows["_group"]))
     figure, panels = panel_grid(rows, lanes)
     for panel in panels:
-        _draw(panel, rows[rows["measure"] == panel.measure], log=panel.measure in on_log)
+        alone = rows["measure"].nunique() == 1  # else the title says the measure
+        _draw(panel, rows[rows["measure"] == panel.measure], log=panel.measure in on_log, named=alone)
     return figure
 
 
-def _draw(panel: Panel, alike: pd.DataFrame, *, log: bool) -> None:
+def _draw(panel: Panel, alike: pd.DataFrame, *, log: bool, named: bool) -> None:
     """One panel; ``alike`` holds all results of its measure, for the limits of the axis."""
     own = rows_of(panel, alike)
     if not _comparable(alike):
         alike = alike[alike["channel"] == panel.channel]
     factor, unit = readable(str(own["unit"].iloc[0]) if "unit" in own else "", alike["value"])
     draw_lanes(panel.ax, own.assign(value=own["value"] * factor), panel.lanes, log=log)
-    values = alike["value"].to_numpy() * factor
+    values = drawn_values(alike, log=log) * factor
     limits = log_limits(values) if log else linear_limits(values)
     if log:
         panel.ax.set_yscale("log")
         plain_log_axis(panel.ax.yaxis, *limits)
     panel.ax.set_ylim(*limits)
-    panel.ax.set_ylabel(with_unit(measure_label(panel.measure), unit))
+    panel.ax.set_ylabel(with_unit(measure_label(panel.measure), unit) if named else unit)
 
 
 def _comparable(rows: pd.DataFrame) -> bool:

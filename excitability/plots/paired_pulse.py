@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ._labels import time_column, times_in_order
-from ._panels import Lanes, as_lanes, draw_lanes, log_limits, panel_grid, rows_of
+from ._panels import Lanes, as_lanes, draw_lanes, drawn_values, log_limits, panel_grid, rows_of
 from ._style import SMALL, SOFT, arrange, group_colours, plain_log_axis, styled
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def paired_pulse(
     figure, panels = panel_grid(rows, lanes, margin=_WORDS, shared_axis=True)
     share = 1 - _WORDS / figure.get_figwidth()
     arrange(figure, rect=(0, 0, share, 1))
-    limits = log_limits(rows["value"].to_numpy(), include=1.0)
+    limits = log_limits(drawn_values(rows, log=True), include=1.0)
     # room on both sides of 1 for the words beside it
     limits = min(limits[0], 0.6), max(limits[1], 1.6)
     for panel in panels:

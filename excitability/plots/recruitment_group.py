@@ -124,7 +124,7 @@ def _fits(results: pd.DataFrame, by: str | None) -> pd.DataFrame:
 
 
 def _draw(ax: Axes, fits: pd.DataFrame, grid: np.ndarray, factor: float, colours: dict[str, str]) -> float:
-    """Curves of one channel and group; returns the height that must be seen."""
+    """Curves of one channel and group; returns the height of the highest."""
     curves = {
         str(time): pd.DataFrame(
             [
@@ -142,7 +142,7 @@ def _draw(ax: Axes, fits: pd.DataFrame, grid: np.ndarray, factor: float, colours
             continue
         if number == 0:
             ax.plot(grid, curves[time].T, color=SOFT, lw=0.5, alpha=0.4, zorder=1)
-            tallest = float(np.percentile(curves[time].max(axis=1), 90))
+            tallest = float(curves[time].to_numpy().max())
         middle = np.array([centre(column, log=False) for column in within_person(curves, time).T])
         if np.isfinite(middle[:, 1]).any():
             ax.fill_between(grid, np.maximum(middle[:, 1], 0), middle[:, 2], color=colour, alpha=0.2, lw=0, zorder=2)

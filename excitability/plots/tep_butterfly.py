@@ -70,9 +70,10 @@ def tep_butterfly(
     if x.ndim != 2 or x.shape[1] != times.size:
         raise ValueError(f"tep_butterfly needs x of shape (channels, {times.size} times), got {x.shape}")
     shown = (times >= tmin) & (times <= tmax)
-    after = shown & (times > (artefact[1] if artefact else 0.0))
+    covered = artefact or (-0.002, 0.0)
+    clear = shown & ((times < covered[0]) | (times > covered[1]))  # what the panels must hold
     found = {name: when for name, when in (peaks or {}).items() if tmin <= when <= tmax}
-    factor, unit = readable("V", [np.nanmax(np.abs(x[:, after if after.any() else shown]))])
+    factor, unit = readable("V", [np.nanmax(np.abs(x[:, clear if clear.any() else shown]))])
     maps = _has_positions(info, x) and bool(found)
     figure = new_figure(TWO_COLUMNS * 0.8, 4.9 if maps else 3.6)
     arrange(figure, hspace=0.02)
@@ -81,10 +82,10 @@ def tep_butterfly(
         parts = figure.subfigures(2, 1, height_ratios=[1.35, 3.6])
     top, lower = parts
     butterfly, mean_field = lower.subplots(2, 1, sharex=True, height_ratios=[2.2, 1])
-    _butterfly(butterfly, x, times, shown, after, factor, info)
+    _butterfly(butterfly, x, times, shown, clear, factor, info)
     gmfa = np.nanstd(x, axis=0)  # spread over channels, divisor n
     mean_field.plot(times[shown] * 1e3, gmfa[shown] * factor, color=INK, lw=1.4)
-    tall = float(np.nanmax(gmfa[after])) * factor if after.any() else None
+    tall = float(np.nanmax(gmfa[clear])) * factor if clear.any() else None
     mean_field.set_ylim(0, tall * 1.15 if tall else None)
     _peaks(butterfly, mean_field, found)
     for ax in (butterfly, mean_field):
@@ -114,7 +115,7 @@ def _has_positions(info: mne.Info | None, x: np.ndarray) -> bool:
 
 
 def _butterfly(
-    ax: Axes, x: np.ndarray, times: np.ndarray, shown: np.ndarray, after: np.ndarray, factor: float, info: Any
+    ax: Axes, x: np.ndarray, times: np.ndarray, shown: np.ndarray, clear: np.ndarray, factor: float, info: Any
 ) -> None:
     from matplotlib.collections import LineCollection
 
@@ -122,7 +123,7 @@ def _butterfly(
     lines = [np.column_stack([times[shown] * ms, channel[shown] * factor]) for channel in x]
     # a quiet grey for all: the colours of channels say nothing without their positions
     ax.add_collection(LineCollection(lines, colors="#7d93a6", linewidths=0.5, alpha=0.6, zorder=2, rasterized=True))
-    part = x[:, after] * factor if after.any() else x[:, shown] * factor
+    part = x[:, clear] * factor if clear.any() else x[:, shown] * factor
     low, high = float(np.nanmin(part)), float(np.nanmax(part))
     margin = 0.12 * (high - low) or 1.0
     ax.set_ylim(low - margin, high + 1.6 * margin)
