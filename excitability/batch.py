@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import hashlib
 import json
 import os
 import re
@@ -10,18 +12,22 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from . import __version__
 from .measures import get_measure, list_measures
-from .protocol import Battery, Protocol, load_battery, protocol_of_task, run_all
+from .protocol import Battery, Protocol, list_protocols, load_battery, protocol_of_task, run_all
 from .recording import read
-from .schema import RESULT_COLUMNS, join_flags
+from .schema import RESULT_COLUMNS, TRIAL_COLUMNS, join_flags, unknown_word
 from .tables import read_table, write_table, write_text
+from .trials import stimuli
 
 _ENTITIES = re.compile(r"(?:^|_)(sub|ses|task|run|acq)-([A-Za-z0-9]+)")
 _SUFFIXES = (".vhdr", ".edf", ".bdf", ".set", ".fif", ".smr", ".mat", ".txt", ".npy", ".npz", ".csv")
 _KEYS = ("participant", "session", "file", "protocol")
+#: Columns of a sessions table that say how its file is read; paths are relative to the table.
+_OWN_OPTIONS = ("stimuli", "sidecar", "trigger")
 
 
 def find_sessions(path: str | Path) -> pd.DataFrame:
@@ -69,8 +75,15 @@ def _from_table(path: Path) -> pd.DataFrame:
     for name in ("participant", "session", "file"):
         if name not in table:
             given = ", ".join(table.columns)
-            raise ValueError(f"{path.name} has no column {name!r}; its columns are: {given}")
-    table["file"] = [str((path.parent / file).resolve()) for file in table["file"]]
+            tabs = "" if len(table.columns) > 1 else " (columns are separated by tabs)"
+            raise ValueError(f"{path.name} has no column {name!r}; its columns are: {given}{tabs}")
+    for name in ("file", "stimuli", "sidecar"):
+        if name in table:
+            known = table[name].notna() & (table[name].astype(str).str.strip() != "")
+            table[name] = [
+                str((path.parent / str(file)).resolve()) if told else ""
+                for file, told in zip(table[name], known, strict=True)
+            ]
     if "protocol" not in table:
         table["protocol"] = ""
     table["protocol"] = [_protocol_name(word) for word in table["protocol"]]
@@ -178,8 +191,17 @@ def run_batch(
     tasks = _tasks(table, battery)
     folder = None if output is None else Path(output)
     if folder is not None:
+        if folder.exists() and not folder.is_dir():
+            raise ValueError(f"output {folder} is a file; give a folder for the tables")
         folder.mkdir(parents=True, exist_ok=True)
-    reading = {"options": dict(options or {}), "picks": picks, "muscles": dict(muscles or {}) or None}
+    if n_jobs == 0:
+        raise ValueError("n_jobs = 0 runs nothing; give the number of processes, or -1 for all cores")
+    reading = {
+        "options": dict(options or {}),
+        "picks": picks,
+        "muscles": dict(muscles or {}) or None,
+        "alone": len(battery.protocols) == 1,
+    }
     done = _run_tasks(tasks, folder, reading, n_jobs, progress)
     results = _joined([done[i][0] for i in range(len(tasks))], tasks, list(RESULT_COLUMNS))
     if folder is not None:
@@ -196,7 +218,18 @@ def _checked(sessions: pd.DataFrame) -> pd.DataFrame:
     table = sessions.reset_index(drop=True)
     if "protocol" not in table:
         table = table.assign(protocol="")
-    return table.assign(protocol=[_protocol_name(word) for word in table["protocol"]])
+    table = table.assign(protocol=[_protocol_name(word) for word in table["protocol"]])
+    taken = [name for name in table if name in {*RESULT_COLUMNS, *TRIAL_COLUMNS} - {*_KEYS}]
+    if taken:
+        raise ValueError(f"the sessions table has a column {taken[0]!r}, which results have too; rename it")
+    twice = table.duplicated(list(_KEYS))
+    if twice.any():
+        row = table[twice].iloc[0]
+        raise ValueError(
+            f"the sessions table lists a recording twice: {row['participant']} {row['session']} {row['file']} "
+            f"(row {int(np.flatnonzero(twice)[0])})"
+        )
+    return table
 
 
 def _tasks(table: pd.DataFrame, battery: Battery) -> list[tuple[dict[str, Any], Protocol]]:
@@ -206,6 +239,8 @@ def _tasks(table: pd.DataFrame, battery: Battery) -> list[tuple[dict[str, Any], 
         row = {str(name): value for name, value in entry.items()}
         if row["protocol"] in wanted:
             tasks.append((row, wanted[row["protocol"]]))
+        elif _misspelt(row["protocol"]):  # is a failure, not a recording left alone
+            tasks.append((row, battery.protocols[0]))
         elif not row["protocol"]:
             # a recording of no named protocol may mix them (stimulus column 'protocol'), or be all there is
             tasks += [(row, protocol) for protocol in battery.protocols]
@@ -213,6 +248,28 @@ def _tasks(table: pd.DataFrame, battery: Battery) -> list[tuple[dict[str, Any], 
         have = ", ".join(sorted({str(name) for name in table["protocol"]}))
         raise ValueError(f"no recording of {', '.join(wanted)} among the sessions; they are of: {have}")
     return tasks
+
+
+def _misspelt(word: str) -> bool:
+    """Whether a word is no protocol but looks like one."""
+    known = [form for name in list_protocols() for form in (name, name.rsplit("/", 1)[-1])]
+    return word not in known and bool(difflib.get_close_matches(word, known, cutoff=0.7))
+
+
+def _stems(folder: Path | None, tasks: list[tuple[dict[str, Any], Protocol]]) -> list[Path | None]:
+    """Where the tables of each recording are stored; two that would share a place are told apart by their files."""
+    if folder is None:
+        return [None] * len(tasks)
+    stems = [_stem(folder, row, protocol) for row, protocol in tasks]
+    shared = {stem for stem in stems if stems.count(stem) > 1}
+    return [
+        stem.with_name(f"{stem.name}-{_digest(str(row['participant']) + str(row['file']))}") if stem in shared else stem
+        for stem, (row, _) in zip(stems, tasks, strict=True)
+    ]
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _run_tasks(
@@ -228,7 +285,8 @@ def _run_tasks(
         row, protocol = tasks[index]
         return f"{row['participant']} {row['session']} {protocol.name}"
 
-    work = (delayed(_numbered)(i, row, protocol, folder, reading) for i, (row, protocol) in enumerate(tasks))
+    stems = _stems(folder, tasks)
+    work = (delayed(_numbered)(i, row, protocol, stems[i], reading) for i, (row, protocol) in enumerate(tasks))
     done: dict[int, tuple[pd.DataFrame, pd.DataFrame]] = {}
     for index, results, trials in Parallel(n_jobs=n_jobs, return_as="generator_unordered")(work):
         done[index] = (results, trials)
@@ -238,22 +296,22 @@ def _run_tasks(
 
 
 def _numbered(
-    index: int, row: Mapping[str, Any], protocol: Protocol, folder: Path | None, reading: Mapping[str, Any]
+    index: int, row: Mapping[str, Any], protocol: Protocol, stem: Path | None, reading: Mapping[str, Any]
 ) -> tuple[int, pd.DataFrame, pd.DataFrame]:
-    return index, *_one(row, protocol, folder, reading)
+    return index, *_one(row, protocol, stem, reading)
 
 
 def _one(
-    row: Mapping[str, Any], protocol: Protocol, folder: Path | None, reading: Mapping[str, Any]
+    row: Mapping[str, Any], protocol: Protocol, stem: Path | None, reading: Mapping[str, Any]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Results and trials of one recording, from the store when nothing they depend on has changed."""
-    inputs = _inputs(row, protocol, reading)
-    stem = None if folder is None else _stem(folder, row, protocol)
-    if stem is not None:
-        stored = _stored(stem, inputs)
-        if stored is not None:
-            return stored
     try:
+        reading = _reading_of(row, reading)
+        inputs = _inputs(row, protocol, reading)
+        if stem is not None:
+            stored = _stored(stem, inputs, protocol)
+            if stored is not None:
+                return stored
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             results, trials, facts = _compute(row, protocol, reading)
@@ -263,9 +321,24 @@ def _one(
     except Exception as error:  # the one place where a batch goes on: the failure is a row
         return _failure(protocol, error), pd.DataFrame()
     if stem is not None:
-        write_table(results, stem.with_name(stem.name + "_results.tsv"), facts={"Inputs": inputs, "Acquisition": facts})
+        path = stem.with_name(stem.name + "_results.tsv")
+        path.with_suffix(".json").unlink(missing_ok=True)
         write_table(trials, stem.with_name(stem.name + "_trials.tsv"), units=measure_units())
+        # the file that says what the results belong to comes last: a killed run leaves results that count for nothing
+        rows = {"results": len(results), "trials": len(trials)}
+        write_table(results, path, facts={"Inputs": inputs, "Rows": rows, "Acquisition": facts})
     return results, trials
+
+
+def _reading_of(row: Mapping[str, Any], reading: Mapping[str, Any]) -> dict[str, Any]:
+    """How one recording is read: the batch's options, and what its row says (log, trigger, sidecar)."""
+    if not isinstance(row["file"], str) or not row["file"].strip():
+        raise ValueError("the sessions table names no file for this session")
+    word = row["protocol"]
+    if isinstance(word, str) and word not in ("", *list_protocols()):
+        raise ValueError(unknown_word("protocol", word, list_protocols()))
+    own = {name: row[name] for name in _OWN_OPTIONS if isinstance(row.get(name), str) and row[name]}
+    return {**reading, "options": {**reading["options"], **own}}
 
 
 def _flag(entry: warnings.WarningMessage) -> str:
@@ -277,6 +350,10 @@ def _compute(
     row: Mapping[str, Any], protocol: Protocol, reading: Mapping[str, Any]
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     inst = read(row["file"], **reading["options"])
+    if not row["protocol"] and reading["alone"] is False and "protocol" not in stimuli(inst):
+        raise ValueError(
+            "which protocol this recording is of is not said; add a column 'protocol' to the sessions table"
+        )
     emg = protocol.modality == "emg"
     done = run_all(inst, protocol, reading["picks"] if emg else None, muscles=reading["muscles"] if emg else None)
     return done.results, done.trials, dict(done.facts)
@@ -294,16 +371,30 @@ def _failure(protocol: Protocol, error: Exception) -> pd.DataFrame:
 
 
 def _inputs(row: Mapping[str, Any], protocol: Protocol, reading: Mapping[str, Any]) -> dict[str, Any]:
-    """Everything a stored result depends on: the files beside the recording, the protocol, the version."""
+    """Everything a stored result depends on: the recording and its tables, the options, the protocol, the version."""
     file = Path(row["file"])
     stem = re.sub(r"_(emg|eeg)$", "", file.name.split(".")[0])
-    beside = sorted(other for other in file.parent.glob(f"{_escaped(stem)}*") if other.is_file())
+    beside = {other for other in file.parent.glob(f"{_escaped(stem)}*") if other.is_file()}
+    beside |= {other for pattern in ("*.toml", "*.csv", "*.tsv") for other in file.parent.glob(pattern)}
     return {
-        "Files": [[other.name, other.stat().st_size, other.stat().st_mtime_ns] for other in beside],
+        "Files": [[other.name, other.stat().st_size, other.stat().st_mtime_ns] for other in sorted(beside)],
         "Protocol": protocol.sha256,
         "Version": __version__,
-        "Reading": json.loads(json.dumps(dict(reading), default=str)),
+        "Reading": {name: _fingerprint(value) for name, value in sorted(reading.items())},
     }
+
+
+def _fingerprint(value: Any) -> Any:
+    """A value as JSON that changes whenever its content does; files and tables by what is in them."""
+    if isinstance(value, Mapping):
+        return {str(name): _fingerprint(entry) for name, entry in value.items()}
+    if isinstance(value, pd.DataFrame):
+        return "table " + _digest(value.to_csv())
+    if isinstance(value, str | Path) and len(str(value)) < 1000 and Path(value).is_file():
+        return f"{value} {hashlib.sha256(Path(value).read_bytes()).hexdigest()[:12]}"
+    if isinstance(value, list | tuple | set):
+        return [_fingerprint(entry) for entry in value]
+    return value if isinstance(value, str | int | float | bool | None) else repr(value)
 
 
 def _escaped(text: str) -> str:
@@ -322,15 +413,23 @@ def _stem(folder: Path, row: Mapping[str, Any], protocol: Protocol) -> Path:
     return folder.joinpath(*parts, protocol.modality, name)
 
 
-def _stored(stem: Path, inputs: Mapping[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame] | None:
+def _stored(stem: Path, inputs: Mapping[str, Any], protocol: Protocol) -> tuple[pd.DataFrame, pd.DataFrame] | None:
+    """Tables of an earlier run, where they are whole and belong to the same inputs."""
     results = stem.with_name(stem.name + "_results.tsv")
     trials = stem.with_name(stem.name + "_trials.tsv")
     if not (results.is_file() and trials.is_file() and results.with_suffix(".json").is_file()):
         return None
-    if json.loads(results.with_suffix(".json").read_text(encoding="utf-8")).get("Inputs") != inputs:
+    try:
+        told = json.loads(results.with_suffix(".json").read_text(encoding="utf-8"))
+        if not isinstance(told, dict) or told.get("Inputs") != inputs:
+            return None
+        table = read_table(results)
+        rows = told["Rows"]
+        second = read_table(trials) if rows["trials"] else pd.DataFrame()
+    except (ValueError, KeyError, TypeError):  # a damaged store is computed again
         return None
-    table = trials.read_text(encoding="utf-8").strip()
-    return read_table(results), read_table(trials) if table else pd.DataFrame()
+    whole = len(table) == rows["results"] and len(second) == rows["trials"]
+    return (table, second) if whole and set(table["protocol_sha256"]) <= {protocol.sha256} else None
 
 
 def _joined(
@@ -340,7 +439,7 @@ def _joined(
     frames = []
     for part, (row, _) in zip(parts, tasks, strict=True):
         if len(part):
-            facts = {name: value for name, value in row.items() if name not in ("file", "protocol")}
+            facts = {name: value for name, value in row.items() if name not in ("file", "protocol", *_OWN_OPTIONS)}
             frames.append(part.assign(**{name: [value] * len(part) for name, value in facts.items()}))
     if not frames:
         return pd.DataFrame(columns=columns)
@@ -396,8 +495,8 @@ def plan_of(battery: Battery, results: pd.DataFrame) -> dict[str, Any]:
 
     A planned time point that nobody was measured at is left out, with a warning.
     """
-    plan: dict[str, Any] = {"before": battery.before}
     recorded = set(results["timepoint" if "timepoint" in results else "session"])
+    plan: dict[str, Any] = {"before": battery.before} if battery.before in recorded else {}
     after = [label for label in battery.after if label in recorded]
     if len(after) < len(battery.after):
         absent = ", ".join(label for label in battery.after if label not in recorded)

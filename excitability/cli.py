@@ -211,9 +211,8 @@ def batch(
         )
     failed = results[results["error"] != ""]
     for error, rows in failed.groupby("error", sort=False):
-        who = ", ".join(
-            f"{row['participant']} {row['session']} {row['protocol']}" for row in rows.to_dict("records")[:3]
-        )
+        named = rows[["participant", "session", "protocol"]].head(3).astype(str).agg(" ".join, axis=1)
+        who = ", ".join(named)
         more = f" and {len(rows) - 3} more" if len(rows) > 3 else ""
         typer.echo(f"failed: {who}{more}: {error}", err=True)
     typer.echo(f"wrote {output / 'results.tsv'} ({len(results) - len(failed)} values, {len(failed)} failures)")

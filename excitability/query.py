@@ -53,36 +53,45 @@ def parse(text: str, known: Iterable[str]) -> ast.expr:
         tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ValueError(f"query {text!r} is not a comparison such as 'pulse_count == 1'") from error
-    if not isinstance(tree, ast.Compare | ast.BoolOp | ast.UnaryOp):
-        _check(tree, text, set(known))
-        raise ValueError(f"query {text!r} is not a comparison such as 'pulse_count == 1'")
     _check(tree, text, set(known))
     return tree
 
 
 def _check(node: ast.AST, text: str, known: set[str]) -> None:
+    """Conditions are comparisons joined by and, or, not; each compares at least one column."""
     match node:
-        case ast.Name():
-            if node.id not in known:
-                raise ValueError(f"query {text!r}: " + unknown_word("column", node.id, known))
-        case ast.Constant():
-            if not isinstance(node.value, int | float | str):
-                raise ValueError(f"query {text!r} compares with {node.value!r}; use a number or a 'word'")
         case ast.BoolOp():
             for value in node.values:
                 _check(value, text, known)
-        case ast.UnaryOp(op=ast.Not() | ast.USub()):
+        case ast.UnaryOp(op=ast.Not()):
             _check(node.operand, text, known)
         case ast.Compare():
             for operator in node.ops:
                 if type(operator) not in _COMPARE:
                     raise ValueError(f"query {text!r} may use == != < <= > >=, not {type(operator).__name__}")
-            for operand in (node.left, *node.comparators):
-                if not isinstance(operand, ast.Name | ast.Constant | ast.UnaryOp):
-                    raise ValueError(
-                        f"query {text!r} may only compare columns with constants, not use {type(operand).__name__}"
-                    )
-                _check(operand, text, known)
+            operands = (node.left, *node.comparators)
+            for operand in operands:
+                _check_operand(operand, text, known)
+            if not any(isinstance(operand, ast.Name) for operand in operands):
+                raise ValueError(f"query {text!r} compares constants only; name a column: {', '.join(sorted(known))}")
+        case _:
+            _check_operand(node, text, known)
+            raise ValueError(f"query {text!r} is not a comparison such as 'pulse_count == 1'")
+
+
+def _check_operand(node: ast.AST, text: str, known: set[str]) -> None:
+    match node:
+        case ast.Name():
+            if node.id not in known:
+                raise ValueError(f"query {text!r}: " + unknown_word("column", node.id, known))
+        case ast.Constant(value=str()):
+            return
+        case ast.Constant(value=int() | float() as number) if abs(number) < 1e300:
+            return
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float())):
+            return
+        case ast.Constant():
+            raise ValueError(f"query {text!r} compares with {str(node.value)[:30]}; use a number or a 'word'")
         case _:
             raise ValueError(f"query {text!r} may only compare columns with constants, not use {type(node).__name__}")
 

@@ -62,9 +62,12 @@ def write_table(
     """
     path = Path(path)
     dictionary: dict[str, Any] = {**data_dictionary(table, units), **(facts or {})}
-    write_text(path.with_suffix(".json"), json.dumps(dictionary, indent=2, ensure_ascii=False) + "\n")
+    beside = path.with_suffix(".json")
+    beside.unlink(missing_ok=True)  # a table and the JSON of another never stand side by side
     text = table.map(lambda value: " ".join(value.split()) if isinstance(value, str) else value)
-    return write_text(path, text.to_csv(sep="\t", index=False, na_rep="n/a", lineterminator="\n"))
+    write_text(path, text.to_csv(sep="\t", index=False, na_rep="n/a", lineterminator="\n"))
+    write_text(beside, json.dumps(dictionary, indent=2, ensure_ascii=False) + "\n")
+    return path
 
 
 def read_table(path: str | Path) -> pd.DataFrame:

@@ -96,7 +96,7 @@ def test_a_missing_file_names_its_neighbours(tmp_path):
 
 def test_markers_without_parameters_say_what_is_known(tmp_path):
     raw = ex.read(saved(tmp_path))
-    raw = ex.set_stimuli(raw, ex.stimuli(raw).assign(pulse_count=3.0))
+    raw = ex.set_stimuli(raw, ex.stimuli(raw).assign(pulse_count=4.0))
     with pytest.raises(ValueError, match=r"belongs to a condition of m1/sici.*--stimuli LOG.csv") as caught:
         ex.run(raw, "sici", picks="FDI")
-    assert "pulse_count = 3" in str(caught.value)
+    assert "pulse_count = 4" in str(caught.value)

@@ -7,7 +7,7 @@ import importlib
 import pkgutil
 
 from ._onset_rules import OnsetMethod, list_onset_methods
-from ._registry import Measure, get_measure, list_measures, measure
+from ._registry import Measure, check_span, get_measure, list_measures, measure
 
 for _module in pkgutil.iter_modules(__path__):
     if not _module.name.startswith("_"):
@@ -16,6 +16,7 @@ for _module in pkgutil.iter_modules(__path__):
 globals().update({_name: get_measure(_name).function for _name in list_measures()})
 __all__ = [
     "Measure",
+    "check_span",
     "OnsetMethod",
     "get_measure",
     "list_measures",

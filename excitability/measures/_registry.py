@@ -49,6 +49,20 @@ def _checked(x: Any, times: Any, name: str, ndim: int, shape: str) -> tuple[np.n
     return x, times
 
 
+def check_span(value: Any, what: str) -> None:
+    """Refuse a window that is neither a muscle's name nor two increasing times in seconds."""
+    if isinstance(value, str) or value is None:
+        return
+    try:
+        start, stop = (float(part) for part in value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{what} = {value!r} must be (start, stop) in seconds, or a muscle's name") from None
+    if not start < stop:
+        raise ValueError(f"{what} = ({start:g}, {stop:g}) must be (start, stop) in seconds with start < stop")
+    if max(abs(start), abs(stop)) > 60:
+        raise ValueError(f"{what} = ({start:g}, {stop:g}): milliseconds? give seconds, such as (0.015, 0.05)")
+
+
 def measure(
     kind: Kind,
     unit: str | Mapping[str, str],
@@ -95,6 +109,9 @@ def measure(
             bound = signature.bind(*args, **kwargs).arguments
             shape = _SHAPE.get(kind, "(n_channels, n_times)")
             bound["x"], bound["times"] = _checked(bound["x"], bound["times"], name, _NDIM[kind], shape)
+            for word in ("window", "baseline"):
+                if word in bound:
+                    check_span(bound[word], f"{name}: {word}")
             if isinstance(bound.get("window"), str):
                 bound["window"] = muscle_window(bound["window"])
             return function(**bound)

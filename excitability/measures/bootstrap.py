@@ -142,6 +142,9 @@ def _with_interval(estimate: Any, replicates: list[Any], n_trials: int, interval
     if len(known) < 0.9 * len(replicates):
         flag = join_flags(flag, "unstable")
     low, high = interval(value, known) if len(known) > 1 else (np.nan, np.nan)
+    if low > value or high < value:  # noise makes the value so much larger that the interval lies beside it
+        flag = join_flags(flag, "inflated_by_noise")
+        low, high = min(low, value), max(high, value)
     return Estimate(value, low, high, n=n_trials, flag=flag)
 
 

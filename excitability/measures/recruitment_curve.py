@@ -125,10 +125,11 @@ def _fitted(fit: CurveFit) -> dict[str, Estimate]:
     plateau = "no_plateau" if height[2] > WIDEST * height[1] or s50[0] > fit.range[1] else ""
     rise = "no_rise_in_range" if s50[0] < fit.range[0] else ""  # half of the plateau was passed before the first level
     unknown = join_flags(plateau, rise)
+    beyond = "" if value else "plateau_extrapolated"  # known from the curve's shape, not from responses at the plateau
     return {
-        "s50": nothing(unknown) if unknown else Estimate(*s50, flag=floor),
+        "s50": nothing(unknown) if unknown else Estimate(*s50, flag=join_flags(floor, beyond)),
         "recruitment_threshold": nothing(rise) if rise else Estimate(*threshold, flag=floor),
-        "mep_max": nothing(plateau) if plateau else Estimate(*height),
+        "mep_max": nothing(plateau) if plateau else Estimate(*height, flag=beyond),
         "peak_slope": nothing(rise) if rise else Estimate(*slope, flag=plateau),
         "plateau_reached": Estimate(value, low, high, flag="" if value else "no_plateau"),
     }

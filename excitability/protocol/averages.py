@@ -15,7 +15,7 @@ from ..measures.bootstrap import bootstrap_average, bootstrap_epochs
 from ..resources import roi_channels
 from ..schema import Estimate, join_flags
 from .grammar import Protocol
-from .rows import items, row
+from .rows import items, missing, row
 
 #: Fewer trials than this make no average worth a number.
 FEWEST = 2
@@ -80,16 +80,20 @@ def _entry_rows(
         label = "+".join(channels) if channels is not None else region if isinstance(region, str) else whole
     form = arguments.get("form", measure.form) if measure.form else ""
     if not names:
-        return [row(label, "all", key, Estimate(np.nan, flag=flag), measure.unit_of(), form, 0)]
+        absent = missing(key, measure, Estimate(np.nan, flag=flag))
+        return [row(label, "all", name, item, unit, form, 0) for name, item, unit in absent]
     test = arguments.pop("test", "test") if measure.over == "conditioned" else None
     data = epochs.get_data(picks=names, verbose="ERROR")
-    rows = []
+    if np.median(np.abs(data)) > 1e-3:
+        flag = join_flags(flag, "implausible_scale")
+    rows: list[dict[str, Any]] = []
     for condition, positions in kept.items():
         if condition == test:
             continue
         if positions.size < FEWEST or (test is not None and kept.get(test, np.empty(0)).size < FEWEST):
-            missing = Estimate(np.nan, n=positions.size, flag=join_flags("too_few_trials", flag))
-            rows.append(row(label, condition, key, missing, measure.unit_of(), form, lost[condition]))
+            nothing = Estimate(np.nan, n=positions.size, flag=join_flags("too_few_trials", flag))
+            for name, item, unit in missing(key, measure, nothing):
+                rows.append(row(label, condition, name, item, unit, form, lost[condition]))
             continue
         value = _value(measure, data, epochs, positions, None if test is None else kept[test], arguments)
         for name, item, unit in items(key, measure, value):

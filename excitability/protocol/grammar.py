@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import re
 import string
 import tomllib
@@ -14,10 +15,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from ..cleaning import get_step
-from ..measures import get_measure
+from ..measures import check_span, get_measure
 from ..query import parse
 from ..schema import STIMULUS_COLUMNS, unknown_word
 from ..trials.rejection import CONTEXT, check_rule
@@ -44,6 +45,16 @@ class Epoch(_Strict):
     tmax: float = 0.2
     lock: Literal["last_pulse", "first_pulse"] = "last_pulse"
     every: float | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Epoch:
+        if not (math.isfinite(self.tmin) and math.isfinite(self.tmax) and self.tmin < self.tmax):
+            raise ValueError(f"tmin = {self.tmin:g} and tmax = {self.tmax:g} must be seconds with tmin < tmax")
+        if max(abs(self.tmin), abs(self.tmax)) > 60:
+            raise ValueError(f"tmin = {self.tmin:g}, tmax = {self.tmax:g}: milliseconds? give seconds")
+        if self.every is not None and not 0 < self.every < 3600:
+            raise ValueError(f"every = {self.every:g} must be a length in seconds")
+        return self
 
 
 class RejectionRule(_Strict):
@@ -276,9 +287,14 @@ def _check_entry(key: str, arguments: Mapping[str, Any], kinds: tuple[str, ...])
         raise ValueError(f"{entry.name!r} is a measure of kind {entry.kind!r}; this section takes {' or '.join(kinds)}")
     words = _ENTRY_WORDS if entry.kind in ("average", "epochs") else ("measure",)
     words = (*words, "test") if entry.over == "conditioned" else words
-    for word in arguments:
+    for word, value in arguments.items():
         if word not in (*entry.parameters, *words):
             raise ValueError(unknown_word("parameter", word, (*entry.parameters, *words)))
+        if word in ("window", "second_window", "baseline"):
+            check_span(value, word)
+        default = entry.parameters.get(word)
+        if type(default) in (int, float) and (isinstance(value, bool) or not isinstance(value, int | float)):
+            raise ValueError(f"{word} = {value!r} must be a number in SI units, such as {default:g}")
 
 
 def _check_step(name: str, arguments: Mapping[str, Any]) -> None:
@@ -290,7 +306,10 @@ def _check_step(name: str, arguments: Mapping[str, Any]) -> None:
 
 def _template_columns(name: str) -> list[str]:
     try:
-        return [field for _, field, _, _ in string.Formatter().parse(name) if field is not None]
+        parts = [part for part in string.Formatter().parse(name) if part[1] is not None]
+        if any(conversion or layout for _, _, layout, conversion in parts):
+            raise ValueError("a template names columns only, as in 'isi_{inter_stimulus_interval}'")
+        return [str(field) for _, field, _, _ in parts]
     except ValueError as error:
         raise ValueError(f"condition name {name!r}: {error}") from None
 
@@ -310,7 +329,9 @@ def condition_labels(name: str, table: pd.DataFrame) -> pd.Series:
 
 
 def _word(column: str, value: Any) -> str:
-    if isinstance(value, str):
-        return value
+    if isinstance(value, str) or value is None or value != value:
+        return value if isinstance(value, str) else "unknown"
+    if column == "intensity_rmt":  # stimulators take whole steps: 99.6 and 100.4 %RMT are one level
+        return f"{5 * round(float(value) / 5):g}"
     digits = 4 if column == "inter_stimulus_interval" else 6
     return f"{round(float(value), digits):g}"

@@ -33,3 +33,12 @@ def row(channel: str, condition: str, name: str, estimate: Estimate, unit: str, 
         "n_rejected": lost,
         "flag": estimate.flag,
     }
+
+
+def missing(key: str, entry: Measure, value: Estimate) -> Iterator[tuple[str, Estimate, str]]:
+    """The rows that a measure would have made, all NaN: their names do not depend on whether there is a value."""
+    if isinstance(entry.unit, str):
+        yield key, value, entry.unit_of()
+        return
+    for part in entry.unit:
+        yield (part if key == entry.name else f"{key}_{part}"), value, entry.unit_of(part)

@@ -16,16 +16,13 @@ from .. import __version__
 from ..cleaning import apply
 from ..measures import get_measure
 from ..query import evaluate
-from ..resources import muscle, muscle_window
 from ..schema import RESULT_COLUMNS, STIMULUS_COLUMNS, Estimate, join_flags
-from ..trials import bad_spans, cut, first_pulse_times, pick_channels, reject, stimuli
-from ..trials.measuring import flags_of, measure_trials
-from ..trials.muscles import channel_muscles
-from ..trials.rejection import apply_decisions, muscle_state, read_decisions
+from ..trials import bad_spans, cut, pick_channels, stimuli
 from .averages import average_rows
 from .grammar import Protocol, condition_labels
 from .library import list_protocols, load_protocol
-from .rows import items, row
+from .rows import items, missing, row
+from .trial_rows import eeg_trials, facts_of, table_of
 
 #: What of the acquisition travels from a recording into results and methods.
 ACQUISITION = ("stimulator", "coil", "waveform", "reference", "software_filters", "hardware_filters", "format")
@@ -165,7 +162,7 @@ def _cleaned(
     facts = dict(epochs.info["temp"])
     counts = {str(label): int(number) for label, number in here.value_counts(sort=False).items()}
     epochs.info["temp"] = {**facts, "excitability": {**facts["excitability"], "cut": counts}}
-    return *apply(epochs, protocol.cleaning), table.assign(condition=labels)
+    return *apply(epochs, protocol.cleaning), table.assign(condition=labels)[_of_protocol(protocol, table)]
 
 
 def trial_table(
@@ -201,64 +198,12 @@ def trial_table(
     ['isi_0.002', 'isi_0.003', 'test']
     """
     protocol = _as_protocol(inst, protocol)
+    if protocol.modality == "eeg" and not (protocol.trial and "emg" in inst.get_channel_types()):
+        epochs, _, pulses = _cleaned(inst, protocol, None)
+        return eeg_trials(protocol, pulses, epochs)
     channels = pick_channels(inst, picks, "emg", muscles)
     epochs, _, pulses = _cleaned(inst, protocol.replace(cleaning=[]), channels)
-    return _table_of(inst, protocol, epochs, pulses, channels, muscles)
-
-
-def _table_of(
-    inst: Any,
-    protocol: Protocol,
-    epochs: mne.BaseEpochs,
-    pulses: pd.DataFrame,
-    channels: list[str],
-    muscles: Mapping[str, str] | None,
-) -> pd.DataFrame:
-    needs_muscle = any(entry.get("window") == "muscle" for entry in protocol.trial.values())
-    named = channel_muscles(inst, channels, muscles, required=needs_muscle)
-    pulses = pulses[pulses["condition"] != ""]
-    first = first_pulse_times(pulses, protocol.epoch.lock)
-    kept = pulses.index.get_indexer(epochs.selection)
-    data = epochs.get_data(copy=False, verbose="ERROR")
-    told = bad_spans(inst, pulses.iloc[kept], epochs.tmin, epochs.tmax)
-    tables = []
-    for channel in channels:
-        table = pulses.copy()
-        table.insert(0, "trial", pulses.index)
-        table.insert(2, "channel", channel)
-        table.insert(3, "muscle", named[channel])
-        # contiguous once, not again in every measure
-        x, flag = data[:, epochs.ch_names.index(channel)].copy(), ""
-        for name, parameters in protocol.trial.items():
-            values = np.full(len(table), np.nan)
-            values[kept], shortened = measure_trials(
-                name, x, epochs.times, parameters, muscle=named[channel], first_pulse=first[kept]
-            )
-            table[name] = values
-            flag = join_flags(flag, shortened)
-        table["reject"] = "epoch outside recording"
-        rows = table.index[kept]
-        usual = muscle(named[channel]).state if named[channel] else "rest"
-        before = epochs.times < min(-0.002, float(np.min(first)) - 0.002)
-        state, inferred = muscle_state(table.loc[rows], usual, x[:, before], epochs.times[before])
-        flag = join_flags(flag, inferred)
-        table.loc[rows, "reject"] = told.where(told != "", reject(table.loc[rows], protocol.reject, state))
-        table["flag"] = flag
-        window = _response_window(protocol, named[channel])
-        if window[1] <= epochs.times[-1]:
-            table.loc[rows, "flag"] = flags_of(x, epochs.times, window, flag)
-        tables.append(table)
-    whole = pd.concat(tables, ignore_index=True)
-    source = _facts(inst).get("source")
-    decisions = read_decisions(source) if source else None
-    return whole if decisions is None else apply_decisions(whole, decisions)
-
-
-def _response_window(protocol: Protocol, muscle_name: str) -> tuple[float, float]:
-    given = protocol.trial.get("mep_amplitude", {}).get("window", "muscle")
-    if given == "muscle":
-        return muscle_window(muscle_name) if muscle_name else (0.015, 0.050)
-    return muscle_window(given) if isinstance(given, str) else tuple(given)
+    return table_of(inst, protocol, epochs, pulses, channels, muscles)
 
 
 def summarise(protocol: Protocol, table: pd.DataFrame) -> pd.DataFrame:
@@ -306,7 +251,7 @@ def _summary_rows(
     entry = get_measure(arguments.pop("measure", key))
     form = arguments.get("form", entry.form) if entry.form else ""
     of = arguments.get("of", entry.parameters.get("of"))
-    rejected = mine[mine["reject"] != ""].groupby("condition").size()
+    rejected = mine[(mine["reject"] != "") & (mine["condition"] != "")].groupby("condition").size()
     rows = []
 
     def add(condition: str, name: str, value: Any, unit: str) -> None:
@@ -315,11 +260,13 @@ def _summary_rows(
         unit = "%" if form.startswith("percent") else unit or _unit_of_column(of)
         rows.append(row(channel, condition, name, estimate, unit, form, int(lost)))
 
+    conditions = [condition for condition in dict.fromkeys(mine["condition"]) if condition]
     if not len(kept):
-        add("all", key, Estimate(np.nan, flag="no_trials_kept"), entry.unit_of())
+        for name, item, unit in missing(key, entry, Estimate(np.nan, flag="no_trials_kept")):
+            add("all", name, item, unit)
         return rows
     if entry.over == "condition":
-        for condition in dict.fromkeys(mine["condition"]):
+        for condition in conditions:
             value = entry.function(kept[kept["condition"] == condition], **arguments)
             for name, item, unit in items(key, entry, value):
                 add(condition, name, item, unit)
@@ -327,10 +274,10 @@ def _summary_rows(
     if entry.over == "conditioned":
         test = arguments.get("test", entry.parameters.get("test"))
         if test not in set(kept["condition"]):
-            for condition in dict.fromkeys(mine["condition"]):
+            for condition in conditions:
                 add(condition, key, Estimate(np.nan, flag="no_test_trials"), entry.unit_of())
             return rows
-    value = entry.function(mine if entry.over == "conditioned" else kept, **arguments)
+    value = entry.function(mine[mine["condition"] != ""] if entry.over == "conditioned" else kept, **arguments)
     if entry.over == "conditioned":
         values = value if isinstance(value, Mapping) else {_only_condition(kept, arguments): value}
         values = values or {"all": Estimate(np.nan, flag="no_conditioned_trials")}
@@ -362,11 +309,6 @@ def _finished(protocol: Protocol, rows: list[dict[str, Any]]) -> pd.DataFrame:
     for column in ("participant", "session", "error"):
         table[column] = ""
     return table
-
-
-def _facts(inst: Any) -> dict[str, Any]:
-    """What the reader knew of the recording beside its signals."""
-    return dict((inst.info.get("temp") or {}).get("excitability", {}))
 
 
 def run(
@@ -425,22 +367,23 @@ def run_all(
     if protocol.modality == "emg":
         channels = pick_channels(inst, picks, "emg", muscles)
         epochs, log, pulses = _cleaned(inst, protocol, channels)
-        trials = _table_of(inst, protocol, epochs, pulses, channels, muscles)
+        trials = table_of(inst, protocol, epochs, pulses, channels, muscles)
         results = summarise(protocol, trials)
         for channel in channels:
             rows += average_rows(protocol, epochs, [channel], channel, trials)
     else:
         epochs, log, pulses = _cleaned(inst, protocol, None)
         emg = [n for n, t in zip(epochs.ch_names, epochs.get_channel_types(), strict=True) if t == "emg"]
+        trials = eeg_trials(protocol, pulses, epochs)
         if protocol.trial and emg:
-            trials = _table_of(inst, protocol, epochs, pulses, emg, muscles)
-        results = summarise(protocol, trials) if len(trials) and protocol.summary else _finished(protocol, [])
+            trials = table_of(inst, protocol, epochs, pulses, emg, muscles)
+        results = summarise(protocol, trials) if emg and protocol.summary else _finished(protocol, [])
         chosen = None if picks is None else pick_channels(inst, picks, "eeg")
         rows += average_rows(protocol, epochs, chosen, "", trials)
     if rows:
         parts = [part for part in (results, _finished(protocol, rows)) if len(part)]
         results = pd.concat(parts, ignore_index=True)
-    facts = _facts(inst)
+    facts = facts_of(inst)
     results["participant"] = str(facts.get("participant", "") or "")
     results["session"] = str(facts.get("session", "") or "")
     return Run(protocol, results, trials, epochs, log, {name: facts[name] for name in ACQUISITION if facts.get(name)})

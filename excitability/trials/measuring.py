@@ -7,10 +7,11 @@ from typing import Any
 
 import mne
 import numpy as np
+import pandas as pd
 
 from ..measures import get_measure
 from ..resources import muscle_window
-from ..schema import join_flags, unknown_word
+from ..schema import STIMULUS_COLUMNS, join_flags, unknown_word
 from .cutting import first_pulse_times
 from .muscles import channel_muscles, pick_channels
 from .stimuli import stimuli
@@ -119,12 +120,17 @@ def annotate(
     >>> annotate(epochs, ["mep_amplitude"], picks="FDI").metadata["mep_amplitude"].shape
     (5,)
     """
+    if not isinstance(epochs, mne.BaseEpochs):
+        raise TypeError(f"annotate takes mne.Epochs, not {type(epochs).__name__}; for a Raw use ex.trial_table")
+    measures = [measures] if isinstance(measures, str) else measures
     wanted = {name: {} for name in measures} if not isinstance(measures, Mapping) else dict(measures)
     channels = pick_channels(epochs, picks, "emg", muscles)
     named = channel_muscles(epochs, channels, muscles, required=False)
     out = epochs.copy()
     table = stimuli(epochs)
-    metadata = table.drop(columns="onset") if epochs.metadata is None else epochs.metadata.reset_index(drop=True)
+    metadata = table if epochs.metadata is None else epochs.metadata.reset_index(drop=True)
+    told = [name for name in table if name in STIMULUS_COLUMNS and name not in metadata and table[name].notna().any()]
+    metadata = pd.concat([metadata, table[told]], axis=1).drop(columns="onset" if epochs.metadata is None else [])
     first = first_pulse_times(table, lock)
     data = epochs.get_data(picks=channels, verbose="ERROR")
     for index, channel in enumerate(channels):

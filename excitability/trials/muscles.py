@@ -90,14 +90,18 @@ def pick_channels(
                 f"raw.set_channel_types({{'NAME': '{kind}'}}), or name channels with picks="
             )
         return candidates
+    if not isinstance(picks, str | Iterable):
+        raise ValueError(f"picks = {picks!r}; give names of channels or muscles, of: {', '.join(types)}")
     wanted = [picks] if isinstance(picks, str) else list(picks)
+    if not wanted or not all(isinstance(word, str) for word in wanted):
+        raise ValueError(f"picks = {picks!r}; give names of channels or muscles, of: {', '.join(types)}")
     by_muscle = channel_muscles(inst, [n for n, t in types.items() if t == "emg"], muscles_given, required=False)
     chosen: list[str] = []
     for word in wanted:
         if word in types:
             chosen.append(word)
             continue
-        if word == kind:
+        if word in (kind, "all"):
             chosen.extend(candidates)
             continue
         meant = {entry.name for entry in muscles().values() if word.lower() in _words(entry)}

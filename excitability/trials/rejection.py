@@ -13,7 +13,7 @@ from ..query import evaluate
 from ..schema import STIMULUS_COLUMNS, unknown_word
 
 _OUTSIDE = re.compile(r"outside\s+([0-9.eE+-]+)\s+of\s+median$")
-_COMPARISON = re.compile(r"(==|!=|<=|>=|<|>)\s*\S+")
+_COMPARISON = re.compile(r"(==|!=|<=|>=|<|>)\s*(-?[0-9.]+([eE][+-]?[0-9]+)?|'[^']*')")
 
 #: Median background (V, RMS) above which a muscle whose state nobody told is taken as contracted: resting EMG stays
 #: below 10 µV in usable trials, and 5 % of a maximal contraction is far above 20 µV.
@@ -76,10 +76,15 @@ def line_noise_share(x: np.ndarray, times: np.ndarray) -> float:
 
 def check_rule(rule: str) -> None:
     """Refuse a rule that is no comparison, before anything is computed."""
-    if not (_OUTSIDE.fullmatch(rule.strip()) or _COMPARISON.match(rule.strip())):
+    found = _OUTSIDE.fullmatch(rule.strip()) or _COMPARISON.fullmatch(rule.strip())
+    number = found.group((found.re is _COMPARISON and 2) or 1) if found else ""
+    try:
+        float(number if not number.startswith("'") else 0)
+    except ValueError:
         raise ValueError(
-            f"rejection rule {rule!r} is neither a comparison such as '> 10e-6' nor 'outside 0.25 of median'"
-        )
+            f"rejection rule {rule!r} is neither a comparison with a number in SI units, such as '> 10e-6', "
+            "nor 'outside 0.25 of median'"
+        ) from None
 
 
 def reject(table: pd.DataFrame, rules: Mapping[str, str | Mapping[str, str]], state: str = "rest") -> pd.Series:

@@ -9,7 +9,7 @@ import mne
 import numpy as np
 import pandas as pd
 
-from ..schema import STIMULUS_COLUMNS, validate
+from ..schema import STIMULUS_COLUMNS, TRIAL_COLUMNS, validate
 
 #: Description of the annotation of a trial.
 PULSE = "TMS"
@@ -27,16 +27,16 @@ def stimuli(inst: mne.io.BaseRaw | mne.BaseEpochs) -> pd.DataFrame:
     -------
     DataFrame
         ``onset`` (s from the start of the recording, of the last pulse) and the stimulus columns that are
-        known. ``pulse_count`` follows from the inter-stimulus interval where it was not given: a trial
-        without an interval is a single pulse.
+        known. Where ``pulse_count`` was not given it follows from the inter-stimulus intervals: a trial
+        without one, among trials that have one, is a single pulse. Where nobody told either, it is NaN.
 
     Examples
     --------
     >>> import mne, numpy as np
     >>> raw = mne.io.RawArray(np.zeros((1, 5000)), mne.create_info(["FDI"], 1000.0, "emg"), verbose="ERROR")
     >>> raw = set_stimuli(raw, pd.DataFrame({"onset": [1.0, 3.0], "intensity": [50.0, 60.0]}))
-    >>> stimuli(raw)[["onset", "intensity", "pulse_count"]].values.tolist()
-    [[1.0, 50.0, 1.0], [3.0, 60.0, 1.0]]
+    >>> stimuli(raw)[["onset", "intensity"]].values.tolist()
+    [[1.0, 50.0], [3.0, 60.0]]
     """
     if isinstance(inst, mne.io.BaseRaw):
         begin = inst.first_time
@@ -51,17 +51,36 @@ def stimuli(inst: mne.io.BaseRaw | mne.BaseEpochs) -> pd.DataFrame:
     else:
         # a frame's own time of day, where its reader knows it, beats the running sample count
         onset = inst.events[:, 0] / inst.info["sfreq"]
-        metadata = inst.metadata
-        table = pd.DataFrame({"onset": onset}) if metadata is None else metadata.reset_index(drop=True).copy()
+        table = pd.DataFrame(index=range(len(inst))) if inst.metadata is None else inst.metadata.reset_index(drop=True)
+        if not set(table) & set(STIMULUS_COLUMNS):
+            table = pd.concat([table, _annotated(inst)], axis=1)
         if "onset" not in table:
             table.insert(0, "onset", onset)
+    # a table of trials has columns of its own under these names
+    table = table.rename(columns={name: f"log_{name}" for name in table if name in TRIAL_COLUMNS and name != "onset"})
+    validate(table, STIMULUS_COLUMNS, required=[], what="the trials of the recording")
     for name in table.columns.intersection(list(STIMULUS_COLUMNS)):
         if STIMULUS_COLUMNS[name].dtype == "float":
             table[name] = pd.to_numeric(table[name], errors="coerce")
+    check_values(table, "the trials of the recording")
     if "pulse_count" not in table:
         interval = table.get("inter_stimulus_interval", pd.Series(np.nan, index=table.index))
-        table["pulse_count"] = np.where(interval > 0, 2.0, 1.0)
+        table["pulse_count"] = np.where(interval > 0, 2.0, 1.0 if (interval > 0).any() else np.nan)
     return table
+
+
+def _annotated(epochs: mne.BaseEpochs) -> pd.DataFrame:
+    """Stimulus columns of epochs that someone cut from an annotated recording, by the pulse at their time 0."""
+    told = epochs.annotations
+    pulses = [i for i, text in enumerate(told.description) if str(text) == PULSE] if told is not None else []
+    if not pulses:
+        return pd.DataFrame(index=range(len(epochs)))
+    onset = np.asarray(told.onset)[pulses]
+    at = epochs.events[:, 0] / epochs.info["sfreq"]
+    nearest = np.abs(np.subtract.outer(at, onset)).argmin(axis=1)
+    near = np.abs(onset[nearest] - at) < 1.5 / epochs.info["sfreq"]
+    rows = [dict(told.extras[pulses[i]] or {}) if hit else {} for i, hit in zip(nearest, near, strict=True)]
+    return pd.DataFrame(rows, index=range(len(epochs)))
 
 
 def set_stimuli(raw: mne.io.BaseRaw, table: pd.DataFrame) -> mne.io.BaseRaw:
@@ -146,9 +165,59 @@ def _extras(row: dict[Any, Any]) -> dict[str, float | str]:
     return values
 
 
+#: What laboratories call the stimulus columns in their logs.
+_MEANT = {
+    "isi": "inter_stimulus_interval",
+    "interval": "inter_stimulus_interval",
+    "cs": "conditioning_intensity",
+    "ts": "intensity",
+    "mso": "intensity",
+    "stim": "intensity",
+    "int": "intensity",
+    "amplitude": "intensity",
+    "rmt": "intensity_rmt",
+    "pulses": "pulse_count",
+    "state": "muscle_state",
+}
+#: Least and largest value that can be meant, and what was probably meant instead. Intervals of pairs reach 1 s (LAI).
+_RANGE: dict[str, tuple[float, float, str]] = {
+    "inter_stimulus_interval": (0.0, 1.0, "; milliseconds? give seconds, e.g. 0.003"),
+    "pulse_count": (1, 4, ""),
+    "intensity": (0.0, 100.0, ""),
+    "conditioning_intensity": (0.0, 100.0, ""),
+    "intensity_rmt": (0.0, 400.0, ""),
+    **dict.fromkeys(("coil_x", "coil_y", "coil_z"), (-1.0, 1.0, "; millimetres? give metres, e.g. 0.035")),
+}
+
+
+def check_values(table: pd.DataFrame, what: str) -> None:
+    """Refuse values that cannot be meant: milliseconds for seconds, fractions for %MSO, millimetres for metres."""
+    for name, (least, largest, hint) in _RANGE.items():
+        if name not in table:
+            continue
+        values = pd.to_numeric(table[name], errors="coerce")
+        bad = (values > largest) | (values < least)
+        if bad.any():
+            unit = STIMULUS_COLUMNS[name].unit
+            raise ValueError(
+                f"{what}: {name} = {values[bad].iloc[0]:g} in row {values.index[bad][0]}; expected {least:g} to "
+                f"{largest:g}{f' {unit}' if unit != '1' else ''}{hint}"
+            )
+        if name.endswith("intensity") and 0 < values.max() <= 1:
+            raise ValueError(f"{what}: {name} reaches {values.max():g}; expected %MSO, 0 to 100, not a fraction")
+
+
 def check_columns(table: pd.DataFrame, what: str) -> None:
-    """Refuse a column that looks like a misspelt stimulus column."""
+    """Refuse a column that looks like a stimulus column under another name, and values that cannot be meant."""
+    check_values(table, what)
     for name in map(str, table.columns):
+        if name.lower() in STIMULUS_COLUMNS and name not in STIMULUS_COLUMNS:
+            raise ValueError(f"{what} has a column {name!r}: did you mean {name.lower()!r}?")
+        bare = name.lower().removesuffix("_ms").removesuffix("_s").removesuffix("_mso").strip(" %()")
+        meant = _MEANT.get(bare)
+        if meant and name not in STIMULUS_COLUMNS and meant not in table:
+            unit = STIMULUS_COLUMNS[meant].unit
+            raise ValueError(f"{what} has a column {name!r}: did you mean {meant!r}{f' ({unit})' if unit else ''}?")
         near = difflib.get_close_matches(name, STIMULUS_COLUMNS, n=1, cutoff=0.82)
         if name not in STIMULUS_COLUMNS and near:
             raise ValueError(f"{what} has a column {name!r}: did you mean {near[0]!r}?")
@@ -206,10 +275,11 @@ def pair_pulses(onsets: np.ndarray, longest: float = 0.35) -> pd.DataFrame:
     """
     onsets = np.sort(np.asarray(onsets, dtype=float))
     groups = np.split(onsets, np.flatnonzero(np.diff(onsets) > longest) + 1) if onsets.size else []
+    paired = any(group.size > 1 for group in groups)  # else one trigger may stand for a pair: the count is not known
     return pd.DataFrame(
         {
             "onset": [group[-1] for group in groups],
-            "pulse_count": [float(group.size) for group in groups],
+            "pulse_count": [float(group.size) if group.size > 1 or paired else np.nan for group in groups],
             "inter_stimulus_interval": [
                 round(group[-1] - group[0], 6) if group.size > 1 else np.nan for group in groups
             ],
