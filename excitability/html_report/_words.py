@@ -109,7 +109,7 @@ def reason_in_words(reason: str) -> str:
     >>> reason_in_words("background_emg")
     'background EMG'
     """
-    return FLAGS[reason] if reason in FLAGS else within_sentence(measure_label(reason))
+    return FLAGS[reason] if reason in FLAGS else within_sentence(measure_label(reason.replace(" ", "_")))
 
 
 def protocol_methods(protocol: Any) -> str:
