@@ -8,8 +8,9 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+from scipy.stats import gumbel_r, norm
 
-from excitability.kernels import contrast, edge, onset, silence, windows
+from excitability.kernels import contrast, edge, fits, onset, silence, windows
 
 
 def level(x, start, stop):
@@ -62,6 +63,10 @@ def largest_contrast(x, start, stop, widths):
             squares[i, k] = np.sum(values**2)
             count[i, k] = values.size
     return largest, at, squares, count
+
+
+def contrast_power(x, start, stop, widths):
+    return largest_contrast(x, start, stop, widths)[2:]
 
 
 def running_mean(source, n, half, target):
@@ -171,6 +176,28 @@ def rising_edge(x, start, search, stop, half, threshold, floor, gap, min_run, lo
     return out
 
 
+def take_forms(y, ahead, trials, which, weights, fit, forward):
+    for trial, form, pair in zip(trials, which, weights.T, strict=True):
+        y[trial] -= pair @ fit[:, form]
+        ahead[trial] -= pair @ forward[:, form]
+
+
+def responses_among(score, mean, variance, prior_trials, certain, n_iterations):
+    """Without the short cut for scores beyond ``certain``."""
+    logarithm = np.log1p(np.maximum(score, -0.9))
+    start, share = (mean, variance), 0.5
+    for _ in range(n_iterations):
+        law = norm(mean, np.sqrt(variance))
+        own = np.maximum(law.pdf(logarithm) * np.exp(-logarithm), 1e-12)
+        either = own * gumbel_r.cdf(score) + law.cdf(logarithm) * gumbel_r.pdf(score)
+        posterior = share * either / (share * either + (1 - share) * gumbel_r.pdf(score))
+        total = posterior.sum()
+        share = (1 + total) / (2 + score.size)
+        mean = (prior_trials * start[0] + posterior @ logarithm) / (prior_trials + total)
+        variance = (prior_trials * start[1] + posterior @ (logarithm - mean) ** 2) / (prior_trials + total)
+    return posterior
+
+
 def first_run(x, start, stop, low, high, length):
     out = []
     for trial, a, b, least, most in zip(x, start, stop, low, high, strict=True):
@@ -236,10 +263,14 @@ REFERENCES = {
     "extremes": (windows.extremes, extremes),
     "rectified_area": (windows.rectified_area, rectified_area),
     "largest_contrast": (contrast.largest_contrast, largest_contrast),
+    "contrast_power": (contrast.contrast_power, contrast_power),
     "running_mean": (edge.running_mean, running_mean),
+    "running_mean_by_sums": (edge.running_mean_by_sums, running_mean),
     "smoothed_squares": (edge.smoothed_squares, smoothed_squares),
     "response_end": (edge.response_end, response_end),
     "rising_edge": (edge.rising_edge, rising_edge),
+    "take_forms": (fits.take_forms, take_forms),
+    "responses_among": (fits.responses_among, responses_among),
     "smallest_power": (silence.smallest_power, smallest_power),
     "quietest_stretch": (silence.quietest_stretch, quietest_stretch),
     "return_onset": (silence.return_onset, return_onset),

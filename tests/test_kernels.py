@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from excitability.kernels import contrast, edge, onset, silence, windows
+from excitability.kernels import contrast, edge, fits, onset, silence, windows
 
 sys.path.insert(0, str(Path(__file__).parent))
 from references import REFERENCES
 
 # Small helpers that are tested through the kernels that call them.
-_INNER = {"mean_of", "first_phase"}
+_INNER = {"mean_of", "first_phase", "running_sum", "sum_and_largest", "range_of"}
+_OTHER_ARGUMENTS = {"running_mean", "running_mean_by_sums", "response_end", "take_forms"}
 
 
 def _trials(n=6, n_times=160, seed=0):
@@ -38,6 +39,8 @@ def _arguments(name):
         "extremes": (x, start, stop),
         "rectified_area": (x, start + rng.random(n), stop - rng.random(n), centre, 0.0002),
         "largest_contrast": (x, start, stop, np.array([1, 4, 40])),
+        "contrast_power": (x, start, stop, np.array([1, 4, 40])),
+        "responses_among": (np.linspace(-3, 110, 40) ** 2 / 110, 3.0, 1.44, 4.0, 80.0, 40),
         "smoothed_squares": (x, start, stop, 3),
         "smallest_power": (x, start, stop, centre, 12),
         "quietest_stretch": (x, start, stop, centre, np.full(n, 2.0), 2),
@@ -52,7 +55,7 @@ def _arguments(name):
     }[name]
 
 
-@pytest.mark.parametrize("name", [name for name in REFERENCES if name not in ("running_mean", "response_end")])
+@pytest.mark.parametrize("name", [name for name in REFERENCES if name not in _OTHER_ARGUMENTS])
 def test_kernel_equals_its_reference(name):
     kernel, reference = REFERENCES[name]
     got, expected = kernel(*_arguments(name)), reference(*_arguments(name))
@@ -62,14 +65,28 @@ def test_kernel_equals_its_reference(name):
         np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("half", [0, 1, 4, 200])
-def test_running_mean_equals_its_reference(half):
-    kernel, reference = REFERENCES["running_mean"]
+@pytest.mark.parametrize("half", [0, 1, 4, 9, 200])
+@pytest.mark.parametrize("name", ["running_mean", "running_mean_by_sums"])
+def test_running_mean_equals_its_reference(name, half):
+    kernel, reference = REFERENCES[name]
     source = np.random.default_rng(1).standard_normal(50)
     got, expected = np.empty(50), np.empty(50)
     kernel(source, 50, half, got)
     reference(source, 50, half, expected)
     np.testing.assert_allclose(got, expected, atol=1e-12)
+
+
+def test_take_forms_equals_its_reference():
+    rng = np.random.default_rng(4)
+    fit, forward = rng.standard_normal((2, 6, 30)), rng.standard_normal((2, 6, 50))
+    trials, which, weights = np.array([4, 0, 2]), np.array([5, 1, 1]), np.array([[1.0, 0.0, 2.0], [0.5, 0.0, -1.0]])
+    got = rng.standard_normal((5, 30)), rng.standard_normal((5, 50))
+    expected = got[0].copy(), got[1].copy()
+    kernel, reference = REFERENCES["take_forms"]
+    kernel(*got, trials, which, weights, fit, forward)
+    reference(*expected, trials, which, weights, fit, forward)
+    for one, other in zip(got, expected, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -83,7 +100,7 @@ def test_response_end_equals_its_reference(seed):
 def test_every_kernel_has_a_reference():
     kernels = {
         name
-        for module in (contrast, edge, onset, silence, windows)
+        for module in (contrast, edge, fits, onset, silence, windows)
         for name, value in vars(module).items()
         if inspect.getmodule(getattr(value, "py_func", None)) is module
     }

@@ -43,12 +43,10 @@ def largest_contrast(x, start, stop, widths):
     for i in range(n_trials):
         n_longest = max(n_longest, stop[i] - start[i])
     running = np.empty(n_longest + 1)
+    size = np.empty(n_longest + 1)
     for i in range(n_trials):
         # Sums from the first sample on: every contrast is then three look-ups, none waiting for another.
-        origin = x[i, start[i]]
-        running[0] = 0.0
-        for j in range(stop[i] - start[i]):
-            running[j + 1] = running[j] + (x[i, start[i] + j] - origin)
+        running_sum(x[i, start[i] : stop[i]], running)
         if not np.isfinite(running[stop[i] - start[i]]):
             continue
         for k in range(n_widths):
@@ -56,17 +54,109 @@ def largest_contrast(x, start, stop, widths):
             n = stop[i] - start[i] - 2 * w + 1
             if n < 1:
                 continue
-            best = -1.0
-            best_at = -1
-            total = 0.0
+            # Slices, since an index that might be negative is looked at twice.
+            after, middle = running[2 * w : 2 * w + n], running[w : w + n]
             for j in range(n):
-                size = abs(running[j + 2 * w] - 2.0 * running[j + w] + running[j])
-                total += size * size
-                if size > best:
-                    best = size
-                    best_at = j
+                size[j] = abs(after[j] - 2.0 * middle[j] + running[j])
+            total, best = sum_and_largest(size, n)
+            best_at = 0
+            while size[best_at] < best:
+                best_at += 1
             largest[i, k] = best / w
             at[i, k] = start[i] + best_at + w
             squares[i, k] = total / (w * w)
             count[i, k] = n
     return largest, at, squares, count
+
+
+@njit
+def contrast_power(x, start, stop, widths):
+    """Sum of the squared contrasts and their number, as in :func:`largest_contrast`; sum 0 and none with a NaN."""
+    n_trials = x.shape[0]
+    squares = np.zeros((n_trials, widths.size))
+    count = np.zeros((n_trials, widths.size), np.int64)
+    n_longest = 0
+    for i in range(n_trials):
+        n_longest = max(n_longest, stop[i] - start[i])
+    running = np.empty(n_longest + 1)
+    for i in range(n_trials):
+        if stop[i] <= start[i]:
+            continue
+        running_sum(x[i, start[i] : stop[i]], running)
+        if not np.isfinite(running[stop[i] - start[i]]):
+            continue
+        for k in range(widths.size):
+            w = widths[k]
+            n = stop[i] - start[i] - 2 * w + 1
+            if n < 1:
+                continue
+            after, middle = running[2 * w : 2 * w + n], running[w : w + n]
+            even = n - n % 4
+            a = b = c = d = 0.0
+            for j in range(0, even, 4):
+                p = after[j] - 2.0 * middle[j] + running[j]
+                q = after[j + 1] - 2.0 * middle[j + 1] + running[j + 1]
+                r = after[j + 2] - 2.0 * middle[j + 2] + running[j + 2]
+                s = after[j + 3] - 2.0 * middle[j + 3] + running[j + 3]
+                a += p * p
+                b += q * q
+                c += r * r
+                d += s * s
+            for j in range(even, n):
+                p = after[j] - 2.0 * middle[j] + running[j]
+                a += p * p
+            squares[i, k] = ((a + b) + (c + d)) / (w * w)
+            count[i, k] = n
+    return squares, count
+
+
+@njit
+def running_sum(row, target):
+    """``target[j] = sum(row[:j] - row[0])``; four quarters side by side, so that no addition waits for the last."""
+    n = row.size
+    origin = row[0]
+    quarter = n // 4
+    second, third, fourth = row[quarter:], row[2 * quarter :], row[3 * quarter :]
+    target[0] = 0.0
+    one, two = target[1:], target[quarter + 1 :]
+    three, four = target[2 * quarter + 1 :], target[3 * quarter + 1 :]
+    a = b = c = d = 0.0
+    for j in range(quarter):
+        a += row[j] - origin
+        b += second[j] - origin
+        c += third[j] - origin
+        d += fourth[j] - origin
+        one[j] = a
+        two[j] = b
+        three[j] = c
+        four[j] = d
+    for j in range(quarter, n - 3 * quarter):
+        d += fourth[j] - origin
+        four[j] = d
+    for j in range(quarter):
+        two[j] += a
+        three[j] += a + b
+    for j in range(n - 3 * quarter):
+        four[j] += a + b + c
+
+
+@njit
+def sum_and_largest(size, n):
+    """Sum of squares and largest of the first ``n`` values, none negative; four side by side."""
+    a = b = c = d = 0.0
+    e = f = g = h = 0.0
+    even = n - n % 4
+    for j in range(0, even, 4):
+        p, q, r, s = size[j], size[j + 1], size[j + 2], size[j + 3]
+        a += p * p
+        b += q * q
+        c += r * r
+        d += s * s
+        e = p if p > e else e
+        f = q if q > f else f
+        g = r if r > g else g
+        h = s if s > h else h
+    for j in range(even, n):
+        a += size[j] * size[j]
+        e = max(e, size[j])
+    return (a + b) + (c + d), max(max(e, f), max(g, h))

@@ -10,14 +10,48 @@ from __future__ import annotations
 import numpy as np
 
 from ._jit import njit
+from .windows import range_of
 
 #: Columns before the crossing times in the table of :func:`rising_edge`.
 EDGE_COLUMNS = ("peak_to_peak", "height", "peak_at", "base", "end")
 
 
 @njit
+def mean_of(values, start, stop):
+    """Mean of ``values[start:stop]``; 0 where it is empty."""
+    total = 0.0
+    for j in range(start, stop):
+        total += values[j]
+    return total / max(stop - start, 1)
+
+
+@njit
 def running_mean(source, n, half, target):
     """Mean of the ``2*half + 1`` samples around each of the first ``n``; fewer at the ends."""
+    width = 2 * half + 1
+    if half > 8 or n <= width:
+        running_mean_by_sums(source, n, half, target)
+        return
+    # A short mean is summed anew for each sample: none waits for the one before it.
+    for j in range(half):
+        target[j] = mean_of(source, 0, min(j + half + 1, n))
+        target[n - 1 - j] = mean_of(source, max(n - 1 - j - half, 0), n)
+    m = n - 2 * half
+    inner = target[half : half + m]
+    for j in range(m):
+        inner[j] = source[j]
+    for k in range(1, width):
+        part = source[k : k + m]
+        for j in range(m):
+            inner[j] += part[j]
+    share = 1.0 / width
+    for j in range(m):
+        inner[j] *= share
+
+
+@njit
+def running_mean_by_sums(source, n, half, target):
+    """The same for any width, by a sum that gains one sample and loses another."""
     total = 0.0
     count = 0
     for j in range(min(half, n)):
@@ -56,31 +90,20 @@ def smoothed_squares(x, start, stop, half):
 
 
 @njit
-def mean_of(values, start, stop):
-    """Mean of ``values[start:stop]``; 0 where it is empty."""
-    total = 0.0
-    for j in range(start, stop):
-        total += values[j]
-    return total / max(stop - start, 1)
-
-
-@njit
 def first_phase(s, base, search, n, threshold, gap, min_run):
     """First sample beyond the noise of the response that holds the largest deflection, and its phase's peak."""
+    low, high, _ = range_of(s[search:n])
+    farthest = high if high - base > base - low else low
     main = search
-    largest = -1.0
-    for j in range(search, n):
-        size = abs(s[j] - base)
-        if size > largest:
-            largest = size
-            main = j
+    while main < n - 1 and s[main] != farthest:
+        main += 1
     begin = main
     peak = main
     quiet = 0
     j = main
     while j > search and quiet <= gap:
         j -= 1
-        if abs(s[j] - base) <= threshold:
+        if not abs(s[j] - base) > threshold:
             quiet += 1
             continue
         # A run of one sign beyond the threshold: it counts when it is long enough to be muscle, not a spike.
@@ -140,11 +163,7 @@ def rising_edge(x, start, search, stop, half, threshold, floor, gap, min_run, lo
             continue
         running_mean(x[i, start:stop], n, half[i], first)
         running_mean(first, n, half[i], s)
-        low = np.inf
-        high = -np.inf
-        for j in range(search - start, n):
-            low = min(low, s[j])
-            high = max(high, s[j])
+        low, high, _ = range_of(s[search - start : n])
         limit = max(threshold[i], floor * (high - low))
         base = mean_of(s, max(0, search - start - lookback), max(search - start, 1))
         begin, peak = first_phase(s, base, search - start, n, limit, gap, min_run)

@@ -53,6 +53,32 @@ def level(x, start, stop):
 
 
 @njit
+def range_of(row):
+    """Lowest and highest value, and whether there is none or a NaN; four side by side."""
+    if row.size == 0:
+        return np.nan, np.nan, True
+    even = row.size - row.size % 4
+    a = b = c = d = e = f = g = h = row[0]
+    missing = row[0] != row[0]
+    for j in range(0, even, 4):
+        p, q, r, s = row[j], row[j + 1], row[j + 2], row[j + 3]
+        a = p if p < a else a
+        b = q if q < b else b
+        c = r if r < c else c
+        d = s if s < d else d
+        e = p if p > e else e
+        f = q if q > f else f
+        g = r if r > g else g
+        h = s if s > h else h
+        missing |= (p != p) | (q != q) | (r != r) | (s != s)
+    for j in range(even, row.size):
+        a = min(a, row[j])
+        e = max(e, row[j])
+        missing |= row[j] != row[j]
+    return min(min(a, b), min(c, d)), max(max(e, f), max(g, h)), missing
+
+
+@njit
 def extremes(x, start, stop):
     """Lowest and highest sample of ``x[i, start[i]:stop[i]]`` and where they are.
 
@@ -66,22 +92,17 @@ def extremes(x, start, stop):
     values = np.empty((x.shape[0], 2))
     at = np.empty((x.shape[0], 2), np.int64)
     for i in range(x.shape[0]):
-        low = np.inf
-        high = -np.inf
-        low_at = -1
-        high_at = -1
-        missing = False
-        for j in range(start[i], stop[i]):
-            value = x[i, j]
-            if value < low:
-                low = value
-                low_at = j
-            if value > high:
-                high = value
-                high_at = j
-            missing |= value != value
+        row = x[i, start[i] : stop[i]]
+        low, high, missing = range_of(row)
+        low_at = start[i]
+        high_at = start[i]
         if missing:
             low, high, low_at, high_at = np.nan, np.nan, -1, -1
+        else:  # found by a second look: a search that carries places along takes three times as long
+            while x[i, low_at] != low:
+                low_at += 1
+            while x[i, high_at] != high:
+                high_at += 1
         values[i, 0] = low
         values[i, 1] = high
         at[i, 0] = low_at
@@ -106,6 +127,9 @@ def rectified_area(x, start, stop, centre, step):
         for j in range(first, last):
             left = abs(x[i, j] - centre[i])
             right = abs(x[i, j + 1] - centre[i])
+            if first < j < last - 1:
+                total += 0.5 * (left + right)
+                continue
             a = max(start[i] - j, 0.0)
             b = min(stop[i] - j, 1.0)
             total += (b - a) * (left + 0.5 * (a + b) * (right - left))

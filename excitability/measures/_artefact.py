@@ -11,7 +11,8 @@ import functools
 
 import numpy as np
 
-from ._windows import evenly
+from ..kernels.fits import take_forms
+from ._windows import evenly, quantiles, rows_of
 
 _DECAYS = np.geomspace(0.0006, 0.060, 26)  # s; steps of a fifth, so that a single one fits whatever its constant
 _SPIKES = (0.0004, 0.0009)  # what is left of the pulse itself
@@ -55,15 +56,15 @@ def _forms(n_fit: int, n_ahead: int, step: float) -> tuple[np.ndarray, np.ndarra
     alone = exponentials / np.linalg.norm(exponentials[:, :n_fit], axis=1, keepdims=True)
     first = np.concatenate([alone, first])
     second = np.concatenate([np.zeros_like(alone), second])
-    fit = np.stack([first[:, :n_fit], second[:, :n_fit]], axis=1)
-    ahead = np.stack([first[:, n_fit:], second[:, n_fit:]], axis=1)
-    return fit, ahead
+    return np.stack([first[:, :n_fit], second[:, :n_fit]]), np.stack([first[:, n_fit:], second[:, n_fit:]])
 
 
 def _gains(y: np.ndarray, fit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Inner products with all forms (n, n_forms, 2), and the power each form takes away."""
-    inner = (y @ fit.reshape(-1, y.shape[1]).T).reshape(len(y), -1, 2)
-    return inner, np.sum(inner**2, axis=2)
+    """Inner products with all forms (2, n, n_forms), and the power each form takes away."""
+    inner = np.matmul(y, fit.transpose(0, 2, 1))
+    power = inner[0] ** 2
+    power += inner[1] ** 2
+    return inner, power
 
 
 def _usual_gain(quiet: np.ndarray, n_fit: int, n_ahead: int, step: float) -> float:
@@ -74,7 +75,7 @@ def _usual_gain(quiet: np.ndarray, n_fit: int, n_ahead: int, step: float) -> flo
         return 12.0
     stretches = np.concatenate(parts)
     some = np.linspace(0, len(stretches) - 1, min(len(stretches), 2 * _NOISE_TRIALS)).astype(int)
-    return float(np.quantile(_gains(stretches[some], fit)[1].max(axis=1), _SELDOM))
+    return quantiles(_gains(stretches[some], fit)[1].max(axis=1), [_SELDOM])[0]
 
 
 def _pursue(y: np.ndarray, ahead: np.ndarray, step: float, noise: np.ndarray, usual: float) -> None:
@@ -82,55 +83,42 @@ def _pursue(y: np.ndarray, ahead: np.ndarray, step: float, noise: np.ndarray, us
     fit, forward = _forms(y.shape[1], ahead.shape[1], step)
     by_noise = usual * noise**2
     # A second form must be worth what noise would pay for it: its continuation is the less certain.
-    pair = np.where(np.any(fit[:, 1] != 0, axis=1), _PAIR, 0.0)
+    pair = np.where(np.any(fit[1] != 0, axis=1), _PAIR, 0.0)
     todo = np.arange(len(y))
     for _ in range(_FITS):
         # Trials share their amplifier and electrodes: the form that suits them together, where it is enough …
         some = todo[evenly(noise[todo], _FORM_TRIALS)]
-        common = int((_gains(y[some], fit)[1] / by_noise[some, None] - pair).mean(axis=0).argmax())
-        inner = y[todo] @ fit[common].T
-        left = np.sum(y[todo] ** 2, axis=1) - np.sum(inner**2, axis=1)
+        common = int(((1.0 / by_noise[some]) @ _gains(y[some], fit)[1] / some.size - pair).argmax())
+        inner = y[todo] @ fit[:, common].T
+        left = np.einsum("ij,ij->i", y[todo], y[todo]) - np.einsum("ij,ij->i", inner, inner)
         enough = left <= _ENOUGH * noise[todo] ** 2 * y.shape[1]
         done = todo[enough]
-        _take(y, ahead, done, inner[enough], fit[[common]], forward[[common]], by_noise[done])
+        weights = inner[enough].T * _kept(inner[enough].T, by_noise[done], common=True)
+        take_forms(y, ahead, done, np.full(done.size, common), weights, fit, forward)
         todo = todo[~enough]
         if not todo.size:
             return
         # … and each trial's own, if it is clearly better, where it is not.
-        inner, gain = _gains(y[todo], fit)
+        products, gain = _gains(y[todo], fit)
         rows = np.arange(todo.size)
         gain -= pair * by_noise[todo, None]
         best = gain.argmax(axis=1)
         best = np.where(gain[rows, best] - gain[:, common] > by_noise[todo], best, common)
-        taken = _take(y, ahead, todo, inner[rows, best], fit[best], forward[best], by_noise[todo])
-        todo = todo[taken]
+        own = products[:, rows, best]
+        keep = _kept(own, by_noise[todo], common=todo.size == 1)
+        take_forms(y, ahead, todo, best, own * keep, fit, forward)
+        todo = todo[keep > 0]
         if not todo.size:
             return
 
 
-def _take(
-    y: np.ndarray,
-    ahead: np.ndarray,
-    todo: np.ndarray,
-    inner: np.ndarray,
-    fit: np.ndarray,
-    forward: np.ndarray,
-    by_noise: np.ndarray,
-) -> np.ndarray:
-    """Subtract one form from each trial; what noise alone gives is left, since its continuation only adds noise."""
-    power = np.sum(inner**2, axis=1)
+def _kept(inner: np.ndarray, by_noise: np.ndarray, *, common: bool) -> np.ndarray:
+    """Share of a form that is taken: what noise alone gives is left, since its continuation only adds noise."""
+    power = inner[0] ** 2 + inner[1] ** 2
     # An artefact that most trials share is no accident of noise; shrinking it would leave a part of it in all.
-    shared = len(fit) == 1 and np.median(power / by_noise) > _SHARED if todo.size else False
-    keep = (
-        np.ones(todo.size)
-        if shared
-        else np.where(power > 1.5 * by_noise, 1.0 - by_noise / np.maximum(power, 1e-300), 0.0)
-    )
-    weights = inner * keep[:, None]
-    for k in range(2):
-        y[todo] -= weights[:, k, None] * fit[:, k]
-        ahead[todo] -= weights[:, k, None] * forward[:, k]
-    return keep > 0
+    if common and power.size and np.median(power / by_noise) > _SHARED:
+        return np.ones(power.size)
+    return np.where(power > 1.5 * by_noise, 1.0 - by_noise / np.maximum(power, 1e-300), 0.0)
 
 
 def without_artefact(
@@ -173,9 +161,13 @@ def without_artefact(
     residual = np.full(len(x), np.nan)
     shortest = int(np.min(quiet[1] - quiet[0]))
     some = evenly(noise, _NOISE_TRIALS)
-    rows = np.take_along_axis(x[some], quiet[0][some, None] + np.arange(shortest), axis=1)
-    rows = (rows - base[some, None]) / noise[some, None]
-    todo = np.flatnonzero(_loud(traces[:, :n_fit], rows, noise))
+    rows = (rows_of(x, some, quiet[0], shortest) - base[some, None]) / noise[some, None]
+    power = np.einsum("ij,ij->i", traces[:, :n_fit], traces[:, :n_fit]) / n_fit
+    # Blanked samples before the window say nothing of an artefact, and must not spoil what follows.
+    blanked = np.isnan(power)
+    if blanked.any():
+        traces[blanked, :n_fit] = np.nan_to_num(traces[blanked, :n_fit])
+    todo = np.flatnonzero(power > _loud(rows, n_fit) * noise**2)
     # A saturated or switched stretch cannot be fitted: shorter stretches next to the window are tried then.
     for share in (1.0, 0.65, 0.4):
         length = int(n_fit * share)
@@ -196,9 +188,8 @@ def without_artefact(
     return traces, start, residual
 
 
-def _loud(part: np.ndarray, rows: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    """Trials whose stretch after the pulse is louder than stretches as long before it seldom are."""
-    n = part.shape[1]
-    power = [np.mean(rows[:, k : k + n] ** 2, axis=1) for k in range(0, rows.shape[1] - n + 1, n)]
-    limit = np.quantile(np.concatenate(power), _SELDOM) if power else _EXCESS
-    return np.mean(part**2, axis=1) > max(float(limit), _EXCESS) * noise**2
+def _loud(rows: np.ndarray, n: int) -> float:
+    """Power, over that of the noise, which stretches of ``n`` samples before the pulse seldom have."""
+    squares = rows**2
+    power = [np.mean(squares[:, k : k + n], axis=1) for k in range(0, rows.shape[1] - n + 1, n)]
+    return max(quantiles(np.concatenate(power), [_SELDOM])[0], _EXCESS) if power else _EXCESS

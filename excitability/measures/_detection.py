@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..kernels.contrast import largest_contrast
+from ..kernels.contrast import contrast_power, largest_contrast
 from ._extremes import learn_extremes
-from ._windows import evenly
+from ._windows import evenly, rows_of
 
 WIDTHS = (0.0015, 0.003, 0.006)  # s on each side: phases of hand, forearm and leg responses
 _OWN_LEVEL = 8.0  # a trial's own noise level counts as this many cycles of the recording's against its own
@@ -80,7 +80,7 @@ def detect(
     null_length = int(windows[0][1][0] - windows[0][0][0])
     room = min(length, null_length)
     widths = np.array([max(1, min(round(w / step), room // 4)) for w in WIDTHS])
-    _, _, squares, count = largest_contrast(x, start, stop, widths)
+    squares, count = contrast_power(x, start, stop, widths)
     n_trials = len(x)
     response, at, _, _ = largest_contrast(traces, np.full(n_trials, search), np.full(n_trials, traces.shape[1]), widths)
     cycles = (stop - start)[:, None] / (2.0 * widths)
@@ -90,9 +90,10 @@ def detect(
     level = _own_level(level, overall, cycles)
     null = []
     some = evenly(noise, _NOISE_TRIALS)
-    quiet, squares, count, cycles, least = x[some], squares[some], count[some], cycles[some], least[some]
-    for begin, end in windows:
-        largest, _, own, own_count = largest_contrast(quiet, begin[some], end[some], widths)
+    squares, count, cycles, least = squares[some], count[some], cycles[some], least[some]
+    whole = np.zeros(some.size, np.int64), np.full(some.size, null_length)
+    for begin, _ in windows:
+        largest, _, own, own_count = largest_contrast(rows_of(x, some, begin, null_length), *whole, widths)
         rest = squares - own
         # The level must not know of the window, as that of a trial does not know of its response.
         rest_level = np.maximum(rest, 0.0) / np.maximum(count - own_count, 1) + least
@@ -103,10 +104,9 @@ def detect(
     # Remains of an artefact are noise of this trial.
     with_remains = residual_from >= 0
     if with_remains.any():
-        _, _, left, left_count = largest_contrast(
-            traces[with_remains], residual_from[with_remains], np.full(int(with_remains.sum()), search), widths
-        )
-        level[with_remains] = np.fmax(level[with_remains], left / np.maximum(left_count, 1))
+        begin = np.where(with_remains, residual_from, search)
+        left, left_count = contrast_power(traces, begin, np.full(n_trials, search), widths)
+        level = np.where(with_remains[:, None], np.fmax(level, left / np.maximum(left_count, 1)), level)
     scaled = response / np.sqrt(level) / usual
     which = scaled.argmax(axis=1)
     statistic = scaled[np.arange(n_trials), which]

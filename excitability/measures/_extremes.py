@@ -5,12 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr
+
+from ..kernels.fits import responses_among
+from ._windows import quantiles
 
 _EULER = 0.5772156649
 _PRIOR_WINDOWS = 12.0  # the general shape of the extremes counts as this many pre-stimulus windows
 _RESPONSE_SCORE = (3.0, 1.2**2)  # of the logarithm of a response's score: mean and variance to start from
 _PRIOR_TRIALS = 4.0  # and the trials they count as
+_HIGHEST_SCORE = 1e9
+_CERTAIN_SCORE = 80.0  # from which no share of responses leaves a doubt that a number could hold
+_ITERATIONS = 40
 _PRIOR_QUANTILES = 60.0
 _AT_MEDIAN = 0.36651  # quantiles of a standard Gumbel variable
 _AT_TAIL = 2.25037
@@ -51,16 +56,16 @@ def learn_extremes(values: np.ndarray, *, prior_spread: float, longer: float = 1
     Extremes
     """
     # A burst of voluntary activity in a few windows must not hide the responses of all trials.
-    middle, upper = np.quantile(values, [0.5, 0.75])
+    middle, upper = quantiles(values, [0.5, 0.75])
     values = np.minimum(values, middle + 8.0 * max(upper - middle, 0.1 * prior_spread))
     mean = float(np.mean(values))
     squares = np.sum((values - mean) ** 2) + _PRIOR_WINDOWS * prior_spread**2
     scale = float(np.sqrt(6.0 * squares / (len(values) + _PRIOR_WINDOWS)) / np.pi)
     # With many windows their quantiles are known better than any shape fitted to all of them.
     own = len(values) / (len(values) + _PRIOR_QUANTILES)
-    middle, upper = np.quantile(values, [0.5, 1.0 - _TAIL])
-    scale = own * max(float(upper - middle) / (_AT_TAIL - _AT_MEDIAN), 0.3 * scale) + (1.0 - own) * scale
-    mode = own * (float(middle) - _AT_MEDIAN * scale) + (1.0 - own) * (mean - _EULER * scale)
+    middle, upper = quantiles(values, [0.5, 1.0 - _TAIL])
+    scale = own * max((upper - middle) / (_AT_TAIL - _AT_MEDIAN), 0.3 * scale) + (1.0 - own) * scale
+    mode = own * (middle - _AT_MEDIAN * scale) + (1.0 - own) * (mean - _EULER * scale)
     # Noise of muscle has heavier tails than that of amplifiers: the largest tenth say how heavy.
     tail_from = mode + scale * _AT_TAIL
     beyond = values[values > tail_from] - tail_from
@@ -89,20 +94,6 @@ def probability_of(score: np.ndarray) -> np.ndarray:
     the response's own, whose logarithm is normal; its mean and spread and the share of responses are learnt from
     the trials (expectation maximisation), starting from and held near wide guesses.
     """
-    z = np.clip(score, -4.0, 200.0)
-    logarithm = np.log1p(np.maximum(np.clip(score, -4.0, 1e9), -0.9))
-    slope = np.exp(-logarithm)
-    share, mean, variance = 0.5, *_RESPONSE_SCORE
-    posterior = np.full(z.shape, 0.5)
-    for _ in range(40):
-        deviation = (logarithm - mean) / np.sqrt(variance)
-        density = np.exp(-0.5 * deviation**2) / np.sqrt(2 * np.pi * variance) * slope
-        # f·G + F·g over g, for a noise density g with distribution G: G/g = exp(z).
-        ratio = np.maximum(density, 1e-12) * np.exp(z) + ndtr(deviation)
-        posterior = share * ratio / (share * ratio + 1.0 - share)
-        total = posterior.sum()
-        share = (1.0 + total) / (2.0 + z.size)
-        mean = (_PRIOR_TRIALS * _RESPONSE_SCORE[0] + np.sum(posterior * logarithm)) / (_PRIOR_TRIALS + total)
-        squares = np.sum(posterior * (logarithm - mean) ** 2)
-        variance = (_PRIOR_TRIALS * _RESPONSE_SCORE[1] + squares) / (_PRIOR_TRIALS + total)
-    return posterior
+    return responses_among(
+        np.clip(score, -4.0, _HIGHEST_SCORE), *_RESPONSE_SCORE, _PRIOR_TRIALS, _CERTAIN_SCORE, _ITERATIONS
+    )

@@ -15,7 +15,7 @@ from ._detection import detect
 from ._extremes import best_of_two, p_value_of, probability_of
 from ._onset import FRACTIONS, onset_from_edge
 from ._template import Likeness, likeness
-from ._windows import BASELINE, Window, baseline_samples, evenly, interval, window_samples
+from ._windows import BASELINE, Window, baseline_samples, evenly, interval, rows_of, window_samples
 
 FALSE_POSITIVE_RATE = 0.005
 _HALF_WIDTHS = (0.0002, 0.0004, 0.0008)  # s; the smaller the response, the more its edge is smoothed
@@ -62,7 +62,8 @@ def find_responses(
     first = np.broadcast_to(np.asarray(first_pulse, dtype=float), (len(x),))
     key = (tuple(window), tuple(baseline), float(false_positive_rate), first.tobytes(), times.tobytes())
     # The weighted sums guard against a caller that changed the trials in place.
-    mark = (x @ np.arange(1.0, times.size + 1.0)).tobytes()
+    used = window_samples(times, window, name)[1]
+    mark = (x[:, :used] @ np.arange(1.0, used + 1.0)).tobytes()
     if _LAST and _LAST[0][0]() is x and _LAST[0][1] == key and _LAST[0][2] == mark:
         return _LAST[0][3]
     found = _search_usable(x, times, window, first, baseline, false_positive_rate, name)
@@ -85,13 +86,13 @@ def _search_usable(
     search, stop = window_samples(times, window, name)
     if len(x):
         quiet = baseline_samples(times, baseline, first, len(x), name)
-        values, _ = extremes(x, np.full(len(x), search), np.full(len(x), stop))
-        span = values[:, 1] - values[:, 0]
-        usable = np.isfinite(span) & (span > 0) & np.isfinite(level(x, *quiet)[:, 0])
+        levels = level(x, *quiet)
+        span = _span(x, search, stop)
+        usable = np.isfinite(span) & (span > 0) & np.isfinite(levels[:, 0])
     else:
         usable = np.zeros(0, bool)
     if usable.all() and len(x):
-        return _search(x, times, window, first, baseline, false_positive_rate, name)
+        return _search(x, times, window, quiet, levels, span, false_positive_rate)
     if not usable.any():
         nothing = np.full(len(x), np.nan)
         return Responses(
@@ -101,7 +102,8 @@ def _search_usable(
             traces=np.full((len(x), stop - search), np.nan),
             edges=np.full((len(x), len(EDGE_COLUMNS) + len(FRACTIONS) + 2), np.nan),
         )
-    some = _search(np.ascontiguousarray(x[usable]), times, window, first[usable], baseline, false_positive_rate, name)
+    quiet = (quiet[0][usable], quiet[1][usable])
+    some = _search(x[usable], times, window, quiet, levels[usable], span[usable], false_positive_rate)
     return Responses(*(_scatter(getattr(some, entry.name), usable) for entry in fields(Responses)))
 
 
@@ -113,34 +115,38 @@ def _scatter(values: np.ndarray, usable: np.ndarray) -> np.ndarray:
     return out
 
 
+def _span(x: np.ndarray, start: int, stop: int) -> np.ndarray:
+    """Highest minus lowest sample of each trial; NaN where one is NaN."""
+    values, _ = extremes(x, np.full(len(x), start), np.full(len(x), stop))
+    return values[:, 1] - values[:, 0]
+
+
 def _search(
     x: np.ndarray,
     times: np.ndarray,
     window: Window,
-    first: np.ndarray,
-    baseline: Window,
+    quiet: tuple[np.ndarray, np.ndarray],
+    levels: np.ndarray,
+    span: np.ndarray,
     false_positive_rate: float,
-    name: str,
 ) -> Responses:
-    if not 0 < false_positive_rate < 1:
-        raise ValueError(f"{name}: false_positive_rate is {false_positive_rate!r}; expected a number between 0 and 1")
+    """Search trials that all hold a signal; their noise, of ``levels``, is in ``quiet``."""
     step = interval(times)
-    search, stop = window_samples(times, window, name)
-    quiet = baseline_samples(times, baseline, first, len(x), name)
-    levels = level(x, *quiet)
-    values, _ = extremes(x, np.full(len(x), search), np.full(len(x), stop))
+    search, stop = window_samples(times, window, "find_responses")
     # A trace without any noise has the noise of its converter.
-    noise = np.maximum(levels[:, 1], _LEAST_NOISE * (values[:, 1] - values[:, 0]))
+    noise = np.maximum(levels[:, 1], _LEAST_NOISE * span)
     pulse = round(-times[0] / step)
     traces, start, residual = without_artefact(x, quiet, levels[:, 0], noise, pulse, search, stop, step)
     inside = search - start
     remains = np.where(np.isfinite(residual), int(inside * 0.4), -1)
     found = detect(x, quiet, traces, inside, remains, noise, step)
     # Landmarks are read wherever there may be a response; whether there is one is decided last.
-    edges = _edges(x, quiet, traces, inside, loud := np.fmax(noise, residual), noise, step)
+    loud = np.fmax(noise, residual)
+    size = _span(traces, inside, traces.shape[1])
+    edges = _edges(x, quiet, traces, inside, size / np.maximum(loud, 1e-300), loud, noise, step)
     onset, error = onset_from_edge(edges)
     score = found.score
-    alike = likeness(x, quiet, traces, inside, score, onset, edges[:, 4], noise, loud, step)
+    alike = likeness(x, quiet, traces, inside, score, onset, edges[:, 4], size, noise, loud, step)
     if alike is not None:
         score = best_of_two(score, alike.score)
         onset, error = _combined(onset, error, alike)
@@ -187,6 +193,7 @@ def _edges(
     quiet: tuple[np.ndarray, np.ndarray],
     traces: np.ndarray,
     inside: int,
+    ratio: np.ndarray,
     loud: np.ndarray,
     noise: np.ndarray,
     step: float,
@@ -195,10 +202,10 @@ def _edges(
     halves = np.array([round(width / step) for width in _HALF_WIDTHS])
     # Colour of the noise: what smoothing leaves of it, pooled over the recording.
     some = evenly(noise, _NOISE_TRIALS)
-    part = x[some], quiet[0][some], quiet[1][some]
+    length = quiet[1][some] - quiet[0][some]
+    part = rows_of(x, some, quiet[0], int(length.max())), np.zeros(some.size, np.int64), length
     left = np.array([np.mean(smoothed_squares(*part, half)) for half in halves]) / np.mean(noise[some] ** 2)
-    size = (traces[:, inside:].max(axis=1) - traces[:, inside:].min(axis=1)) / np.maximum(loud, 1e-300)
-    which = np.where(size > _HALF_LIMITS[0], 0, np.where(size > _HALF_LIMITS[1], 1, 2))
+    which = np.where(ratio > _HALF_LIMITS[0], 0, np.where(ratio > _HALF_LIMITS[1], 1, 2))
     half = halves[which]
     smoothed_noise = loud * np.sqrt(np.maximum(left[which], 1e-12))
     samples = [max(1, round(duration / step)) for duration in (0.005, 0.0006, 0.006, 0.0012, 0.005)]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ._extremes import learn_extremes
-from ._windows import evenly
+from ._windows import evenly, rows_of
 
 _CLEAR_SIZE = 8.0  # peak-to-peak amplitude over the noise from which a response may teach
 _CLEAR_SCORE = 10.0
@@ -69,12 +69,15 @@ def _template(
 
 def _whitened(template: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, float]:
     """Weights of the matched filter in the noise of these rows, and their standard deviation on it."""
+    from scipy.fft import irfft, next_fast_len, rfft
     from scipy.linalg import solve_toeplitz
 
     n = noise.shape[1]
-    spectrum = np.abs(np.fft.rfft(noise - noise.mean(axis=1, keepdims=True), 2 * n, axis=1)) ** 2
-    covariance = np.fft.irfft(spectrum.mean(axis=0))[:n]
     lags = np.arange(template.size)
+    n_padded = next_fast_len(n + template.size, real=True)
+    spectrum = rfft(noise - noise.mean(axis=1, keepdims=True), n_padded, axis=1)
+    power = np.mean(spectrum.real**2 + spectrum.imag**2, axis=0)
+    covariance = irfft(power, n_padded)
     # Lags beyond a third of the baseline are hardly known; a taper keeps the matrix positive.
     covariance = covariance[: template.size] / n * np.exp(-((lags / (0.4 * n)) ** 2))
     ridge = covariance.copy()
@@ -84,12 +87,13 @@ def _whitened(template: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, floa
     return weights, float(np.sqrt(weights @ covariance[columns] @ weights))
 
 
-def _correlation(x: np.ndarray, start: np.ndarray, n_lags: int, weights: np.ndarray) -> np.ndarray:
-    """``sum(weights * x[i, start[i] + lag :])`` for each lag."""
-    columns = start[:, None] + np.arange(n_lags + weights.size - 1)
-    part = np.take_along_axis(x, columns, axis=1)
-    windows = np.lib.stride_tricks.sliding_window_view(part, weights.size, axis=1)
-    return windows @ weights
+def _correlation(x: np.ndarray, n_lags: int, weights: np.ndarray) -> np.ndarray:
+    """``sum(weights * x[i, lag :])`` for each lag."""
+    # One product with the shifted weights: this is where most of the time would go otherwise.
+    shifted = np.zeros((n_lags + weights.size - 1, n_lags))
+    for lag in range(n_lags):
+        shifted[lag : lag + weights.size, lag] = weights
+    return x @ shifted
 
 
 def likeness(
@@ -100,6 +104,7 @@ def likeness(
     score: np.ndarray,
     onset: np.ndarray,
     end: np.ndarray,
+    size: np.ndarray,
     noise: np.ndarray,
     loud: np.ndarray,
     step: float,
@@ -116,14 +121,13 @@ def likeness(
         Sample of ``traces`` where the window begins.
     score, onset, end : array, shape (n_trials,)
         Evidence, onset and end (samples of ``traces``) found so far.
-    noise : array, shape (n_trials,)
-        Standard deviation of the noise.
+    size, noise : array, shape (n_trials,)
+        Peak-to-peak amplitude, and standard deviation of the noise.
     loud : array, shape (n_trials,)
         The same, with what remains of an artefact.
     step : float
         Sampling interval in s.
     """
-    size = np.ptp(traces[:, search:], axis=1)
     ratio = size / loud
     clear = np.flatnonzero((score > _CLEAR_SCORE) & (ratio > _CLEAR_SIZE) & np.isfinite(onset + end))
     if clear.size < _LEAST_CLEAR:
@@ -145,17 +149,17 @@ def likeness(
     if n_lags < 3 or shortest < template.size + n_lags:
         return None
     quiet = evenly(noise, _NOISE_TRIALS)
-    rows = np.take_along_axis(x[quiet], baseline[0][quiet, None] + np.arange(shortest), axis=1)
+    rows = rows_of(x, quiet, baseline[0], shortest)
     rows = (rows - rows.mean(axis=1, keepdims=True)) / noise[quiet, None]
     weights, deviation = _whitened(template, rows)
     length = template.size + n_lags - 1
     null = np.concatenate(
         [
-            _correlation(rows, np.full(len(rows), shortest - (k + 1) * length), n_lags, weights).max(axis=1)
+            _correlation(rows[:, shortest - (k + 1) * length : shortest - k * length], n_lags, weights).max(axis=1)
             for k in range(shortest // length)
         ]
     )
-    curve = _correlation(traces, np.full(len(x), first), n_lags, weights) / (deviation * loud[:, None])
+    curve = _correlation(traces[:, first : first + length], n_lags, weights) / (deviation * loud[:, None])
     at = curve.argmax(axis=1)
     peak = curve[np.arange(len(x)), at]
     extremes = learn_extremes(null / deviation, prior_spread=0.6)

@@ -1,0 +1,95 @@
+"""Fitted forms taken away from traces, and the iteration that tells responses from noise: loops over a few numbers."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ._jit import njit
+
+
+@njit
+def take_forms(y, ahead, trials, which, weights, fit, forward):
+    """Subtract one pair of forms from each of ``trials``, in place.
+
+    Parameters
+    ----------
+    y, ahead : array, shape (n_trials, n_fit), (n_trials, n_ahead)
+        The fitted stretch and what follows it.
+    trials, which : array of int, shape (n_taken,)
+        Rows of ``y``, each once, and the pair that each loses.
+    weights : array, shape (2, n_taken)
+    fit, forward : array, shape (2, n_forms, n_fit), (2, n_forms, n_ahead)
+    """
+    for k in range(trials.size):
+        one, other = weights[0, k], weights[1, k]
+        if one == 0.0 and other == 0.0:
+            continue
+        row, first, second = y[trials[k]], fit[0, which[k]], fit[1, which[k]]
+        for j in range(row.size):
+            row[j] -= one * first[j] + other * second[j]
+        row, first, second = ahead[trials[k]], forward[0, which[k]], forward[1, which[k]]
+        for j in range(row.size):
+            row[j] -= one * first[j] + other * second[j]
+
+
+@njit
+def responses_among(score, mean, variance, prior_trials, certain, n_iterations):
+    """Probability of a response for each score: a mixture fitted by expectation maximisation.
+
+    Without a response the score is a standard Gumbel variable; with one it is the larger of that and of the
+    response's own, whose logarithm (of 1 + score) is normal.
+
+    Parameters
+    ----------
+    score : array, shape (n_trials,)
+        At least −4.
+    mean, variance : float
+        Of the logarithm of a response's score, to start from; they count as ``prior_trials`` trials.
+    prior_trials : float
+    certain : float
+        Score from which a trial holds a response whatever the others do.
+    n_iterations : int
+    """
+    n = score.size
+    logarithm = np.empty(n)
+    posterior = np.empty(n)
+    doubtful = np.empty(n, np.int64)
+    n_doubtful = 0
+    sure_sum = 0.0
+    for i in range(n):
+        logarithm[i] = math.log1p(max(score[i], -0.9))
+        posterior[i] = 1.0
+        if score[i] > certain:
+            sure_sum += logarithm[i]
+        else:
+            doubtful[n_doubtful] = i
+            n_doubtful += 1
+    n_sure = n - n_doubtful
+    sure_mean = sure_sum / max(n_sure, 1)
+    sure_squares = 0.0
+    for i in range(n):
+        if score[i] > certain:
+            sure_squares += (logarithm[i] - sure_mean) ** 2
+    share, start_mean, start_variance = 0.5, mean, variance
+    for _ in range(n_iterations):
+        total, first = float(n_sure), sure_sum
+        deviation_of = math.sqrt(variance)
+        for k in range(n_doubtful):
+            i = doubtful[k]
+            deviation = (logarithm[i] - mean) / deviation_of
+            density = math.exp(-0.5 * deviation * deviation - logarithm[i]) / math.sqrt(2.0 * math.pi * variance)
+            # f·G + F·g over g, for a noise density g with distribution G: G/g = exp(z).
+            ratio = max(density, 1e-12) * math.exp(score[i]) + 0.5 * math.erfc(-deviation / math.sqrt(2.0))
+            posterior[i] = share * ratio / (share * ratio + 1.0 - share)
+            total += posterior[i]
+            first += posterior[i] * logarithm[i]
+        share = (1.0 + total) / (2.0 + n)
+        mean = (prior_trials * start_mean + first) / (prior_trials + total)
+        squares = sure_squares + n_sure * (sure_mean - mean) ** 2
+        for k in range(n_doubtful):
+            i = doubtful[k]
+            squares += posterior[i] * (logarithm[i] - mean) ** 2
+        variance = (prior_trials * start_variance + squares) / (prior_trials + total)
+    return posterior
