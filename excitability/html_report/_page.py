@@ -44,7 +44,9 @@ a:hover{text-decoration:underline}
 .scroll{overflow-x:auto;margin:12px 0}
 .tall{max-height:620px;overflow:auto;border:1px solid var(--line)}
 table{border-collapse:collapse;font-size:13.5px;line-height:1.4;font-variant-numeric:tabular-nums}
-table.wide{width:100%}
+table.wide{width:100%;font-size:13px}
+table.wide th,table.wide td{padding:4px 8px 4px 4px}
+table.wide td:last-child{min-width:110px}
 th,td{padding:4px 12px 4px 6px;text-align:left;vertical-align:top;border-bottom:1px solid var(--line)}
 thead th{border-bottom:1.5px solid var(--ink);background:#fff;font-weight:600;white-space:nowrap}
 .tall thead th{position:sticky;top:0}
