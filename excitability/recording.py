@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import pandas as pd
 
 from .readers import open_recording
 from .schema import STIMULUS_COLUMNS, unknown_word
-from .trials import PULSE, artefact_offsets, find_artefacts, find_triggers, join_log, pair_pulses
+from .trials import PULSE, artefact_offsets, find_artefacts, find_triggers, first_pulse_times, join_log, pair_pulses
 from .trials import stimuli as stimuli_of
 from .trials.logs import read_log
 from .trials.muscles import channel_muscles
@@ -183,7 +184,7 @@ def _best_train(raw: mne.io.BaseRaw, trains: Mapping[str, np.ndarray]) -> pd.Dat
     counts = ", ".join(f"{name!r} ({onsets.size})" for name, onsets in trains.items())
     warnings.warn(
         f"the recording has several triggers, {counts}, and no pulse artefact that tells which is the pulse; "
-        "none was taken. Say which with trigger='NAME'",
+        "none was taken. Say which with trigger='NAME', or --trigger NAME",
         stacklevel=5,
     )
     return pair_pulses(np.empty(0))
@@ -206,6 +207,10 @@ class Inspection:
         The trials as they will be run.
     missing : list of str
         What is not known, each with what to type.
+    notes : list of str
+        What the reader met on the way.
+    next : str
+        A command to go on with, where a file was given.
     """
 
     summary: dict[str, Any]
@@ -213,6 +218,8 @@ class Inspection:
     pulses: pd.DataFrame
     stimuli: pd.DataFrame
     missing: list[str]
+    notes: list[str]
+    next: str
 
     def __str__(self) -> str:
         lines = [f"{key:<14}{value}" for key, value in self.summary.items()]
@@ -236,8 +243,10 @@ class Inspection:
             if name in self.stimuli:
                 counts = self.stimuli[name].value_counts().sort_index()
                 lines.append(f"{name}: " + ", ".join(f"{value} × {count}" for value, count in counts.items()))
+        lines += [f"Note: {entry}" for entry in self.notes]
         lines += ["", "Missing" if self.missing else "Nothing is missing."]
         lines += [f"  - {entry}" for entry in self.missing]
+        lines += ["", f"Next: {self.next}"] if self.next else []
         return "\n".join(lines)
 
 
@@ -247,8 +256,12 @@ def _table(table: pd.DataFrame) -> str:
 
 def _shown_channels(channels: pd.DataFrame) -> pd.DataFrame:
     shown = channels.copy()
-    shown["typical"] = [f"{value * 1e6:.3g} µV" for value in channels["typical"]]
-    shown["largest"] = [f"{value * 1e3:.3g} mV" for value in channels["largest"]]
+    volts = channels["type"].isin(["emg", "eeg", "eog", "ecg"])
+    for name, factor, unit in (("typical", 1e6, "µV"), ("largest", 1e3, "mV")):
+        shown[name] = [
+            f"{value * factor:.3g} {unit}" if known else f"{value:.3g}"
+            for value, known in zip(channels[name], volts, strict=True)
+        ]
     return shown
 
 
@@ -307,7 +320,19 @@ def inspect(recording: str | Path | mne.io.BaseRaw | mne.BaseEpochs, **options: 
     channels = _channel_table(recording)
     pulses = _pulse_table(recording, trials)
     missing = told + _missing(recording, channels, trials)
-    return Inspection(summary, channels, pulses, trials, missing)
+    notes = [str(note) for note in facts.get("notes", [])]
+    return Inspection(summary, channels, pulses, trials, missing, notes, _next(name, facts, channels, trials))
+
+
+def _next(file: str, facts: Mapping[str, Any], channels: pd.DataFrame, trials: pd.DataFrame) -> str:
+    """The command that a reader of an inspection would type next."""
+    if not file or not len(trials):
+        return ""
+    paired = (trials["pulse_count"] == 2).any()
+    protocol = facts.get("protocol") or ("sici" if paired else "mep")
+    muscles = [word for word in dict.fromkeys(channels["muscle"]) if word]
+    picks = f" --picks {muscles[0]}" if muscles and (channels["type"] == "emg").any() else ""
+    return f"excitability run {shlex.quote(file)} --protocol {protocol}{picks}"
 
 
 def _channel_table(inst: mne.io.BaseRaw | mne.BaseEpochs) -> pd.DataFrame:
@@ -364,11 +389,14 @@ def _pulse_table(inst: mne.io.BaseRaw | mne.BaseEpochs, trials: pd.DataFrame) ->
     for source, onsets in trains.items():
         grouped = pair_pulses(onsets)
         gap = float(np.median(np.diff(grouped["onset"]))) if len(grouped) > 1 else np.nan
-        nearest = _offsets(onsets, artefacts)
+        ours = source.startswith("annotations")
+        first = first_pulse_times(trials) if ours else 0.0  # of a pair the artefact of the first pulse is found
+        nearest = _offsets(onsets + first, artefacts)
         offset = float(np.median(nearest)) if nearest.size else np.nan
         jitter = float(np.std(nearest)) if nearest.size > 1 else np.nan
         taken = used.size > 0 and onsets.size > 0 and np.isin(np.round(used, 4), np.round(onsets, 4)).mean() > 0.9
-        paired = int((grouped["pulse_count"] > 1).sum()) if len(grouped) else 0
+        counted = trials if ours else grouped
+        paired = int((counted["pulse_count"] > 1).sum()) if len(counted) else 0
         rows.append((source, onsets.size, gap, paired, offset, jitter, "yes" if taken else ""))
     return pd.DataFrame(rows, columns=columns)
 

@@ -322,8 +322,9 @@ def data_dictionary(table: pd.DataFrame, units: Mapping[str, str] | None = None)
     """
     units = units or {}
     described = {}
+    own = COMPARISON_COLUMNS if "estimate" in table else {}
     for name in map(str, table.columns):
-        column = _ALL.get(name)
+        column = own.get(name) or _ALL.get(name)
         if column is None:
             described[name] = {"Description": f"measure {name}" if name in units else "study column"}
             unit = units.get(name, "")

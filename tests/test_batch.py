@@ -117,3 +117,90 @@ def test_a_table_keeps_text_as_text_and_numbers_exact(tmp_path):
     assert back["participant"].tolist() == ["01", "02"]
     assert back["value"].iloc[0] == 0.1 + 0.2
     assert back["flag"].tolist() == ["", "a b c"]
+
+
+def sici(study):
+    return ex.find_sessions(study).query("protocol == 'm1/sici'").reset_index(drop=True)
+
+
+def test_a_changed_log_is_noticed(study, tmp_path):
+    one = sici(study)[:1]
+    table = ex.stimuli(ex.read(one["file"].iloc[0])).drop(columns="onset")
+    log = tmp_path / "log.csv"
+    table.to_csv(log, index=False)
+    first = ex.run_batch(one, "sici", tmp_path / "out", options={"stimuli": str(log)})
+    table.assign(inter_stimulus_interval=table["inter_stimulus_interval"].sample(frac=1, random_state=1).values).drop(
+        columns="pulse_count"
+    ).to_csv(log, index=False)
+    second = ex.run_batch(one, "sici", tmp_path / "out", options={"stimuli": str(log)})
+    assert first["error"].iloc[0] == ""
+    assert not first["value"].equals(second["value"])
+
+
+def test_a_kill_between_two_writes_spoils_nothing(study, tmp_path, monkeypatch):
+    from excitability import tables
+
+    one = sici(study)[:1]
+    ex.run_batch(one, "sici", tmp_path)
+    strict = ex.load_protocol("sici").replace(reject={"mep_amplitude": "> 0.5e-3"})
+    original = tables.write_text
+
+    def killed(path, text):
+        if path.name.endswith("_results.tsv"):
+            raise KeyboardInterrupt
+        return original(path, text)
+
+    monkeypatch.setattr(tables, "write_text", killed)
+    with pytest.raises(KeyboardInterrupt):
+        ex.run_batch(one, strict, tmp_path)
+    monkeypatch.setattr(tables, "write_text", original)
+    pd.testing.assert_frame_equal(ex.run_batch(one, strict, tmp_path), ex.run_batch(one, strict))
+    pd.testing.assert_frame_equal(ex.run_batch(one, "sici", tmp_path), ex.run_batch(one, "sici"))
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b"\xff\xfe\x00", b"participant\n"])
+def test_a_damaged_store_is_computed_again(study, tmp_path, damage):
+    one = sici(study)[:1]
+    fresh = ex.run_batch(one, "sici", tmp_path)
+    for pattern in ("*_results.json", "*_results.tsv", "*_trials.tsv"):
+        next(tmp_path.rglob(pattern)).write_bytes(damage)
+        pd.testing.assert_frame_equal(ex.run_batch(one, "sici", tmp_path), fresh)
+
+
+def test_two_recordings_never_share_a_place(study, tmp_path):
+    two = sici(study)[:2].assign(participant=["P-1", "P1"], session="a")
+    first = ex.run_batch(two, "sici", tmp_path)
+    again = ex.run_batch(two, "sici", tmp_path)
+    pd.testing.assert_frame_equal(first, again)
+    assert len(list(tmp_path.rglob("*_results.tsv"))) == 2
+
+
+def test_a_sessions_table_is_checked(study):
+    sessions = sici(study)
+    with pytest.raises(ValueError, match="has a column 'condition', which results have too"):
+        ex.run_batch(sessions.assign(condition="sham"), "sici")
+    with pytest.raises(ValueError, match="lists a recording twice"):
+        ex.run_batch(pd.concat([sessions, sessions[:1]]), "sici")
+    misspelt = sessions.assign(protocol=["scii", *["sici"] * (len(sessions) - 1)])
+    failed = ex.run_batch(misspelt, "sici").query("error != ''")
+    assert failed["error"].str.contains("did you mean 'm1/sici'").tolist() == [True]
+    nothing = sessions.assign(file=[None, *sessions["file"][1:]])
+    failed = ex.run_batch(nothing, "sici").query("error != ''")
+    assert failed["error"].str.contains("names no file").tolist() == [True]
+    unsaid = ex.run_batch(sessions.drop(columns="protocol")[:1], "m1_exercise")
+    assert unsaid["error"].str.contains("add a column 'protocol'").all()
+
+
+def test_each_session_can_have_its_own_log(study, tmp_path):
+    rows = []
+    for number, row in enumerate(sici(study)[:2].to_dict("records")):
+        raw = ex.read(row["file"])
+        ex.stimuli(raw).drop(columns="onset").to_csv(tmp_path / f"log{number}.csv", index=False)
+        bare = ex.set_stimuli(raw, ex.stimuli(raw)[["onset"]])
+        bare.save(tmp_path / f"rec{number}_raw.fif", overwrite=True)
+        rows.append({**row, "file": f"rec{number}_raw.fif", "stimuli": f"log{number}.csv"})
+    pd.DataFrame(rows).to_csv(tmp_path / "sessions.tsv", sep="\t", index=False)
+    results = ex.run_batch(ex.find_sessions(tmp_path / "sessions.tsv"), "sici")
+    assert (results["error"] == "").all()
+    assert "stimuli" not in results
+    assert results.query("measure == 'conditioned_ratio'")["value"].notna().all()

@@ -102,3 +102,29 @@ def test_condition_templates_group_intervals_to_a_tenth_of_a_millisecond():
     table = pd.DataFrame({"inter_stimulus_interval": [0.00249999, 0.0025001, 0.010]})
     labels = condition_labels("isi_{inter_stimulus_interval}", table)
     assert labels.tolist() == ["isi_0.0025", "isi_0.0025", "isi_0.01"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (('window = "muscle"', "window = [50, 15]"), "start < stop"),
+        (('window = "muscle"', "window = [15, 50000]"), "milliseconds"),
+        (('window = "muscle"', "window = 0.02"), "must be .start, stop. in seconds"),
+        (("pulse_count == 1", "1 == 1"), "compares constants only"),
+        (("pulse_count == 1", "not pulse_count"), "not a comparison"),
+        (("pulse_count == 1", "pulse_count == -'a'"), "may only compare"),
+        (('test = "pulse', '"{pulse_count!r}" = "pulse'), "names columns only"),
+        (("[conditions]", "[epoch]\ntmin = 0.2\ntmax = 0.1\n[conditions]"), "tmin < tmax"),
+        (("[summary]", "[reject]\nmep_amplitude = '> 10e-6 V'\n[summary]"), "neither a comparison"),
+        (("[summary]", "[reject]\nmep_amplitude = '> 1 or 1 == 1'\n[summary]"), "neither a comparison"),
+        (("[summary]", "[reject]\nmep_amplitude = 'outside 1.2.3 of median'\n[summary]"), "neither a comparison"),
+        (
+            ('trial_mean = { of = "mep_amplitude" }', 'conditioned_ratio = { of = "mep_amplitude", test = "tst" }'),
+            "unknown condition 'tst': did you mean 'test'",
+        ),
+    ],
+)
+def test_what_would_fail_late_is_refused_at_once(tmp_path, change, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        load(tmp_path, MINIMAL.replace(*change))
+    assert "mine.toml" in str(caught.value)

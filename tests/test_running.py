@@ -110,3 +110,26 @@ def test_what_is_no_recording_is_refused():
     empty = mne.io.RawArray(np.zeros((1, 1000)), mne.create_info(["FDI"], 1000.0, "emg"))
     with pytest.raises(ValueError, match="no pulses"):
         ex.run(empty, "mep")
+
+
+def test_every_pulse_of_an_eeg_protocol_is_accounted_for():
+    raw, _ = ex.simulate.tep_session("DLPFC", n_trials=30, seed=3)
+    table = ex.trial_table(raw, "dlpfc/tep")
+    assert table["trial"].tolist() == list(range(30))
+    result = ex.run(raw, "dlpfc/tep")
+    kept = result.loc[result["measure"] == "n100_amplitude", ["n_trials", "n_rejected"]].iloc[0]
+    assert kept["n_trials"] == (table["reject"] == "").sum()
+    assert kept["n_rejected"] == (table["reject"] != "").sum()
+
+
+def test_names_of_rows_do_not_depend_on_whether_there_is_a_value():
+    raw, _ = ex.simulate.tep_session("DLPFC", n_trials=30, seed=3)
+    few = ex.set_stimuli(raw, ex.stimuli(raw)[:1])
+    protocol = ex.load_protocol("dlpfc/tep").replace(cleaning=[])
+    assert set(ex.run(few, protocol)["measure"]) == set(ex.run(raw, protocol)["measure"])
+
+
+def test_emg_of_the_wrong_size_is_flagged(sici):
+    small = sici.copy().load_data().apply_function(lambda x: x * 1e-4, picks=["RFDI"])
+    result = ex.run(small, "sici", "FDI")
+    assert result["flag"].str.contains("implausible_scale").all()

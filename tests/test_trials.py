@@ -218,3 +218,83 @@ def test_a_trial_over_a_bad_span_or_a_join_is_rejected_with_its_name():
     table = ex.trial_table(raw, "mep", picks="FDI")
     assert table["reject"].tolist() == ["BAD movement", "EDGE boundary", ""]
     assert table["mep_amplitude"].notna().all()
+
+
+def test_what_nobody_told_of_the_pulses_is_not_known():
+    raw = ex.set_stimuli(recording(), pd.DataFrame({"onset": [2.0, 5.0], "intensity": [50.0, 60.0]}))
+    assert ex.stimuli(raw)["pulse_count"].isna().all()
+    with pytest.raises(ValueError, match="none of the 2 trials belongs to a condition of m1/sici"):
+        ex.run(raw, "sici", "FDI")
+    assert len(ex.run(raw, "mep", "FDI"))
+    told = ex.stimuli(
+        ex.set_stimuli(raw, ex.stimuli(raw).assign(inter_stimulus_interval=[np.nan, 0.002]).drop(columns="pulse_count"))
+    )
+    assert told["pulse_count"].tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"inter_stimulus_interval": [3.0]}, "milliseconds"),
+        ({"inter_stimulus_interval": [-0.003]}, "expected 0 to 1 s"),
+        ({"intensity": [550.0]}, "expected 0 to 100 %MSO"),
+        ({"intensity": [0.55]}, "not a fraction"),
+        ({"coil_x": [35.0]}, "millimetres"),
+        ({"ISI": [0.003]}, "did you mean 'inter_stimulus_interval' \\(s\\)"),
+        ({"isi_ms": [3]}, "did you mean 'inter_stimulus_interval'"),
+        ({"CS": [40]}, "did you mean 'conditioning_intensity'"),
+        ({"Intensity": [40]}, "did you mean 'intensity'"),
+    ],
+)
+def test_values_and_columns_that_cannot_be_meant_are_refused(table, message):
+    with pytest.raises(ValueError, match=message):
+        ex.set_stimuli(recording(), pd.DataFrame({"onset": [5.0], **table}))
+
+
+def test_text_in_the_extras_of_an_annotation_is_refused():
+    raw = recording()
+    raw.set_annotations(mne.Annotations([5.0], 0, ["TMS"], extras=[{"inter_stimulus_interval": "2.5ms"}]))
+    with pytest.raises(ValueError, match=r"inter_stimulus_interval.*must hold numbers.*2\.5ms"):
+        ex.stimuli(raw)
+
+
+def test_a_log_that_fits_in_two_ways_is_refused_and_the_same_clock_wins():
+    onset = 5.0 * np.arange(20) + 3
+    log = pd.DataFrame({"onset": onset, "intensity": np.arange(20)})
+    with pytest.warns(UserWarning, match="1 of 20 rows"):
+        joined = join_log(pd.DataFrame({"onset": onset[:-1]}), log)
+    assert joined["intensity"].tolist() == list(range(19))
+    with pytest.raises(ValueError, match="in more than one way"):
+        join_log(pd.DataFrame({"onset": onset[:-1] + 101.7}), log)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
+def test_a_log_in_any_encoding_is_read(tmp_path, encoding):
+    from excitability.trials.logs import read_log
+
+    path = tmp_path / "log.csv"
+    path.write_bytes("intensity;trial;note\n40,5;1;gêne\n\n50;2;\n".encode(encoding))
+    table = read_log(path)
+    assert table["intensity"].tolist() == [40.5, 50]
+    assert table["log_trial"].tolist() == [1, 2]
+    path.write_bytes(b"")
+    with pytest.raises(ValueError, match="is empty"):
+        read_log(path)
+
+
+def test_epochs_cut_by_somebody_keep_what_their_annotations_say():
+    table = pd.DataFrame({"onset": [2.0, 5.0], "inter_stimulus_interval": [np.nan, 0.1], "intensity": [60.0, 60.0]})
+    raw = ex.set_stimuli(recording(), table)
+    events, _ = mne.events_from_annotations(raw)
+    epochs = mne.Epochs(raw, events, tmin=-0.3, tmax=0.1, baseline=None, preload=True)
+    annotated = ex.annotate(epochs, ["background_emg"], picks="FDI").metadata
+    assert annotated["pulse_count"].tolist() == [1.0, 2.0]
+    assert annotated["intensity"].tolist() == [60.0, 60.0]
+
+
+def test_trials_of_no_condition_are_rejected_rows():
+    table = pd.DataFrame({"onset": [2.0, 5.0, 8.0], "inter_stimulus_interval": [np.nan, 0.002, 0.05]})
+    raw = ex.set_stimuli(recording(), table)
+    trials = ex.trial_table(raw, "sici", "FDI")
+    assert trials["reject"].tolist() == ["", "", "no condition of the protocol"]
+    assert trials["flag"].str.contains("trials_without_condition").any()

@@ -114,7 +114,7 @@ def _test_meps(design: Design) -> list[int | None]:
     }
     found: list[int | None] = []
     for row in design.series.itertuples(index=False):
-        if row.form == "":
+        if not row.measure.startswith("conditioned_ratio"):
             found.append(None)
             continue
         candidates = [("test_amplitude", row.condition), ("test_amplitude", "test"), ("test_amplitude", "all")]
@@ -325,7 +325,7 @@ def _size_flag(sizes: list[int], contrast: Contrast) -> str:
         return "not_estimable"
     if contrast.standard_error == 0:
         return "no_variation"
-    if not math.isfinite(contrast.standard_error):
+    if not math.isfinite(contrast.standard_error) or contrast.df < 1:
         return "too_few_participants"
     return "few_participants" if min(sizes) < 5 else ""
 

@@ -20,13 +20,13 @@ class Contrast:
     @property
     def interval(self) -> tuple[float, float]:
         """95 % interval."""
-        half = float(special.stdtrit(self.df, 0.975)) * self.standard_error if self.df > 0 else math.nan
+        half = float(special.stdtrit(self.df, 0.975)) * self.standard_error if self.df >= 1 else math.nan
         return self.estimate - half, self.estimate + half
 
     @property
     def p_value(self) -> float:
         """Two-sided p value of the hypothesis of no change."""
-        if not (self.df > 0 and self.standard_error > 0):
+        if not (self.df >= 1 and self.standard_error > 0):
             return math.nan
         return float(2 * special.stdtr(self.df, -abs(self.estimate / self.standard_error)))
 

@@ -73,10 +73,8 @@ class ResponseMap:
 def response_map(table: pd.DataFrame, of: str, spacing: float | None = None) -> ResponseMap | None:
     """Map of the kept single pulses with a position; None with fewer than four sites."""
     table = single_pulses(table)
-    axes = [axis for axis in AXES if axis in table and np.isfinite(numbers(table, axis)).any()]
-    for axis in AXES[:2]:
-        numbers(table, axis)  # names the missing column
-    place = np.stack([numbers(table, axis) for axis in axes or AXES[:2]], axis=1)
+    height = [axis for axis in AXES[2:] if axis in table and np.isfinite(numbers(table, axis)).any()]
+    place = np.stack([numbers(table, axis) for axis in (*AXES[:2], *height)], axis=1)
     size = numbers(table, of)
     known = is_kept(table) & np.isfinite(size) & np.isfinite(place).all(axis=1)
     place, size = place[known], size[known]

@@ -220,7 +220,7 @@ class Protocol:
     def _check(self, where: str) -> None:
         for name, query in self.conditions.items():
             _within(where, f"[conditions] {name}", parse, query, STIMULUS_COLUMNS)
-            for column in _template_columns(name):
+            for column in _within(where, "[conditions]", _template_columns, name):
                 if column not in STIMULUS_COLUMNS:
                     raise ValueError(
                         f"{where}, [conditions] {name}: " + unknown_word("column", column, STIMULUS_COLUMNS)
@@ -273,10 +273,10 @@ def _first_problem(error: ValidationError) -> str:
     return f"{'.'.join(place)}: {problem['msg']} (given: {problem['input']!r})"
 
 
-def _within(where: str, entry: str, function: Any, *args: Any) -> None:
+def _within(where: str, entry: str, function: Any, *args: Any) -> Any:
     """Call a check; an error gets the file and the entry it is about."""
     try:
-        function(*args)
+        return function(*args)
     except (ValueError, TypeError) as error:
         raise ValueError(f"{where}, {entry}: {error}") from None
 
