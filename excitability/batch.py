@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
 import json
 import os
-import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -16,14 +14,13 @@ import numpy as np
 import pandas as pd
 
 from . import __version__
-from .measures import get_measure, list_measures
 from .protocol import Battery, Protocol, list_protocols, load_battery, protocol_of_task, run_all
 from .recording import read
 from .schema import RESULT_COLUMNS, TRIAL_COLUMNS, join_flags, unknown_word
+from .store import ENTITIES, acquisition, inputs_of, keep, measure_units, stems, stored
 from .tables import read_table, write_table, write_text
 from .trials import stimuli
 
-_ENTITIES = re.compile(r"(?:^|_)(sub|ses|task|run|acq)-([A-Za-z0-9]+)")
 _SUFFIXES = (".vhdr", ".edf", ".bdf", ".set", ".fif", ".smr", ".mat", ".txt", ".npy", ".npz", ".csv")
 _KEYS = ("participant", "session", "file", "protocol")
 #: Columns of a sessions table that say how its file is read; paths are relative to the table.
@@ -101,7 +98,7 @@ def _from_tree(root: Path) -> pd.DataFrame:
         for file in sorted([*root.glob(f"sub-*/{kind}/*"), *root.glob(f"sub-*/ses-*/{kind}/*")]):
             if not file.stem.endswith(f"_{kind}") or file.suffix.lower() not in _SUFFIXES:
                 continue
-            found = dict(_ENTITIES.findall(file.stem))
+            found = dict(ENTITIES.findall(file.stem))
             rows.append(
                 {
                     "participant": found.get("sub", ""),
@@ -256,22 +253,6 @@ def _misspelt(word: str) -> bool:
     return word not in known and bool(difflib.get_close_matches(word, known, cutoff=0.7))
 
 
-def _stems(folder: Path | None, tasks: list[tuple[dict[str, Any], Protocol]]) -> list[Path | None]:
-    """Where the tables of each recording are stored; two that would share a place are told apart by their files."""
-    if folder is None:
-        return [None] * len(tasks)
-    stems = [_stem(folder, row, protocol) for row, protocol in tasks]
-    shared = {stem for stem in stems if stems.count(stem) > 1}
-    return [
-        stem.with_name(f"{stem.name}-{_digest(str(row['participant']) + str(row['file']))}") if stem in shared else stem
-        for stem, (row, _) in zip(stems, tasks, strict=True)
-    ]
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
 def _run_tasks(
     tasks: list[tuple[dict[str, Any], Protocol]],
     folder: Path | None,
@@ -285,8 +266,8 @@ def _run_tasks(
         row, protocol = tasks[index]
         return f"{row['participant']} {row['session']} {protocol.name}"
 
-    stems = _stems(folder, tasks)
-    work = (delayed(_numbered)(i, row, protocol, stems[i], reading) for i, (row, protocol) in enumerate(tasks))
+    places = stems(folder, tasks)
+    work = (delayed(_numbered)(i, row, protocol, places[i], reading) for i, (row, protocol) in enumerate(tasks))
     done: dict[int, tuple[pd.DataFrame, pd.DataFrame]] = {}
     for index, results, trials in Parallel(n_jobs=n_jobs, return_as="generator_unordered")(work):
         done[index] = (results, trials)
@@ -307,11 +288,11 @@ def _one(
     """Results and trials of one recording, from the store when nothing they depend on has changed."""
     try:
         reading = _reading_of(row, reading)
-        inputs = _inputs(row, protocol, reading)
+        inputs = inputs_of(row, protocol, reading)
         if stem is not None:
-            stored = _stored(stem, inputs, protocol)
-            if stored is not None:
-                return stored
+            known = stored(stem, inputs, protocol)
+            if known is not None:
+                return known
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             results, trials, facts = _compute(row, protocol, reading)
@@ -321,12 +302,7 @@ def _one(
     except Exception as error:  # the one place where a batch goes on: the failure is a row
         return _failure(protocol, error), pd.DataFrame()
     if stem is not None:
-        path = stem.with_name(stem.name + "_results.tsv")
-        path.with_suffix(".json").unlink(missing_ok=True)
-        write_table(trials, stem.with_name(stem.name + "_trials.tsv"), units=measure_units())
-        # the file that says what the results belong to comes last: a killed run leaves results that count for nothing
-        rows = {"results": len(results), "trials": len(trials)}
-        write_table(results, path, facts={"Inputs": inputs, "Rows": rows, "Acquisition": facts})
+        keep(stem, results, trials, inputs, facts)
     return results, trials
 
 
@@ -370,68 +346,6 @@ def _failure(protocol: Protocol, error: Exception) -> pd.DataFrame:
     return table.assign(error=f"{type(error).__name__}: {message}")
 
 
-def _inputs(row: Mapping[str, Any], protocol: Protocol, reading: Mapping[str, Any]) -> dict[str, Any]:
-    """Everything a stored result depends on: the recording and its tables, the options, the protocol, the version."""
-    file = Path(row["file"])
-    stem = re.sub(r"_(emg|eeg)$", "", file.name.split(".")[0])
-    beside = {other for other in file.parent.glob(f"{_escaped(stem)}*") if other.is_file()}
-    beside |= {other for pattern in ("*.toml", "*.csv", "*.tsv") for other in file.parent.glob(pattern)}
-    return {
-        "Files": [[other.name, other.stat().st_size, other.stat().st_mtime_ns] for other in sorted(beside)],
-        "Protocol": protocol.sha256,
-        "Version": __version__,
-        "Reading": {name: _fingerprint(value) for name, value in sorted(reading.items())},
-    }
-
-
-def _fingerprint(value: Any) -> Any:
-    """A value as JSON that changes whenever its content does; files and tables by what is in them."""
-    if isinstance(value, Mapping):
-        return {str(name): _fingerprint(entry) for name, entry in value.items()}
-    if isinstance(value, pd.DataFrame):
-        return "table " + _digest(value.to_csv())
-    if isinstance(value, str | Path) and len(str(value)) < 1000 and Path(value).is_file():
-        return f"{value} {hashlib.sha256(Path(value).read_bytes()).hexdigest()[:12]}"
-    if isinstance(value, list | tuple | set):
-        return [_fingerprint(entry) for entry in value]
-    return value if isinstance(value, str | int | float | bool | None) else repr(value)
-
-
-def _escaped(text: str) -> str:
-    return re.sub(r"([\[\]*?])", r"[\1]", text)
-
-
-def _stem(folder: Path, row: Mapping[str, Any], protocol: Protocol) -> Path:
-    """Where the tables of one recording are: ``sub-01/ses-pre/emg/sub-01_ses-pre_task-sici_…``."""
-    clean = {key: re.sub(r"[^A-Za-z0-9]", "", str(row[key])) for key in ("participant", "session")}
-    task = re.sub(r"[^A-Za-z0-9]", "", protocol.name.rsplit("/", 1)[-1])
-    extra = "".join(
-        f"_{key}-{value}" for key, value in _ENTITIES.findall(Path(row["file"]).stem) if key in ("run", "acq")
-    )
-    parts = [f"sub-{clean['participant']}"] + ([f"ses-{clean['session']}"] if clean["session"] else [])
-    name = "_".join([*parts, f"task-{task}"]) + extra + "_desc-excitability"
-    return folder.joinpath(*parts, protocol.modality, name)
-
-
-def _stored(stem: Path, inputs: Mapping[str, Any], protocol: Protocol) -> tuple[pd.DataFrame, pd.DataFrame] | None:
-    """Tables of an earlier run, where they are whole and belong to the same inputs."""
-    results = stem.with_name(stem.name + "_results.tsv")
-    trials = stem.with_name(stem.name + "_trials.tsv")
-    if not (results.is_file() and trials.is_file() and results.with_suffix(".json").is_file()):
-        return None
-    try:
-        told = json.loads(results.with_suffix(".json").read_text(encoding="utf-8"))
-        if not isinstance(told, dict) or told.get("Inputs") != inputs:
-            return None
-        table = read_table(results)
-        rows = told["Rows"]
-        second = read_table(trials) if rows["trials"] else pd.DataFrame()
-    except (ValueError, KeyError, TypeError):  # a damaged store is computed again
-        return None
-    whole = len(table) == rows["results"] and len(second) == rows["trials"]
-    return (table, second) if whole and set(table["protocol_sha256"]) <= {protocol.sha256} else None
-
-
 def _joined(
     parts: list[pd.DataFrame], tasks: list[tuple[dict[str, Any], Protocol]], columns: list[str]
 ) -> pd.DataFrame:
@@ -446,11 +360,6 @@ def _joined(
     whole = pd.concat(frames, ignore_index=True)
     first = [name for name in columns if name in whole]
     return whole[[*first, *(name for name in whole if name not in first)]]
-
-
-def measure_units() -> dict[str, str]:
-    """Units of the columns that trial measures make, for the data dictionary."""
-    return {name: get_measure(name).unit_of() for name in list_measures("trial")}
 
 
 def _write_study(
@@ -470,7 +379,7 @@ def _write_study(
     }
     write_text(folder / "dataset_description.json", json.dumps(description, indent=2) + "\n")
     write_text(folder / "battery.json", json.dumps(battery.content(), indent=2, ensure_ascii=False) + "\n")
-    write_table(results, folder / "results.tsv", facts={"Acquisition": _acquisition(folder)})
+    write_table(results, folder / "results.tsv", facts={"Acquisition": acquisition(folder)})
     first = ["participant", "session", "protocol", "trial", "onset", "channel"]
     named = [
         part.assign(protocol=protocol.name) if len(part) else part
@@ -479,15 +388,6 @@ def _write_study(
     write_table(_joined(named, tasks, first), folder / "trials.tsv", units=measure_units())
     relative = [os.path.relpath(file, folder.resolve()) for file in sessions["file"]]
     write_table(sessions.assign(file=relative), folder / "sessions.tsv")
-
-
-def _acquisition(folder: Path) -> dict[str, list[str]]:
-    """Stimulators, coils, filters … of all stored recordings, each value once."""
-    found: dict[str, set[str]] = {}
-    for path in sorted(folder.glob("sub-*/**/*_results.json")):
-        for name, value in json.loads(path.read_text(encoding="utf-8")).get("Acquisition", {}).items():
-            found.setdefault(name, set()).add(str(value))
-    return {name: sorted(values) for name, values in found.items()}
 
 
 def plan_of(battery: Battery, results: pd.DataFrame) -> dict[str, Any]:

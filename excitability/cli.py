@@ -174,8 +174,8 @@ def run(
 ) -> None:
     """Run one protocol on one recording."""
     import excitability as ex
-    from excitability.batch import measure_units
     from excitability.protocol import run_all
+    from excitability.store import measure_units
     from excitability.tables import write_table
 
     options = _reading(

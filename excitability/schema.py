@@ -271,10 +271,10 @@ def display(unit: str, size: float = math.nan) -> tuple[float, str]:
 
 
 def in_display_units(table: pd.DataFrame) -> pd.DataFrame:
-    """Copy of a result or comparison table in display units (mV, ms, …), one unit a protocol and measure."""
+    """Copy of a result or comparison table in display units (mV, ms, …), one unit a protocol and channel."""
     shown = table.copy()
     value = next(name for name in ("value", "estimate") if name in table)
-    keys = [table[name] for name in ("protocol", "measure", "unit") if name in table]
+    keys = [table[name] for name in ("protocol", "channel", "unit") if name in table]
     size = table[value].abs().groupby(keys).transform("median")
     units = [display(unit, number) for unit, number in zip(table["unit"], size, strict=True)]
     factors = [factor for factor, _ in units]

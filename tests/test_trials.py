@@ -226,9 +226,8 @@ def test_what_nobody_told_of_the_pulses_is_not_known():
     with pytest.raises(ValueError, match="none of the 2 trials belongs to a condition of m1/sici"):
         ex.run(raw, "sici", "FDI")
     assert len(ex.run(raw, "mep", "FDI"))
-    told = ex.stimuli(
-        ex.set_stimuli(raw, ex.stimuli(raw).assign(inter_stimulus_interval=[np.nan, 0.002]).drop(columns="pulse_count"))
-    )
+    table = ex.stimuli(raw).drop(columns="pulse_count").assign(inter_stimulus_interval=[np.nan, 0.002])
+    told = ex.stimuli(ex.set_stimuli(raw, table))
     assert told["pulse_count"].tolist() == [1.0, 2.0]
 
 

@@ -114,7 +114,7 @@ def _test_meps(design: Design) -> list[int | None]:
     }
     found: list[int | None] = []
     for row in design.series.itertuples(index=False):
-        if not row.measure.startswith("conditioned_ratio"):
+        if not str(row.measure).startswith("conditioned_ratio"):
             found.append(None)
             continue
         candidates = [("test_amplitude", row.condition), ("test_amplitude", "test"), ("test_amplitude", "all")]
