@@ -182,9 +182,9 @@ def take_forms(y, ahead, trials, which, weights, fit, forward):
         ahead[trial] -= pair @ forward[:, form]
 
 
-def responses_among(score, mean, variance, prior_trials, certain, n_iterations):
+def responses_among(score, offset, mean, variance, prior_trials, certain, n_iterations):
     """Without the short cut for scores beyond ``certain``."""
-    logarithm = np.log1p(np.maximum(score, -0.9))
+    logarithm = np.log(score + offset)
     start, share = (mean, variance), 0.5
     for _ in range(n_iterations):
         law = norm(mean, np.sqrt(variance))

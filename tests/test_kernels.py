@@ -40,7 +40,7 @@ def _arguments(name):
         "rectified_area": (x, start + rng.random(n), stop - rng.random(n), centre, 0.0002),
         "largest_contrast": (x, start, stop, np.array([1, 4, 40])),
         "contrast_power": (x, start, stop, np.array([1, 4, 40])),
-        "responses_among": (np.linspace(-3, 110, 40) ** 2 / 110, 3.0, 1.44, 4.0, 80.0, 40),
+        "responses_among": (np.linspace(-3, 110, 40) ** 2 / 110, 5.0, 3.0, 1.44, 4.0, 80.0, 40),
         "smoothed_squares": (x, start, stop, 3),
         "smallest_power": (x, start, stop, centre, 12),
         "quietest_stretch": (x, start, stop, centre, np.full(n, 2.0), 2),

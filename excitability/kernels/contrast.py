@@ -79,6 +79,7 @@ def contrast_power(x, start, stop, widths):
     for i in range(n_trials):
         n_longest = max(n_longest, stop[i] - start[i])
     running = np.empty(n_longest + 1)
+    size = np.empty(n_longest + 1)
     for i in range(n_trials):
         if stop[i] <= start[i]:
             continue
@@ -91,20 +92,17 @@ def contrast_power(x, start, stop, widths):
             if n < 1:
                 continue
             after, middle = running[2 * w : 2 * w + n], running[w : w + n]
+            for j in range(n):
+                size[j] = after[j] - 2.0 * middle[j] + running[j]
             even = n - n % 4
             a = b = c = d = 0.0
             for j in range(0, even, 4):
-                p = after[j] - 2.0 * middle[j] + running[j]
-                q = after[j + 1] - 2.0 * middle[j + 1] + running[j + 1]
-                r = after[j + 2] - 2.0 * middle[j + 2] + running[j + 2]
-                s = after[j + 3] - 2.0 * middle[j + 3] + running[j + 3]
-                a += p * p
-                b += q * q
-                c += r * r
-                d += s * s
+                a += size[j] * size[j]
+                b += size[j + 1] * size[j + 1]
+                c += size[j + 2] * size[j + 2]
+                d += size[j + 3] * size[j + 3]
             for j in range(even, n):
-                p = after[j] - 2.0 * middle[j] + running[j]
-                a += p * p
+                a += size[j] * size[j]
             squares[i, k] = ((a + b) + (c + d)) / (w * w)
             count[i, k] = n
     return squares, count

@@ -35,16 +35,18 @@ def take_forms(y, ahead, trials, which, weights, fit, forward):
 
 
 @njit
-def responses_among(score, mean, variance, prior_trials, certain, n_iterations):
+def responses_among(score, offset, mean, variance, prior_trials, certain, n_iterations):
     """Probability of a response for each score: a mixture fitted by expectation maximisation.
 
     Without a response the score is a standard Gumbel variable; with one it is the larger of that and of the
-    response's own, whose logarithm (of 1 + score) is normal.
+    response's own, whose logarithm (of ``offset`` + score) is normal.
 
     Parameters
     ----------
     score : array, shape (n_trials,)
-        At least −4.
+        Above ``-offset``.
+    offset : float
+        Score that an amplitude of 0 has, negated: the sum is in proportion to the amplitude.
     mean, variance : float
         Of the logarithm of a response's score, to start from; they count as ``prior_trials`` trials.
     prior_trials : float
@@ -59,7 +61,7 @@ def responses_among(score, mean, variance, prior_trials, certain, n_iterations):
     n_doubtful = 0
     sure_sum = 0.0
     for i in range(n):
-        logarithm[i] = math.log1p(max(score[i], -0.9))
+        logarithm[i] = math.log(score[i] + offset)
         posterior[i] = 1.0
         if score[i] > certain:
             sure_sum += logarithm[i]

@@ -11,7 +11,8 @@ from ._windows import quantiles
 
 _EULER = 0.5772156649
 _PRIOR_WINDOWS = 12.0  # the general shape of the extremes counts as this many pre-stimulus windows
-_RESPONSE_SCORE = (3.0, 1.2**2)  # of the logarithm of a response's score: mean and variance to start from
+_OFFSET = 5.0  # score of no amplitude at all, negated: the largest value of noise is about six of its scales
+_RESPONSE_SCORE = (3.2, 1.1**2)  # of the logarithm of a response's score: mean and variance to start from
 _PRIOR_TRIALS = 4.0  # and the trials they count as
 _HIGHEST_SCORE = 1e9
 _CERTAIN_SCORE = 80.0  # from which no share of responses leaves a doubt that a number could hold
@@ -95,5 +96,10 @@ def probability_of(score: np.ndarray) -> np.ndarray:
     the trials (expectation maximisation), starting from and held near wide guesses.
     """
     return responses_among(
-        np.clip(score, -4.0, _HIGHEST_SCORE), *_RESPONSE_SCORE, _PRIOR_TRIALS, _CERTAIN_SCORE, _ITERATIONS
+        np.clip(score, 0.2 - _OFFSET, _HIGHEST_SCORE),
+        _OFFSET,
+        *_RESPONSE_SCORE,
+        _PRIOR_TRIALS,
+        _CERTAIN_SCORE,
+        _ITERATIONS,
     )

@@ -36,6 +36,10 @@ _WEIGHTS = np.array(
 # Spread (68 % of absolute errors, root mean square over constructions) over the time the edge takes to the third level
 # above.
 _SPREAD = np.array([9.620, 1.382, 0.716, 0.750, 0.761, 0.759, 0.643, 0.580, 0.534, 0.456, 0.404, 0.231])
+# How far from the lowest readable level the onset may lie, over the widening of the edge by the smoothing: what nearly
+# all responses of every construction need. A shoulder of the first phase would carry the regression past flat trace.
+_EARLIEST = np.array([-4.13, -3.44, -3.24, -3.10, -1.86, -3.39, -2.99, -1.56, -0.96, -0.42, -0.10, 0.38])
+_LATEST = np.array([-1.84, -1.29, -1.00, -0.58, -0.39, -0.29, -0.30, -0.03, 0.06, 0.30, 0.64, 0.75])
 _LEAST_ERROR = 0.1  # samples
 
 
@@ -76,7 +80,10 @@ def onset_from_edge(edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         In samples; NaN where the landmarks are NaN. ``error`` is a standard error.
     """
     lowest, crossing, inputs = inputs_of(edges)
-    onset = crossing + np.sum(_WEIGHTS[lowest - 1] * inputs, axis=1)
+    way = np.sum(_WEIGHTS[lowest - 1] * inputs, axis=1)
+    bounded = np.clip(way, _EARLIEST[lowest - 1] * inputs[:, -1], _LATEST[lowest - 1] * inputs[:, -1])
+    # Without smoothing there is no widening to measure by.
+    onset = crossing + np.where(inputs[:, -1] > 0, bounded, way)
     # The steeper the edge at the level read, the surer the onset.
     slope = np.maximum(inputs[:, : _ABOVE - 2].max(axis=1), 0.5)
     return onset, _SPREAD[lowest - 1] * slope + _LEAST_ERROR

@@ -23,6 +23,7 @@ _HALF_LIMITS = (40.0, 12.0)  # peak-to-peak over noise above which the first and
 _LEAST_NOISE = 1e-4  # of the peak-to-peak amplitude
 _LEAST_ERROR = 0.05  # samples; straight lines between them are no better
 _NOISE_TRIALS = 100  # trials that tell the colour of the noise
+_COARSE = 0.00026  # s between samples, beyond which edges are read on a finer grid
 _LEAST_PHASE = 0.012  # of the peak-to-peak amplitude, that a first phase must exceed
 _BEYOND_NOISE = 3.7  # standard deviations of the smoothed noise that a run must exceed
 
@@ -188,6 +189,13 @@ def _combined(onset: np.ndarray, error: np.ndarray, alike: Likeness) -> tuple[np
     return value, spread
 
 
+def _finer(x: np.ndarray) -> np.ndarray:
+    """Twice as many samples, on the band-limited curve through the given ones."""
+    from scipy.signal import resample_poly
+
+    return np.ascontiguousarray(resample_poly(x, 2, 1, axis=1, padtype="line"))
+
+
 def _edges(
     x: np.ndarray,
     quiet: tuple[np.ndarray, np.ndarray],
@@ -199,6 +207,13 @@ def _edges(
     step: float,
 ) -> np.ndarray:
     """Columns of ``rising_edge``, then what the smoothing leaves of the noise and adds to the edge."""
+    if step > _COARSE:  # straight lines between samples so far apart would read every crossing early
+        finer = _finer(traces), 2 * inside, ratio, loud, noise, 0.5 * step
+        table = _edges(_finer(x[:, : int(quiet[1].max())]), (2 * quiet[0], 2 * quiet[1]), *finer)
+        table[:, 2] *= 0.5
+        table[:, 4:-2] *= 0.5
+        table[:, -1] *= 0.5
+        return table
     halves = np.array([round(width / step) for width in _HALF_WIDTHS])
     # Colour of the noise: what smoothing leaves of it, pooled over the recording.
     some = evenly(noise, _NOISE_TRIALS)

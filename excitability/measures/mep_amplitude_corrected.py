@@ -12,6 +12,8 @@ from ._responses import find_responses
 from ._windows import BASELINE, baseline_samples, interval, window_samples
 
 _SMOOTHING = 0.001  # s on each side of the local parabola
+_SHARP = 0.0004  # the same where the noise does not matter
+_CLEAR = 20.0  # peak-to-peak amplitude over the noise from which it does not
 
 
 @measure(kind="trial", unit="V")
@@ -22,7 +24,8 @@ def mep_amplitude_corrected(
 
     ``sign(d) · sqrt(|d|)`` with ``d = a² − b²``: ``a`` is highest minus lowest value in the window of the trace
     without artefact, smoothed by local parabolas (1 ms on each side); ``b`` is the same in pre-stimulus windows of
-    equal length, their mean over the recording scaled to the noise of the trial. Trials without response scatter
+    equal length, their mean over the recording scaled to the noise of the trial. What the smoothing takes from sharp
+    peaks is known from the largest responses of the recording and is given back. Trials without response scatter
     about zero, so values may be negative; leave them in a mean.
 
     Parameters
@@ -69,8 +72,9 @@ def mep_amplitude_corrected(
     if not np.isfinite(found.noise).any():
         return np.full(len(x), np.nan)
     quiet = baseline_samples(times, BASELINE, first_pulse, len(x), name)
-    weights = _parabola(step)
-    size = _range(_smooth(found.traces[:, -(stop - start) :], weights))
+    weights = _parabola(step, _SMOOTHING)
+    traces = found.traces[:, -(stop - start) :]
+    size = _range(_smooth(traces, weights))
     length = int(min(stop - start, np.min(quiet[1] - quiet[0])))
     noise = []
     for k in range(int(np.min(quiet[1] - quiet[0])) // length):
@@ -81,12 +85,24 @@ def mep_amplitude_corrected(
     if length < stop - start:  # the extremes of a longer window are larger
         usual *= np.sqrt(np.log((stop - start) / weights.size + 2.0) / np.log(length / weights.size + 2.0))
     difference = size**2 - (usual * found.noise) ** 2
-    return np.sign(difference) * np.sqrt(np.abs(difference))
+    value = np.sign(difference) * np.sqrt(np.abs(difference))
+    sharp = _range(_smooth(traces, _parabola(step, _SHARP)))
+    return value * _flattening(sharp, size, found.noise)
 
 
-def _parabola(step: float) -> np.ndarray:
+def _flattening(sharp: np.ndarray, size: np.ndarray, noise: np.ndarray) -> float:
+    """What the smoothing takes from the peaks, known from the largest responses of the recording (a factor)."""
+    with np.errstate(invalid="ignore"):
+        clear = np.flatnonzero(size > _CLEAR * noise)
+    if not clear.size:
+        return 1.0
+    largest = clear[np.argsort(-(size / noise)[clear], kind="stable")[: max(3, clear.size // 2)]]
+    return max(float(np.median(sharp[largest] / size[largest])), 1.0)
+
+
+def _parabola(step: float, width: float) -> np.ndarray:
     """Weights of the local parabola (Savitzky and Golay 1964)."""
-    half = round(_SMOOTHING / step)
+    half = round(width / step)
     if half < 2:
         return np.ones(1)
     place = np.arange(-half, half + 1.0)
