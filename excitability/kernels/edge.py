@@ -80,12 +80,17 @@ def smoothed_squares(x, start, stop, half):
         n = stop[i] - start[i]
         running_mean(x[i, start[i] : stop[i]], n, half, first)
         running_mean(first, n, half, second)
-        total = 0.0
-        squares = 0.0
-        for j in range(n):
+        even = n - n % 2
+        total = other = squares = more = 0.0
+        for j in range(0, even, 2):
+            total += second[j]
+            other += second[j + 1]
+            squares += second[j] * second[j]
+            more += second[j + 1] * second[j + 1]
+        for j in range(even, n):
             total += second[j]
             squares += second[j] * second[j]
-        out[i] = squares / n - (total / n) ** 2
+        out[i] = (squares + more) / n - ((total + other) / n) ** 2
     return out
 
 

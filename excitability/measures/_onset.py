@@ -38,8 +38,9 @@ _WEIGHTS = np.array(
 _SPREAD = np.array([9.620, 1.382, 0.716, 0.750, 0.761, 0.759, 0.643, 0.580, 0.534, 0.456, 0.404, 0.231])
 # How far from the lowest readable level the onset may lie, over the widening of the edge by the smoothing: what nearly
 # all responses of every construction need. A shoulder of the first phase would carry the regression past flat trace.
-_EARLIEST = np.array([-4.13, -3.44, -3.24, -3.10, -1.86, -3.39, -2.99, -1.56, -0.96, -0.42, -0.10, 0.38])
-_LATEST = np.array([-1.84, -1.29, -1.00, -0.58, -0.39, -0.29, -0.30, -0.03, 0.06, 0.30, 0.64, 0.75])
+# In noise, where only high levels are read, little is known of the way and it is hardly bounded.
+_EARLIEST = np.array([-9.0, -9.0, -9.0, -9.0, -9.0, -9.0, -2.99, -1.56, -0.96, -0.42, -0.10, 0.38])
+_LATEST = np.array([9.0, 9.0, 9.0, 9.0, 9.0, 9.0, -0.30, -0.03, 0.06, 0.30, 0.64, 0.75])
 _LEAST_ERROR = 0.1  # samples
 
 
