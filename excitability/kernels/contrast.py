@@ -93,17 +93,9 @@ def contrast_power(x, start, stop, widths):
                 continue
             after, middle = running[2 * w : 2 * w + n], running[w : w + n]
             for j in range(n):
-                size[j] = after[j] - 2.0 * middle[j] + running[j]
-            even = n - n % 4
-            a = b = c = d = 0.0
-            for j in range(0, even, 4):
-                a += size[j] * size[j]
-                b += size[j + 1] * size[j + 1]
-                c += size[j + 2] * size[j + 2]
-                d += size[j + 3] * size[j + 3]
-            for j in range(even, n):
-                a += size[j] * size[j]
-            squares[i, k] = ((a + b) + (c + d)) / (w * w)
+                size[j] = abs(after[j] - 2.0 * middle[j] + running[j])
+            total, _ = sum_and_largest(size, n)
+            squares[i, k] = total / (w * w)
             count[i, k] = n
     return squares, count
 

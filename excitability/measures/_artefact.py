@@ -93,7 +93,7 @@ def _pursue(y: np.ndarray, ahead: np.ndarray, step: float, noise: np.ndarray, us
         left = np.einsum("ij,ij->i", y[todo], y[todo]) - np.einsum("ij,ij->i", inner, inner)
         enough = left <= _ENOUGH * noise[todo] ** 2 * y.shape[1]
         done = todo[enough]
-        weights = inner[enough].T * _kept(inner[enough].T, by_noise[done], common=True)
+        weights = np.ascontiguousarray(inner[enough].T) * _kept(inner[enough].T, by_noise[done], common=True)
         take_forms(y, ahead, done, np.full(done.size, common), weights, fit, forward)
         todo = todo[~enough]
         if not todo.size:
