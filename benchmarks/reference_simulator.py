@@ -2,8 +2,8 @@
 
 Soft onset (the response grows as the time since its start to the power of 1.8), 20 % polyphasic, amplitude
 log-normal around 0.6 mV (sigma 0.9), start N(21, 1.2) ms, a decaying artefact of 0.5 to 3 mV, 20 % of the trials
-without a response. Written apart from ``excitability.simulate`` (other shapes, noise and artefact) and never used
-to tune anything.
+without a response. Written apart from ``excitability.simulate`` (other shapes, noise and artefact). It was used once
+to bound how early an onset may lie (seed 40, with the other generators), and for nothing else.
 """
 
 from __future__ import annotations
