@@ -17,7 +17,7 @@ from . import __version__
 from .protocol import Battery, Protocol, list_protocols, load_battery, protocol_of_task, run_all
 from .recording import read
 from .schema import RESULT_COLUMNS, TRIAL_COLUMNS, join_flags, unknown_word
-from .store import ENTITIES, acquisition, inputs_of, keep, measure_units, stems, stored
+from .store import ENTITIES, acquisition, inputs_of, keep, measure_columns, stems, stored
 from .tables import read_table, write_table, write_text
 from .trials import stimuli
 
@@ -385,7 +385,7 @@ def _write_study(
         part.assign(protocol=protocol.name) if len(part) else part
         for part, (_, protocol) in zip(trials, tasks, strict=True)
     ]
-    write_table(_joined(named, tasks, first), folder / "trials.tsv", units=measure_units())
+    write_table(_joined(named, tasks, first), folder / "trials.tsv", measures=measure_columns())
     relative = [os.path.relpath(file, folder.resolve()) for file in sessions["file"]]
     write_table(sessions.assign(file=relative), folder / "sessions.tsv")
 

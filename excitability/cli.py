@@ -175,7 +175,7 @@ def run(
     """Run one protocol on one recording."""
     import excitability as ex
     from excitability.protocol import run_all
-    from excitability.store import measure_units
+    from excitability.store import measure_columns
     from excitability.tables import write_table
 
     options = _reading(
@@ -189,7 +189,7 @@ def run(
     if output is not None:
         typer.echo(f"wrote {write_table(done.results, output)}")
     if trials is not None:
-        typer.echo(f"wrote {write_table(done.trials, trials, units=measure_units())}")
+        typer.echo(f"wrote {write_table(done.trials, trials, measures=measure_columns())}")
 
 
 @app.command()

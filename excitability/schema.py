@@ -311,28 +311,30 @@ def validate(table: pd.DataFrame, columns: Mapping[str, Column], *, required: It
             )
 
 
-def data_dictionary(table: pd.DataFrame, units: Mapping[str, str] | None = None) -> dict[str, dict[str, str]]:
+def data_dictionary(
+    table: pd.DataFrame, measures: Mapping[str, tuple[str, str]] | None = None
+) -> dict[str, dict[str, str]]:
     """BIDS-style description of the columns of a table, for the JSON beside its TSV.
 
     Parameters
     ----------
     table : DataFrame
-    units : mapping, optional
-        Units of columns that this module does not declare (one column a measure).
+    measures : mapping, optional
+        Unit and meaning of columns that this module does not declare: one column a measure.
     """
-    units = units or {}
+    measures = measures or {}
     described = {}
     own = COMPARISON_COLUMNS if "estimate" in table else {}
     for name in map(str, table.columns):
         column = own.get(name) or _ALL.get(name)
         if column is None:
-            described[name] = {"Description": f"measure {name}" if name in units else "study column"}
-            unit = units.get(name, "")
+            unit, meaning = measures.get(name, ("", "column of the study"))
+            described[name] = {"Description": meaning}
         else:
             described[name] = {"Description": column.meaning}
             unit = column.unit
             if column.bids:
-                described[name]["TermURL"] = f"BIDS: {column.bids}"
+                described[name]["BIDSName"] = column.bids
         if unit:
             described[name]["Units"] = unit
     return described

@@ -103,7 +103,7 @@ def keep(
     """Write the tables of one recording; a run killed in the middle leaves nothing that a later run would trust."""
     path = stem.with_name(stem.name + "_results.tsv")
     path.with_suffix(".json").unlink(missing_ok=True)
-    write_table(trials, stem.with_name(stem.name + "_trials.tsv"), units=measure_units())
+    write_table(trials, stem.with_name(stem.name + "_trials.tsv"), measures=measure_columns())
     # the file that says what the results belong to comes last
     rows = {"results": len(results), "trials": len(trials)}
     write_table(results, path, facts={"Inputs": inputs, "Rows": rows, "Acquisition": facts})
@@ -118,6 +118,10 @@ def acquisition(folder: Path) -> dict[str, list[str]]:
     return {name: sorted(values) for name, values in found.items()}
 
 
-def measure_units() -> dict[str, str]:
-    """Units of the columns that trial measures make, for the data dictionary."""
-    return {name: get_measure(name).unit_of() for name in list_measures("trial")}
+def measure_columns() -> dict[str, tuple[str, str]]:
+    """Unit and meaning of the columns that trial measures make, for the data dictionary."""
+    found = {}
+    for name in list_measures("trial"):
+        entry = get_measure(name)
+        found[name] = (entry.unit_of(), (entry.function.__doc__ or name).strip().splitlines()[0])
+    return found

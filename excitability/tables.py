@@ -41,7 +41,7 @@ def write_table(
     table: pd.DataFrame,
     path: str | Path,
     *,
-    units: Mapping[str, str] | None = None,
+    measures: Mapping[str, tuple[str, str]] | None = None,
     facts: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write a table as TSV, with its data dictionary as JSON beside it.
@@ -51,8 +51,8 @@ def write_table(
     table : DataFrame
     path : path
         Ends in ``.tsv``.
-    units : mapping, optional
-        Units of columns that the schema does not declare.
+    measures : mapping, optional
+        Unit and meaning of columns that the schema does not declare.
     facts : mapping, optional
         Further entries of the JSON, such as where the numbers come from.
 
@@ -61,7 +61,7 @@ def write_table(
     Path
     """
     path = Path(path)
-    dictionary: dict[str, Any] = {**data_dictionary(table, units), **(facts or {})}
+    dictionary: dict[str, Any] = {**data_dictionary(table, measures), **(facts or {})}
     beside = path.with_suffix(".json")
     beside.unlink(missing_ok=True)  # a table and the JSON of another never stand side by side
     text = table.map(lambda value: " ".join(value.split()) if isinstance(value, str) else value)
