@@ -14,7 +14,7 @@ _HOMES = {
     "clean": "protocol",
     "compare": "comparison",
     "find_sessions": "batch",
-    "inspect": "recording",
+    "inspect": "inspection",
     "list_batteries": "protocol",
     "list_measures": "measures",
     "list_protocols": "protocol",

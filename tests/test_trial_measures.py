@@ -245,3 +245,19 @@ def test_the_modules_of_the_trial_measures_import_no_heavy_library():
             modules = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             modules += [node.module] if isinstance(node, ast.ImportFrom) and node.level == 0 else []
             assert not {"scipy.signal", "scipy.stats", "mne", "matplotlib", "pandas"} & set(modules), name
+
+
+def test_trials_without_any_noise_are_measured():
+    times = np.arange(-500, 1000) / 5000.0
+    x = np.zeros((10, times.size))
+    here = (times >= 0.02) & (times < 0.03)
+    x[:, here] = 1e-3 * np.sin((times[here] - 0.02) * 2 * np.pi / 0.01)
+    np.testing.assert_allclose(mep_latency(x, times), 0.02, atol=3e-4)
+    np.testing.assert_allclose(mep_amplitude_corrected(x, times), np.ptp(x, axis=1), rtol=0.01)
+
+
+@pytest.mark.parametrize("scale", [1e170, 1e300, 1e-300])
+def test_values_that_no_amplifier_gives_are_not_searched(scale):
+    x = np.random.default_rng(0).normal(0, 3e-6, (20, 1500)) * scale
+    times = np.arange(-500, 1000) / 5000.0
+    assert np.isnan(mep_latency(x, times)).all()

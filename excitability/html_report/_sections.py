@@ -50,6 +50,7 @@ def in_order(change: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def done(table: pd.DataFrame, known: Mapping[str, Any], recordings: Any) -> str:
+    """Participants, protocols and recordings, as tables."""
     times = times_in_order(table["_time"])
     versions = ", ".join(sorted({version for version in table["version"] if version})) or __version__
     blocks = [
@@ -74,6 +75,7 @@ def done(table: pd.DataFrame, known: Mapping[str, Any], recordings: Any) -> str:
 
 
 def changes(change: pd.DataFrame | None, table: pd.DataFrame, numbers: Numbers) -> str:
+    """Forest plot and table of every comparison."""
     if change is None:
         return ""
     main = _main(change, table)
@@ -124,6 +126,7 @@ def protocol_sections(
     known: Mapping[str, Any],
     numbers: Numbers,
 ) -> list[tuple[str, str, str]]:
+    """One section a protocol: its figures and values."""
     sections = []
     for name, own in table[table["error"] == ""].groupby("protocol", sort=False):
         log = set()
@@ -173,6 +176,7 @@ def further(extras: Sequence[Extra], table: pd.DataFrame, numbers: Numbers) -> l
 
 
 def quality(table: pd.DataFrame, change: pd.DataFrame | None, trials: pd.DataFrame | None) -> str:
+    """Rejected trials, failures and flags, explained."""
     blocks = [
         html.table(
             ["Protocol", "Kept", "Rejected", "Share", "Reasons"],
@@ -195,6 +199,7 @@ def quality(table: pd.DataFrame, change: pd.DataFrame | None, trials: pd.DataFra
 
 
 def methods(table: pd.DataFrame, known: Mapping[str, Any]) -> str:
+    """Draft of the methods, from the protocols as they were run."""
     if not known:
         return ""
     blocks = [html.paragraph("A draft from the protocols as they were run; complete it in your own words.", "note")]
@@ -208,6 +213,7 @@ def methods(table: pd.DataFrame, known: Mapping[str, Any]) -> str:
 
 
 def cite(known: Mapping[str, Any]) -> str:
+    """How to cite the package and the sources of the protocols."""
     text = (
         f"The excitability developers. excitability: from TMS-EMG and TMS-EEG recordings to a calibrated answer, "
         f"version {__version__}."

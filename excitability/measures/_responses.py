@@ -49,6 +49,10 @@ class Responses:
 _LAST: list[tuple[Any, ...]] = []
 
 
+#: Spans in volts between which a trial can be a signal at all.
+SMALLEST, LARGEST = 1e-12, 1e6
+
+
 def find_responses(
     x: np.ndarray,
     times: np.ndarray,
@@ -89,7 +93,8 @@ def _search_usable(
         quiet = baseline_samples(times, baseline, first, len(x), name)
         levels = level(x, *quiet)
         span = _span(x, search, stop)
-        usable = np.isfinite(span) & (span > 0) & np.isfinite(levels[:, 0])
+        # squares of values beyond these overflow or vanish, and no amplifier gives them
+        usable = (span > SMALLEST) & (span < LARGEST) & (np.abs(levels) < LARGEST).all(axis=1)
     else:
         usable = np.zeros(0, bool)
     if usable.all() and len(x):

@@ -80,6 +80,8 @@ def _whitened(template: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, floa
     covariance = irfft(power, n_padded)
     # Lags beyond a third of the baseline are hardly known; a taper keeps the matrix positive.
     covariance = covariance[: template.size] / n * np.exp(-((lags / (0.4 * n)) ** 2))
+    # a recording without noise (made by hand, or coarsely quantised) has none to whiten by: white noise far below any
+    covariance[0] += (1e-6 * np.abs(template).max()) ** 2 if covariance[0] <= 0 else 0.0
     ridge = covariance.copy()
     ridge[0] *= 1.1
     weights = solve_toeplitz(ridge, template)

@@ -19,6 +19,7 @@ _GENERATED = [{"Name": "excitability.simulate", "Description": "simulated: no pe
 
 
 def write_json(path, content):
+    """Write a mapping as indented JSON."""
     Path(path).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
