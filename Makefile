@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: demo test check format sample-data clean
+.PHONY: demo test check format clean
 
 demo: $(STAMP)
 	@$(BIN)/python docs/gallery/main_job.py demo
