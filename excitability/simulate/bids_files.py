@@ -77,7 +77,10 @@ def write_sessions(root, participant, sessions):
 
 def _write_signals(raw, path, kind, stimuli):
     """EDF+ (EEG) or BDF+ (EMG) with one annotation a trial."""
-    import edfio
+    try:
+        import edfio
+    except ImportError as error:
+        raise ImportError("writing a BIDS study needs the library edfio: pip install excitability[bids]") from error
 
     notes = [edfio.EdfAnnotation(onset, None, "TMS") for onset in stimuli["onset"]]
     limit = _EMG_RANGE if kind == "emg" else _EEG_RANGE
