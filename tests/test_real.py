@@ -64,6 +64,7 @@ def test_latency_agrees_with_mepfeatx(real_data, name):
 
 
 def test_recruitment_curves_rise_and_thresholds_are_bracketed(real_data):
+    """The prior of the preferred threshold was settled on these files: agreement here is no independent evidence."""
     for name in ("S1", "S2", "S3", "S4", "S5"):
         epochs = ex.read(real_data / "oxford_recruitment" / f"{name}.mat", **OXFORD)
         table = ex.trial_table(epochs, "recruitment_curve")

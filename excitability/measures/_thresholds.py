@@ -148,8 +148,9 @@ def bayesian(levels: np.ndarray, count: np.ndarray, yes: np.ndarray) -> Estimate
 
     The prior is flat over 1–150 %MSO for θ, and log-normal around 0.07 (factor 1.8 a standard deviation) for κ. Three
     shapes of the same θ and slope at θ are averaged: the symmetric one above, one that approaches certainty slowly, and
-    its mirror image, half as likely beforehand (in recorded sessions responses fail above the threshold more
-    often than they appear below it).
+    its mirror image, half as likely beforehand. That weight was chosen after looking at five real recordings (those of
+    ``tests/test_real.py``), where responses fail above the threshold more often than they appear below it; equal
+    weights move their estimates by at most 0.1 %MSO.
     """
     grid = np.arange(1.0, 150.05, 0.2)
     steps = np.linspace(-2.5, 2.5, 15)
