@@ -101,7 +101,7 @@ def test_a_hundred_trials_take_a_quarter_of_a_second():
     ex.run(raw, "mep", "FDI")  # compiles
     start = time.process_time()
     ex.run(raw, "mep", "FDI")
-    assert time.process_time() - start < 1.0  # 0.1 to 0.2 s on an idle machine
+    assert time.process_time() - start < 0.25  # the target; 0.09 s on an idle machine
 
 
 def test_what_is_no_recording_is_refused():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -183,8 +183,3 @@ def line_handle(label: str, **look: Any) -> Any:
     from matplotlib.lines import Line2D
 
     return Line2D([], [], label=label, **look)
-
-
-def group_handles(colours: Mapping[str, str]) -> list[Any]:
-    """Entries of :func:`key` for groups; none for a single unnamed group."""
-    return [line_handle(name, color=colour, marker="o", ms=4, lw=1.8) for name, colour in colours.items() if name]
