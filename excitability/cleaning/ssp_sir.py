@@ -1,6 +1,6 @@
 """SSP-SIR: signal-space projection and source-informed reconstruction, against muscle artefacts of the pulse.
 
-Mutanen et al. 2016, doi:10.1016/j.brs.2016.05.005. Topographies of the fast (above 100 Hz) activity after the pulse are
+Mutanen et al. 2016, doi:10.1016/j.neuroimage.2016.05.028. Topographies of the fast (above 100 Hz) activity after the pulse are
 projected out, and what they took from the brain's signal is estimated back from the lead field, most where the muscle
 was strongest. Written here on arrays because mne-denoise 0.0.3 takes no lead-field matrix, asks for the number of
 components, and centres its kernel differently; parity with TESA is tested.
@@ -18,7 +18,7 @@ from ._instance import data_of, eeg_picks, pulses_of_trials
 from ._leadfield import leadfield_of
 from ._registry import note, step
 
-_DOI = "10.1016/j.brs.2016.05.005"
+_DOI = "10.1016/j.neuroimage.2016.05.028"
 _MOST = 5
 
 
@@ -63,7 +63,7 @@ def ssp_sir(
 
     References
     ----------
-    doi:10.1016/j.brs.2016.05.005
+    doi:10.1016/j.neuroimage.2016.05.028
 
     Examples
     --------

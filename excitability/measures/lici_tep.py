@@ -1,6 +1,6 @@
 """Paired-pulse indices of the evoked potential, corrected for the response to the conditioning pulse.
 
-Daskalakis et al. 2008, doi:10.1152/jn.00028.2008 (index); Rogasch et al. 2015, doi:10.1016/j.cortex.2015.02.016
+Daskalakis et al. 2008, doi:10.1038/npp.2008.22 (index); Rogasch et al. 2015, doi:10.1016/j.cortex.2014.10.003
 (correction).
 """
 
@@ -19,7 +19,7 @@ _FORMS = ("ratio", "log_ratio", "percent", "percent_inhibition")
     unit="1",
     form="ratio",
     over="conditioned",
-    references=["10.1152/jn.00028.2008", "10.1016/j.cortex.2015.02.016"],
+    references=["10.1038/npp.2008.22", "10.1016/j.cortex.2014.10.003"],
 )
 def lici_tep(
     x: np.ndarray,
