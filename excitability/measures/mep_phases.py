@@ -1,0 +1,67 @@
+"""Number of phases of the MEP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ._morphology import counts
+from ._registry import measure
+from ._responses import FALSE_POSITIVE_RATE, find_responses
+
+
+@measure(kind="trial", unit="1")
+def mep_phases(
+    x: np.ndarray,
+    times: np.ndarray,
+    *,
+    window: tuple[float, float] = (0.015, 0.050),
+    first_pulse: Any = 0.0,
+    false_positive_rate: float = FALSE_POSITIVE_RATE,
+) -> np.ndarray:
+    """Number of times the response lies on one side of the baseline.
+
+    A phase is a stretch between onset and end on one side of the baseline that the trace, smoothed over 0.8 ms, leaves by at
+    least 5 % of the peak-to-peak amplitude and 3.7 standard deviations of the (smoothed) noise: baseline crossings plus one,
+    without those of noise. A biphasic response has two; one of more than four is called polyphasic.
+
+    Parameters
+    ----------
+    x : array, shape (n_trials, n_times)
+        Trials in V, unfiltered.
+    times : array, shape (n_times,)
+        Seconds from the pulse.
+    window : tuple of float or str
+        Where the response may lie, in s, or a muscle's name.
+    first_pulse : float or array, shape (n_trials,)
+        Time of the trial's first pulse in s, 0 or before; the noise is learnt before it.
+    false_positive_rate : float
+        Share of trials without response that may be taken to have one.
+
+    Returns
+    -------
+    array, shape (n_trials,)
+        Count; NaN where there is no response.
+
+    Raises
+    ------
+    ValueError
+        When the window lies outside the epoch, or the epoch holds less than 15 ms of noise.
+
+    Notes
+    -----
+    MEPFeatX counts every crossing that is 1.5 ms from the one before, and never fewer than two phases.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from excitability.measures import mep_phases
+    >>> times = np.arange(-500, 1001) / 5000
+    >>> phase = np.clip((times - 0.022) / 0.010, 0, 1)
+    >>> x = 1e-3 * np.sin(2 * np.pi * phase) + 4e-6 * np.random.default_rng(0).standard_normal((9, times.size))
+    >>> mep_phases(x, times)
+    array([2., 2., 2., 2., 2., 2., 2., 2., 2.])
+    """
+    found = find_responses(x, times, window, first_pulse, false_positive_rate=false_positive_rate, name="mep_phases")
+    return counts(found, x, times, window, first_pulse)[:, 1]
