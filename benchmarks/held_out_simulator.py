@@ -68,9 +68,9 @@ def held_out_trials(
     times : array, shape (n_times,)
         s from the pulse.
     truth : DataFrame
-        ``present``; ``onset`` (s, first time the noise-free response exceeds 1 % of its peak-to-peak), ``amplitude`` (V,
-        peak-to-peak of the noise-free response, 0 without one), ``noise_rms`` (V), ``silence_end`` (s, first
-        spike after the pause; NaN at rest).
+        ``present``; ``onset`` (s, first time the noise-free response exceeds 1 % of its peak-to-peak); ``amplitude``
+        (V, peak-to-peak of the noise-free response, 0 without one); ``noise_rms`` (V, what ``disturbance`` adds to
+        it apart); ``silence_end`` (s, first spike after the pause; NaN at rest).
     """
     step = round(FINE / sampling_rate)
     if step * sampling_rate != FINE:
@@ -93,10 +93,11 @@ def held_out_trials(
     if background == "active":
         noise, truth["silence_end"] = pool.contraction(rng, level, spikes, fine, amplifier, scale)
         noise += 2.5e-6 * rng.standard_normal(noise.shape) * np.sqrt(FINE / 2000)
+        noise = sosfilt(amplifier, noise, axis=1)
+        truth["noise_rms"] = noise[:, (fine >= -0.1) & (fine < -0.005)].std(axis=1)
     else:
         noise = _electronics(rng, n, fine, amplifier, level, disturbance)
     usual_size = float(np.mean(level))
-    noise = sosfilt(amplifier, noise, axis=1) if background == "active" else noise
     noise += sosfilt(amplifier, _disturbed(rng, n, fine, disturbance, muscle, background, usual_size, pool), axis=1)
     noise += sosfilt(amplifier, _artefact(rng, n, fine, artefact), axis=1)
     kept = np.flatnonzero(fine >= tmin - 0.5 / FINE)[::step]
