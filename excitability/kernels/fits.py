@@ -10,26 +10,24 @@ from ._jit import njit
 
 
 @njit
-def take_forms(y, ahead, trials, which, weights, fit, forward):
+def take_forms(traces, begin, trials, which, weights, forms):
     """Subtract one pair of forms from each of ``trials``, in place.
 
     Parameters
     ----------
-    y, ahead : array, shape (n_trials, n_fit), (n_trials, n_ahead)
-        The fitted stretch and what follows it.
+    traces : array, shape (n_trials, n_samples)
+    begin : int
+        Sample of the traces at which the forms begin; they reach to the last.
     trials, which : array of int, shape (n_taken,)
-        Rows of ``y``, each once, and the pair that each loses.
+        Rows of ``traces``, each once, and the pair that each loses.
     weights : array, shape (2, n_taken)
-    fit, forward : array, shape (2, n_forms, n_fit), (2, n_forms, n_ahead)
+    forms : array, shape (2, n_forms, n_samples - begin)
     """
     for k in range(trials.size):
         one, other = weights[0, k], weights[1, k]
         if one == 0.0 and other == 0.0:
             continue
-        row, first, second = y[trials[k]], fit[0, which[k]], fit[1, which[k]]
-        for j in range(row.size):
-            row[j] -= one * first[j] + other * second[j]
-        row, first, second = ahead[trials[k]], forward[0, which[k]], forward[1, which[k]]
+        row, first, second = traces[trials[k], begin:], forms[0, which[k]], forms[1, which[k]]
         for j in range(row.size):
             row[j] -= one * first[j] + other * second[j]
 

@@ -2,7 +2,8 @@
 
 Between the pulse and the earliest response a trace holds only noise and artefact. Exponential recoveries and
 damped oscillations, whose forms are known (amplifier recovery, electrode polarisation, ringing of filters), are
-fitted there and continued under the response. Trials without an artefact are left alone.
+fitted there and continued under the response; where the record contradicts the continuation it is left as it is.
+Trials without an artefact are left alone.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ import functools
 import numpy as np
 
 from ..kernels.fits import take_forms
+from ..kernels.tails import cut_out, refuse_tails
 from ._windows import evenly, quantiles, rows_of
 
-_DECAYS = np.geomspace(0.0006, 0.060, 26)  # s; steps of a fifth, so that a single one fits whatever its constant
+_DECAYS = np.append(np.geomspace(0.0006, 0.060, 26), 1e3)  # s; a fifth apart, so that one fits any; a step that stays
 _SPIKES = (0.0004, 0.0009)  # what is left of the pulse itself
 _RING_DECAYS = np.array([0.0015, 0.0024, 0.0038, 0.007])
 _RING_FREQUENCIES = np.geomspace(90.0, 900.0, 28)
@@ -26,11 +28,17 @@ _EXCESS = 1.6  # a stretch after the pulse with this many times the power of the
 _ENOUGH = 1.3  # and with this many times it no longer does
 _SELDOM = 0.98
 _NOISE_TRIALS = 60
+_SHARES = (1.0, 0.65, 0.4)  # of the stretch before the window
+_SHORTEST = 8  # samples that can be fitted
+_BLOCK = 0.0015  # s in which the record is compared with the tail taken away from it
+_RAISED = 1.5  # factor by which that may raise the power of the window's first block
+_QUIET = 3.0  # power, over that of the noise, with which the record shows neither tail nor response
+_CLEAR = 4.0  # and by which a tail that is not there must raise it to be told from noise
 
 
 @functools.lru_cache(maxsize=16)
 def _forms(n_fit: int, n_ahead: int, step: float) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of basis functions: orthonormal on the fitted stretch, and the same continued ahead of it."""
+    """Pairs of basis functions, orthonormal on the fitted stretch: there, and with what follows it."""
     time = np.arange(n_fit + n_ahead) * step
     exponentials = np.exp(-time / _DECAYS[:, None])
     spikes = [np.exp(-time / constant) for constant in _SPIKES]
@@ -54,9 +62,8 @@ def _forms(n_fit: int, n_ahead: int, step: float) -> tuple[np.ndarray, np.ndarra
     second /= np.linalg.norm(second[:, :n_fit], axis=1, keepdims=True)
     # Single exponentials are pairs whose second member is zero.
     alone = exponentials / np.linalg.norm(exponentials[:, :n_fit], axis=1, keepdims=True)
-    first = np.concatenate([alone, first])
-    second = np.concatenate([np.zeros_like(alone), second])
-    return np.stack([first[:, :n_fit], second[:, :n_fit]]), np.stack([first[:, n_fit:], second[:, n_fit:]])
+    forms = np.stack([np.concatenate([alone, first]), np.concatenate([np.zeros_like(alone), second])])
+    return np.ascontiguousarray(forms[:, :, :n_fit]), forms
 
 
 def _gains(y: np.ndarray, fit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -78,35 +85,38 @@ def _usual_gain(quiet: np.ndarray, n_fit: int, n_ahead: int, step: float) -> flo
     return quantiles(_gains(stretches[some], fit)[1].max(axis=1), [_SELDOM])[0]
 
 
-def _pursue(y: np.ndarray, ahead: np.ndarray, step: float, noise: np.ndarray, usual: float) -> None:
-    """Take fitted forms away from the stretch ``y`` and from what follows it, in place."""
-    fit, forward = _forms(y.shape[1], ahead.shape[1], step)
+def _pursue(
+    traces: np.ndarray, begin: int, split: int, todo: np.ndarray, step: float, noise: np.ndarray, usual: float
+) -> None:
+    """Take forms fitted to ``traces[todo, begin:split]`` away from it and from what follows it, in place."""
+    fit, forms = _forms(split - begin, traces.shape[1] - split, step)
     by_noise = usual * noise**2
     # A second form must be worth what noise would pay for it: its continuation is the less certain.
     pair = np.where(np.any(fit[1] != 0, axis=1), _PAIR, 0.0)
-    todo = np.arange(len(y))
     for _ in range(_FITS):
         # Trials share their amplifier and electrodes: the form that suits them together, where it is enough …
         some = todo[evenly(noise[todo], _FORM_TRIALS)]
-        common = int(((1.0 / by_noise[some]) @ _gains(y[some], fit)[1] / some.size - pair).argmax())
-        inner = y[todo] @ fit[:, common].T
-        left = np.einsum("ij,ij->i", y[todo], y[todo]) - np.einsum("ij,ij->i", inner, inner)
+        power = _gains(traces[some, begin:split], fit)[1]
+        common = int(((1.0 / by_noise[some]) @ power / some.size - pair).argmax())
+        y = traces[todo, begin:split]
+        inner = fit[:, common] @ y.T
+        left = np.einsum("ij,ij->i", y, y) - np.einsum("ij,ij->j", inner, inner)
         enough = left <= _ENOUGH * noise[todo] ** 2 * y.shape[1]
         done = todo[enough]
-        weights = np.ascontiguousarray(inner[enough].T) * _kept(inner[enough].T, by_noise[done], common=True)
-        take_forms(y, ahead, done, np.full(done.size, common), weights, fit, forward)
-        todo = todo[~enough]
+        weights = inner[:, enough] * _kept(inner[:, enough], by_noise[done], common=True)
+        take_forms(traces, begin, done, np.full(done.size, common), weights, forms)
+        todo, y = todo[~enough], y[~enough]
         if not todo.size:
             return
         # … and each trial's own, if it is clearly better, where it is not.
-        products, gain = _gains(y[todo], fit)
+        products, gain = _gains(y, fit)
         rows = np.arange(todo.size)
         gain -= pair * by_noise[todo, None]
         best = gain.argmax(axis=1)
         best = np.where(gain[rows, best] - gain[:, common] > by_noise[todo], best, common)
         own = products[:, rows, best]
         keep = _kept(own, by_noise[todo], common=todo.size == 1)
-        take_forms(y, ahead, todo, best, own * keep, fit, forward)
+        take_forms(traces, begin, todo, best, own * keep, forms)
         todo = todo[keep > 0]
         if not todo.size:
             return
@@ -156,36 +166,60 @@ def without_artefact(
     """
     start = min(max(pulse + int(np.ceil(0.002 / step)), search - round(0.012 / step)), search - 2)
     start = max(start, 0)
-    n_fit = search - start
-    traces = x[:, start:stop] - base[:, None]
+    split = search - start
     residual = np.full(len(x), np.nan)
+    # Blanked samples before the window say nothing of an artefact, and must not spoil what follows.
+    traces, power = cut_out(x, base, start, search, stop)
     shortest = int(np.min(quiet[1] - quiet[0]))
     some = evenly(noise, _NOISE_TRIALS)
     rows = (rows_of(x, some, quiet[0], shortest) - base[some, None]) / noise[some, None]
-    power = np.einsum("ij,ij->i", traces[:, :n_fit], traces[:, :n_fit]) / n_fit
-    # Blanked samples before the window say nothing of an artefact, and must not spoil what follows.
-    blanked = np.isnan(power)
-    if blanked.any():
-        traces[blanked, :n_fit] = np.nan_to_num(traces[blanked, :n_fit])
-    todo = np.flatnonzero(power > _loud(rows, n_fit) * noise**2)
+    todo = loud = np.flatnonzero(power > _loud(rows, split) * noise**2)
     # A saturated or switched stretch cannot be fitted: shorter stretches next to the window are tried then.
-    for share in (1.0, 0.65, 0.4):
-        length = int(n_fit * share)
-        if not todo.size or length < 8:
+    for share in _SHARES:
+        length = int(split * share)
+        if not todo.size or length < _SHORTEST:
             break
-        y = x[todo, search - length : search] - base[todo, None]
-        ahead = x[todo, search:stop] - base[todo, None]
         usual = _usual_gain(rows, length, stop - search, step)
-        _pursue(y, ahead, step, noise[todo], usual)
-        left = np.sqrt(np.mean(y**2, axis=1))
+        first = length == split
+        fitted, at = (traces, todo) if first else (x[todo, start:stop] - base[todo, None], np.arange(todo.size))
+        _pursue(fitted, split - length, split, at, step, noise if first else noise[todo], usual)
+        left = np.sqrt(np.mean(fitted[at, split - length : split] ** 2, axis=1))
         better = ~(left >= residual[todo])
-        chosen = todo[better]
-        traces[chosen, : n_fit - length] = 0.0
-        traces[chosen, n_fit - length : n_fit] = y[better]
-        traces[chosen, n_fit:] = ahead[better]
-        residual[chosen] = left[better]
+        if not first:
+            fitted[:, : split - length] = 0.0
+            traces[todo[better]] = fitted[better]
+        residual[todo[better]] = left[better]
         todo = todo[left > 1.5 * noise[todo]]
+    _check_tails(x, base, noise, traces, loud, start, split, step, residual)
     return traces, start, residual
+
+
+def _check_tails(
+    x: np.ndarray,
+    base: np.ndarray,
+    noise: np.ndarray,
+    traces: np.ndarray,
+    fitted: np.ndarray,
+    start: int,
+    split: int,
+    step: float,
+    residual: np.ndarray,
+) -> None:
+    """Give back what was taken away from under the window where nothing was, in place.
+
+    What rang or decayed before a tail that ended (a gated amplifier, a held sample) is set to 0: it says nothing of
+    what follows.
+    """
+    block = max(round(_BLOCK / step), 3)
+    held = refuse_tails(x, base, noise, traces, fitted, start, split, block, _RAISED, _QUIET, _CLEAR)
+    for i in fitted[held == 0]:
+        before = x[i, start : start + split] - base[i]
+        blocks = [np.mean(before[max(k - block, 0) : k] ** 2) for k in range(split, 0, -block)]
+        noisy = [k for k, power in enumerate(blocks) if not power <= _QUIET * noise[i] ** 2]
+        quiet_from = max(split - block * noisy[0], 0) if noisy else 0
+        before[:quiet_from] = 0.0
+        traces[i, :split] = before
+        residual[i] = np.sqrt(np.mean(before[quiet_from:] ** 2)) if quiet_from < split else np.nan
 
 
 def _loud(rows: np.ndarray, n: int) -> float:
