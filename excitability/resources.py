@@ -42,6 +42,8 @@ class Muscle:
     onset_window: tuple[float, float]
     state: str
     source: str
+    child_window: tuple[float, float] | None = None
+    child_onset_window: tuple[float, float] | None = None
 
 
 @functools.cache
@@ -59,6 +61,7 @@ def muscles() -> dict[str, Muscle]:
             onset_window=tuple(entry["onset_window"]),
             state=entry.get("state", "rest"),
             source=entry["source"],
+            **{key: tuple(entry[key]) for key in ("child_window", "child_onset_window") if key in entry},
         )
         for name, entry in entries.items()
     }
@@ -112,13 +115,44 @@ def muscles_in_name(channel: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def muscle_window(name: str) -> tuple[float, float]:
+#: Height (m) that the windows are for, heights that can be meant, and the part of a latency (s) that no height changes.
+_USUAL_HEIGHT, _HEIGHTS, _SYNAPSES = 1.70, (0.4, 2.5), 0.003
+
+
+def muscle_window(name: str, *, child: bool = False, height: float | None = None) -> tuple[float, float]:
     """Window in seconds in which the response of a muscle lies.
 
-    >>> muscle_window("FDI")
-    (0.015, 0.05)
+    Parameters
+    ----------
+    name : str
+        Name or alias of a muscle.
+    child : bool
+        The window of children, where ``muscles.toml`` has one; else that of adults.
+    height : float, optional
+        Body height in m. Both limits move by ``(middle of the onset range − 3 ms) · (height / 1.70 − 1)``: the way of
+        the impulse grows with the body, synapses and the response itself do not. A proposal.
+
+    Raises
+    ------
+    ValueError
+        For an unknown muscle, a height that is not one in metres, or when both options are given: a child's window
+        is for a small body already.
+
+    Examples
+    --------
+    >>> muscle_window("FDI"), muscle_window("FDI", child=True), muscle_window("FDI", height=1.95)
+    ((0.015, 0.05), (0.012, 0.05), (0.0179, 0.0529))
     """
-    return muscle(name).window
+    entry = muscle(name)
+    if height is None:
+        return entry.child_window if child and entry.child_window else entry.window
+    if child:
+        raise ValueError("child and height are both given; a child's window is for a small body already: give one")
+    if not _HEIGHTS[0] <= height <= _HEIGHTS[1]:
+        raise ValueError(f"height = {height!r}; give metres, {_HEIGHTS[0]:g} to {_HEIGHTS[1]:g}, such as height=1.75")
+    conduction = sum(entry.onset_window) / 2 - _SYNAPSES
+    start, stop = (round(limit + conduction * (height / _USUAL_HEIGHT - 1), 4) for limit in entry.window)
+    return start, stop
 
 
 @functools.cache

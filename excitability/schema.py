@@ -62,6 +62,8 @@ TRIAL_COLUMNS = _columns(
     ("channel", "", "str", "EMG channel"),
     ("muscle", "", "str", "muscle of the channel, by its name in muscles.toml"),
     ("condition", "", "str", "condition of the protocol the trial belongs to"),
+    ("window_start", "s", "float", "where the response was looked for, from the pulse the trial is locked to"),
+    ("window_stop", "s", "float", "end of that window"),
     ("reject", "", "str", "why the trial is left out of the summaries; empty when it is kept"),
     ("flag", "", "str", "what a reader of the trial's values must know"),
 )

@@ -111,6 +111,41 @@ def extremes(x, start, stop):
 
 
 @njit
+def held(x, at, stop, run):
+    """Whether each trial stays on its lowest or highest value for ``run`` samples in a row.
+
+    ``at`` holds the first sample of either value, as :func:`extremes` gives it; nothing is held where it is −1.
+    """
+    out = np.zeros(x.shape[0], np.bool_)
+    for i in range(x.shape[0]):
+        for side in range(at.shape[1]):
+            if at[i, side] < 0:
+                continue
+            value = x[i, at[i, side]]
+            longest = 0
+            length = 0
+            for j in range(at[i, side], stop[i]):
+                length = length + 1 if x[i, j] == value else 0
+                longest = max(longest, length)
+            out[i] |= longest >= run
+    return out
+
+
+@njit
+def longest_constant(x, start, stop):
+    """Samples of the longest stretch of ``x[i, start[i]:stop[i]]`` that holds one value."""
+    out = np.zeros(x.shape[0], np.int64)
+    for i in range(x.shape[0]):
+        length = 1
+        longest = min(1, stop[i] - start[i])
+        for j in range(start[i] + 1, stop[i]):
+            length = length + 1 if x[i, j] == x[i, j - 1] else 1
+            longest = max(longest, length)
+        out[i] = longest
+    return out
+
+
+@njit
 def rectified_area(x, start, stop, centre, step):
     """Integral of ``|x - centre|`` from time ``start`` to ``stop`` of each trial, in samples with fractions.
 

@@ -16,6 +16,7 @@ from ..schema import unknown_word
 Kind = Literal["trial", "average", "course", "epochs", "summary"]
 _REGISTRY: dict[str, Measure] = {}
 _NDIM = {"trial": 2, "average": 2, "course": 2, "epochs": 3}
+_COARSEST = 0.02  # s between samples: no recording is so slow, but one of 50 kHz in milliseconds has this step
 _SHAPE = {"trial": "(n_trials, n_times)", "epochs": "(n_trials, n_channels, n_times)"}
 
 
@@ -46,7 +47,23 @@ def _checked(x: Any, times: Any, name: str, ndim: int, shape: str) -> tuple[np.n
         )
     if times.size < 2 or not np.all(np.diff(times) > 0):
         raise ValueError(f"{name}: times must be at least two increasing values in seconds")
+    _check_steps(times, name)
     return x, times
+
+
+def _check_steps(times: np.ndarray, name: str) -> None:
+    """Refuse times in milliseconds, and samples that are not evenly spaced: every measure counts in samples."""
+    step = (times[-1] - times[0]) / (times.size - 1)
+    if step >= _COARSEST:
+        reach = f"{times[0]:g} to {times[-1]:g}"
+        raise ValueError(f"{name}: times are {step:g} s apart, {reach}; milliseconds? give seconds")
+    astray = np.abs(times - (times[0] + step * np.arange(times.size)))
+    if astray.max() > 0.4 * step:
+        at = int(astray.argmax())
+        raise ValueError(
+            f"{name}: times are not evenly spaced (sample {at} is {astray[at] / step:.2g} samples from its place); "
+            "a gap? cut the trials so that each has one sampling interval, or resample them"
+        )
 
 
 def check_span(value: Any, what: str) -> None:

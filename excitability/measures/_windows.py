@@ -12,6 +12,9 @@ Window = tuple[float, float]
 #: Where noise and background are learnt, in s before the first pulse; the last 5 ms may hold leaked artefact.
 BASELINE: Window = (-0.1, -0.005)
 
+#: The shortest baseline (s) that still says what the noise is.
+SHORTEST_BASELINE = 0.015
+
 
 def interval(times: np.ndarray) -> float:
     """Sampling interval in s."""
@@ -70,7 +73,7 @@ def baseline_samples(
     first = np.broadcast_to(np.asarray(first_pulse, dtype=float), (n_trials,))
     earliest = times[0] - float(np.min(first, initial=0.0))
     begin = max(float(baseline[0]), earliest)
-    if baseline[1] - begin < 0.015:
+    if baseline[1] - begin < SHORTEST_BASELINE:
         raise ValueError(
             f"{name}: the noise is learnt from {baseline[0]:g} to {baseline[1]:g} s before the first pulse, but the "
             f"epoch begins at {times[0]:g} s; cut it from {baseline[0] + float(np.min(first, initial=0.0)):g} s"

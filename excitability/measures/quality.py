@@ -6,23 +6,30 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels.windows import extremes, level
-from ..schema import join_flags
-from ._windows import BASELINE, baseline_samples, interval, window_samples
+from ..kernels.windows import extremes, held, level, longest_constant
+from ._windows import BASELINE, SHORTEST_BASELINE, baseline_samples, interval, window_samples
 
 _CLIPPED_RUN = 0.0006  # s for which a clipped trace holds one value; a fine converter rarely repeats one that long
+_CLIPPED_SHARE = 0.05  # of the baseline that rests on its highest or lowest value: a coarse converter repeats its own
+_FLAT_SHARE = 0.25  # of a stretch that holds one value: an amplifier was blanked, or gave out
 _REMAINS = 5.0  # artefact at the window's start, in units of the noise, that is worth a flag
 
 
 def trial_flags(
-    x: np.ndarray, times: np.ndarray, window: tuple[float, float] = (0.015, 0.050), *, first_pulse: Any = 0.0
+    x: np.ndarray,
+    times: np.ndarray,
+    window: tuple[float, float] = (0.015, 0.050),
+    *,
+    first_pulse: Any = 0.0,
+    latency: np.ndarray | None = None,
 ) -> np.ndarray:
     """Flags of each trial, joined by ``;``; an empty string where there is nothing to say.
 
-    ``nan_samples`` (a NaN in the window or the baseline), ``flat`` (the window holds one value), ``clipped`` (the
-    trace rests on its highest or lowest value for 0.6 ms), ``window_edge`` (an extreme lies on the window's first or
-    last sample: the response may not be inside) and ``artefact_in_window`` (the trace has not come back to the
-    baseline when the window begins).
+    ``nan_samples`` (a sample in the window or the baseline is NaN or infinite), ``flat`` (a quarter of the window holds
+    one value), ``clipped`` (the trace rests on its highest or lowest value for 0.6 ms), ``window_edge`` (an extreme
+    or the onset lies on the window's first or last sample: the response may not be inside), ``artefact_in_window``
+    (the trace has not come back to the baseline when the window begins), ``flat_baseline`` and ``clipped_baseline``
+    (the same of the baseline: its noise is too small), and ``no_baseline`` (less than 15 ms of it).
 
     Parameters
     ----------
@@ -34,6 +41,8 @@ def trial_flags(
         Where the response may lie, in s.
     first_pulse : float or array, shape (n_trials,)
         Time of the trial's first pulse in s, 0 or before.
+    latency : array, shape (n_trials,), optional
+        Onset of each response in s, where it is known.
 
     Returns
     -------
@@ -42,7 +51,7 @@ def trial_flags(
     Raises
     ------
     ValueError
-        When the window lies outside the epoch, or the epoch holds less than 15 ms of noise.
+        When the window lies outside the epoch.
 
     Examples
     --------
@@ -58,35 +67,59 @@ def trial_flags(
     times = np.asarray(times, dtype=np.float64)
     n = len(x)
     start, stop = window_samples(times, window, "trial_flags")
-    quiet = baseline_samples(times, BASELINE, first_pulse, n, "trial_flags")
+    whole = np.full(n, start), np.full(n, stop)
     step = interval(times)
-    base = level(x, *quiet)
-    values, at = extremes(x, np.full(n, start), np.full(n, stop))
-    missing = np.isnan(values[:, 0]) | np.isnan(base[:, 0])
-    span = values[:, 1] - values[:, 0]
-    flat = ~missing & (span == 0)
-    with np.errstate(invalid="ignore"):
-        clipped = ~flat & ~missing & _held(x[:, start:stop], values, max(3, int(np.ceil(_CLIPPED_RUN / step))))
+    run = max(3, int(np.ceil(_CLIPPED_RUN / step)))
+    quiet = _baseline(times, first_pulse, n)
+    base = np.zeros((n, 3)) if quiet is None else level(x, *quiet)
+    values, at = extremes(x, *whole)
+    with np.errstate(invalid="ignore"):  # of infinities
+        span = values[:, 1] - values[:, 0]
+        known = np.isfinite(span) & np.isfinite(base[:, 1])
+        flat = (span == 0) | _mostly_flat(x, *whole)
         large = span > 6.0 * base[:, 1]
         edge = large & ((at == start) | (at == stop - 1)).any(axis=1)
+        if latency is not None:
+            edge |= (latency <= times[start] + step) | (latency >= times[stop - 1] - step)
         before = x[:, max(start - max(2, round(0.001 / step)), 0) : start + 1]
         remains = np.abs(before.mean(axis=1) - base[:, 0]) > _REMAINS * base[:, 1]
     rules = {
-        "nan_samples": missing,
-        "flat": flat,
-        "clipped": clipped,
-        "window_edge": edge & ~missing,
-        "artefact_in_window": remains & ~missing & ~flat,
+        "nan_samples": ~known,
+        "flat": flat & known,
+        "clipped": held(x, at, whole[1], run) & ~flat & known,
+        "window_edge": edge & known,
     }
-    return np.array([join_flags(*(word for word, hit in rules.items() if hit[i])) for i in range(n)], dtype=object)
+    if quiet is None:
+        rules["no_baseline"] = np.ones(n, bool)
+    else:
+        blank = _mostly_flat(x, *quiet)
+        rules["artefact_in_window"] = remains & ~flat & ~blank & known
+        rules["flat_baseline"] = blank & known
+        rules["clipped_baseline"] = _rests(x, *quiet, run) & ~blank & known
+    # few different flags, many trials: each combination is spelt once
+    kinds, which = np.unique(np.column_stack(list(rules.values())) @ (1 << np.arange(len(rules))), return_inverse=True)
+    spelt = [";".join(word for bit, word in enumerate(rules) if kind >> bit & 1) for kind in kinds.tolist()]
+    return np.array(spelt, dtype=object)[which]
 
 
-def _held(x: np.ndarray, values: np.ndarray, run: int) -> np.ndarray:
-    """Whether the trace stays on its highest or lowest value for ``run`` samples."""
-    out = np.zeros(len(x), bool)
-    for side in (0, 1):
-        equal = (x == values[:, side, None]).astype(np.int32)
-        if x.shape[1] >= run:
-            summed = np.cumsum(np.pad(equal, ((0, 0), (1, 0))), axis=1)
-            out |= (summed[:, run:] - summed[:, :-run] == run).any(axis=1)
+def _baseline(times: np.ndarray, first_pulse: Any, n: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """Samples before the first pulse of each trial in which noise is learnt; None where there are too few."""
+    earliest = times[0] - float(np.min(first_pulse, initial=0.0))
+    if BASELINE[1] - max(earliest, BASELINE[0]) < SHORTEST_BASELINE:
+        return None
+    return baseline_samples(times, BASELINE, first_pulse, n, "trial_flags")
+
+
+def _mostly_flat(x: np.ndarray, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
+    """Whether a quarter of a stretch holds one value."""
+    return longest_constant(x, start, stop) >= np.maximum(_FLAT_SHARE * (stop - start), 3)
+
+
+def _rests(x: np.ndarray, start: np.ndarray, stop: np.ndarray, run: int) -> np.ndarray:
+    """Whether a stretch stays on its highest or lowest value for ``run`` samples, and a twentieth of it lies there."""
+    values, at = extremes(x, start, stop)
+    out = held(x, at, stop, run)
+    for i in np.flatnonzero(out):
+        row = x[i, start[i] : stop[i]]
+        out[i] = max(np.mean(row == value) for value in values[i]) >= _CLIPPED_SHARE
     return out

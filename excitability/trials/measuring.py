@@ -10,14 +10,12 @@ import numpy as np
 import pandas as pd
 
 from ..measures import get_measure
+from ..measures._windows import SHORTEST_BASELINE
 from ..resources import muscle_window
 from ..schema import STIMULUS_COLUMNS, join_flags, unknown_word
 from .cutting import first_pulse_times
 from .muscles import channel_muscles, pick_channels
 from .stimuli import stimuli
-
-#: The shortest baseline (s) that still says what the background is.
-SHORTEST_BASELINE = 0.015
 
 
 def measure_trials(
@@ -27,6 +25,7 @@ def measure_trials(
     parameters: Mapping[str, Any],
     *,
     muscle: str = "",
+    window: tuple[float, float] | None = None,
     first_pulse: np.ndarray | float = 0.0,
 ) -> tuple[np.ndarray, str]:
     """Values of one measure for the trials of one channel.
@@ -43,6 +42,8 @@ def measure_trials(
         Arguments of the measure; ``window = "muscle"`` is the window of ``muscle``.
     muscle : str
         Muscle of the channel.
+    window : tuple of float, optional
+        What ``window = "muscle"`` means instead of the muscle's usual window: that of a child, or of a height.
     first_pulse : float | ndarray, shape (n_trials,)
         Time of the first pulse of each trial.
 
@@ -60,7 +61,7 @@ def measure_trials(
         if key not in entry.parameters:
             raise ValueError(unknown_word(f"parameter of {name}", key, entry.parameters))
     if arguments.get("window") == "muscle":
-        arguments["window"] = muscle_window(muscle)
+        arguments["window"] = window or muscle_window(muscle)
     flag = ""
     begins = float(times[0] - np.min(first_pulse))
     for key in ("window", "baseline"):
@@ -150,10 +151,18 @@ def annotate(
     return out
 
 
-def flags_of(x: np.ndarray, times: np.ndarray, window: tuple[float, float], extra: str) -> np.ndarray:
-    """Flags of each trial of one channel: what a reader of its values must know."""
+def flags_of(
+    x: np.ndarray,
+    times: np.ndarray,
+    window: tuple[float, float],
+    extra: str,
+    *,
+    first_pulse: np.ndarray | float = 0.0,
+    latency: np.ndarray | None = None,
+) -> np.ndarray:
+    """Flags of each trial of one channel, what a reader of its values must know, and ``extra`` for all of them."""
     from ..measures.quality import trial_flags
 
-    flags = trial_flags(x, times, window).tolist()
+    flags = trial_flags(x, times, window, first_pulse=first_pulse, latency=latency).tolist()
     joined = {flag: join_flags(str(flag), extra) for flag in set(flags)}  # few words, many trials
     return np.array([joined[flag] for flag in flags], dtype=object)
