@@ -53,10 +53,10 @@ def table_of(
     data = epochs.get_data(copy=False, verbose="ERROR")
     tables = []
     for channel in channels:
-        # contiguous once, not again in every measure
-        x = data[:, epochs.ch_names.index(channel)].copy()
+        # contiguous once, not again in every measure; windows read straight from a file are already
+        x = np.ascontiguousarray(data[:, epochs.ch_names.index(channel)])
         tables.append(_of_channel(protocol, channel, named[channel], x, epochs.times, pulses, kept, told))
-        del x  # before the next one is made: the memory is used again
+        del x  # before the next one is made: the memory of a copy is used again
     whole = pd.concat(tables, ignore_index=True)
     source = facts_of(inst).get("source")
     decisions = read_decisions(source) if source else None
