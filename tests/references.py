@@ -10,7 +10,7 @@ import itertools
 import numpy as np
 from scipy.stats import gumbel_r, norm
 
-from excitability.kernels import contrast, edge, fits, onset, silence, windows
+from excitability.kernels import contrast, edge, fits, onset, silence, tails, windows
 
 
 def level(x, start, stop):
@@ -176,10 +176,31 @@ def rising_edge(x, start, search, stop, half, threshold, floor, gap, min_run, lo
     return out
 
 
-def take_forms(y, ahead, trials, which, weights, fit, forward):
+def take_forms(traces, begin, trials, which, weights, forms):
     for trial, form, pair in zip(trials, which, weights.T, strict=True):
-        y[trial] -= pair @ fit[:, form]
-        ahead[trial] -= pair @ forward[:, form]
+        traces[trial, begin:] -= pair @ forms[:, form]
+
+
+def cut_out(x, base, start, split, stop):
+    out = x[:, start:stop] - base[:, None]
+    power = np.mean(out[:, : split - start] ** 2, axis=1)
+    out[:, : split - start] = np.where(np.isnan(out[:, : split - start]), 0.0, out[:, : split - start])
+    return out, power
+
+
+def refuse_tails(x, base, noise, traces, trials, begin, split, block, raised, quiet, clear):
+    held = []
+    for i in trials:
+        record = (x[i] - base[i])[begin + split : begin + traces.shape[1]]
+        until = len(record)
+        for first in reversed(range(0, len(record) - block + 1, block)):
+            before = np.mean(record[first : first + block] ** 2) / noise[i] ** 2
+            after = np.mean(traces[i, split + first : split + first + block] ** 2) / noise[i] ** 2
+            if after - before > clear and (before <= quiet or (first == 0 and after > raised * before)):
+                until = first
+        traces[i, split + until :] = record[until:]
+        held.append(until)
+    return np.array(held)
 
 
 def responses_among(score, offset, mean, variance, prior_trials, certain, n_iterations):
@@ -270,6 +291,8 @@ REFERENCES = {
     "response_end": (edge.response_end, response_end),
     "rising_edge": (edge.rising_edge, rising_edge),
     "take_forms": (fits.take_forms, take_forms),
+    "cut_out": (tails.cut_out, cut_out),
+    "refuse_tails": (tails.refuse_tails, refuse_tails),
     "responses_among": (fits.responses_among, responses_among),
     "smallest_power": (silence.smallest_power, smallest_power),
     "quietest_stretch": (silence.quietest_stretch, quietest_stretch),

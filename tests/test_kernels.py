@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from excitability.kernels import contrast, edge, fits, onset, silence, windows
+from excitability.kernels import contrast, edge, fits, onset, silence, tails, windows
 
 sys.path.insert(0, str(Path(__file__).parent))
 from references import REFERENCES
 
 # Small helpers that are tested through the kernels that call them.
 _INNER = {"mean_of", "first_phase", "running_sum", "sum_and_largest", "range_of"}
-_OTHER_ARGUMENTS = {"running_mean", "running_mean_by_sums", "response_end", "take_forms"}
+_OTHER_ARGUMENTS = {"running_mean", "running_mean_by_sums", "response_end", "take_forms", "cut_out", "refuse_tails"}
 
 
 def _trials(n=6, n_times=160, seed=0):
@@ -78,15 +78,34 @@ def test_running_mean_equals_its_reference(name, half):
 
 def test_take_forms_equals_its_reference():
     rng = np.random.default_rng(4)
-    fit, forward = rng.standard_normal((2, 6, 30)), rng.standard_normal((2, 6, 50))
+    forms = rng.standard_normal((2, 6, 50))
     trials, which, weights = np.array([4, 0, 2]), np.array([5, 1, 1]), np.array([[1.0, 0.0, 2.0], [0.5, 0.0, -1.0]])
-    got = rng.standard_normal((5, 30)), rng.standard_normal((5, 50))
-    expected = got[0].copy(), got[1].copy()
+    got = rng.standard_normal((5, 80))
+    expected = got.copy()
     kernel, reference = REFERENCES["take_forms"]
-    kernel(*got, trials, which, weights, fit, forward)
-    reference(*expected, trials, which, weights, fit, forward)
-    for one, other in zip(got, expected, strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-12)
+    kernel(got, 30, trials, which, weights, forms)
+    reference(expected, 30, trials, which, weights, forms)
+    np.testing.assert_allclose(got, expected, atol=1e-12)
+
+
+def test_cut_out_equals_its_reference():
+    x = np.random.default_rng(5).standard_normal((4, 60))
+    x[1, 13] = x[2, 40] = np.nan
+    kernel, reference = REFERENCES["cut_out"]
+    for got, expected in zip(kernel(x, x[:, 0], 10, 31, 55), reference(x, x[:, 0], 10, 31, 55), strict=True):
+        np.testing.assert_allclose(got, expected, atol=1e-12)
+
+
+def test_refuse_tails_equals_its_reference():
+    rng = np.random.default_rng(6)
+    x, base, noise = rng.standard_normal((30, 100)), 0.1 * rng.standard_normal(30), rng.uniform(0.5, 2.0, 30)
+    got = x[:, 20:] - base[:, None] + rng.choice([0.0, 0.5, 6.0], (30, 80))
+    expected = got.copy()
+    trials = np.arange(0, 30, 2)
+    kernel, reference = REFERENCES["refuse_tails"]
+    arguments = (trials, 20, 15, 7, 1.5, 3.0, 4.0)
+    assert kernel(x, base, noise, got, *arguments).tolist() == reference(x, base, noise, expected, *arguments).tolist()
+    np.testing.assert_allclose(got, expected, atol=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -100,7 +119,7 @@ def test_response_end_equals_its_reference(seed):
 def test_every_kernel_has_a_reference():
     kernels = {
         name
-        for module in (contrast, edge, fits, onset, silence, windows)
+        for module in (contrast, edge, fits, onset, silence, tails, windows)
         for name, value in vars(module).items()
         if inspect.getmodule(getattr(value, "py_func", None)) is module
     }
