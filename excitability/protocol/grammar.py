@@ -213,7 +213,7 @@ class Protocol:
         table : DataFrame
             Trial table made with this protocol (rejected trials included).
         """
-        from .running import summarise
+        from .summaries import summarise
 
         return summarise(self, table)
 

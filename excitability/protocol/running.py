@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +11,14 @@ import mne
 import numpy as np
 import pandas as pd
 
-from .. import __version__
 from ..cleaning import apply
-from ..measures import get_measure
 from ..query import evaluate
-from ..schema import RESULT_COLUMNS, STIMULUS_COLUMNS, Estimate, join_flags
+from ..schema import STIMULUS_COLUMNS
 from ..trials import bad_spans, cut, pick_channels, stimuli
 from .averages import average_rows
 from .grammar import Protocol, condition_labels
 from .library import list_protocols, load_protocol
-from .rows import items, missing, row
+from .summaries import finished, summarise
 from .trial_rows import eeg_trials, facts_of, table_of
 
 #: What of the acquisition travels from a recording into results and methods.
@@ -171,6 +168,8 @@ def trial_table(
     picks: str | Iterable[str] | None = None,
     *,
     muscles: Mapping[str, str] | None = None,
+    child: bool = False,
+    height: float | None = None,
 ) -> pd.DataFrame:
     """One row a trial and channel: stimulus columns, measures, and why a trial was rejected.
 
@@ -181,12 +180,17 @@ def trial_table(
     picks : str | list of str | None
         Channels or muscles; all EMG channels by default.
     muscles : mapping of channel to muscle, optional
+    child : bool
+        Look for responses where children have them (``child_window`` of muscles.toml).
+    height : float, optional
+        Body height in m: windows move with the length of the way (:func:`excitability.resources.muscle_window`).
 
     Returns
     -------
     DataFrame
-        ``trial, onset, channel, muscle``, the stimulus columns, ``condition``, one column a trial measure (SI
-        units), ``reject`` (empty when kept) and ``flag``. Rejected trials keep their values; a trial at the edge of
+        ``trial, onset, channel, muscle``, the stimulus columns, ``condition``, ``window_start`` and ``window_stop`` (s:
+        where the response was looked for), one column a trial measure (SI units), ``reject`` (empty when kept) and
+        ``flag``. Rejected trials keep their values; a trial at the edge of
         the recording is a row without values.
 
     Examples
@@ -203,112 +207,7 @@ def trial_table(
         return eeg_trials(protocol, pulses, epochs)
     channels = pick_channels(inst, picks, "emg", muscles)
     epochs, _, pulses = _cleaned(inst, protocol.replace(cleaning=[]), channels)
-    return table_of(inst, protocol, epochs, pulses, channels, muscles)
-
-
-def summarise(protocol: Protocol, table: pd.DataFrame) -> pd.DataFrame:
-    """Result rows of a trial table: see :meth:`Protocol.summarise`."""
-    rows = []
-    channels = {str(channel): mine for channel, mine in table.groupby("channel", sort=False)}
-    for channel, mine in channels.items():
-        kept = mine[mine["reject"] == ""]
-        told = _trial_flags(kept if len(kept) else mine)
-        for key, arguments in protocol.summary.items():
-            if get_measure(arguments.get("measure", key)).over == "pairs":
-                continue
-            try:
-                found = _summary_rows(key, dict(arguments), str(channel), mine, kept)
-            except ValueError as error:
-                raise ValueError(f"{protocol.name}, [summary] {key}, channel {channel}: {error}") from error
-            rows += [{**entry, "flag": join_flags(entry["flag"], told)} for entry in found]
-    for key, arguments in protocol.summary.items():
-        if get_measure(arguments.get("measure", key)).over == "pairs":
-            rows += _pair_rows(key, dict(arguments), channels)
-    return _finished(protocol, rows)
-
-
-def _pair_rows(key: str, arguments: dict[str, Any], channels: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]]:
-    """Rows of a measure on each pair of channels; trials that either muscle lost are left out."""
-    entry = get_measure(arguments.pop("measure", key))
-    rows = []
-    for (first, one), (second, two) in combinations(channels.items(), 2):
-        lost = int(((one["reject"] != "").to_numpy() | (two["reject"] != "").to_numpy()).sum())
-        for name, item, unit in items(key, entry, entry.function(one, two, **arguments)):
-            rows.append(row(f"{first}+{second}", "all", name, item, unit, "", lost))
-    return rows
-
-
-def _trial_flags(trials: pd.DataFrame) -> str:
-    """Flags that most trials of a channel carry, and those of at least a fifth as ``…_in_some``."""
-    words = trials["flag"].str.split(";").explode() if "flag" in trials else pd.Series(dtype=object)
-    share = words[words != ""].value_counts() / max(len(trials), 1)
-    return join_flags(*(str(word) if part > 0.5 else f"{word}_in_some" for word, part in share.items() if part >= 0.2))
-
-
-def _summary_rows(
-    key: str, arguments: dict[str, Any], channel: str, mine: pd.DataFrame, kept: pd.DataFrame
-) -> list[dict[str, Any]]:
-    entry = get_measure(arguments.pop("measure", key))
-    form = arguments.get("form", entry.form) if entry.form else ""
-    of = arguments.get("of", entry.parameters.get("of"))
-    rejected = mine[(mine["reject"] != "") & (mine["condition"] != "")].groupby("condition").size()
-    rows = []
-
-    def add(condition: str, name: str, value: Any, unit: str) -> None:
-        estimate = value if isinstance(value, Estimate) else Estimate(float(value), n=len(kept))
-        lost = rejected.sum() if condition == "all" else rejected.get(condition, 0)
-        unit = "%" if form.startswith("percent") else unit or _unit_of_column(of)
-        rows.append(row(channel, condition, name, estimate, unit, form, int(lost)))
-
-    conditions = [condition for condition in dict.fromkeys(mine["condition"]) if condition]
-    if not len(kept):
-        for name, item, unit in missing(key, entry, Estimate(np.nan, flag="no_trials_kept")):
-            add("all", name, item, unit)
-        return rows
-    if entry.over == "condition":
-        for condition in conditions:
-            value = entry.function(kept[kept["condition"] == condition], **arguments)
-            for name, item, unit in items(key, entry, value):
-                add(condition, name, item, unit)
-        return rows
-    if entry.over == "conditioned":
-        test = arguments.get("test", entry.parameters.get("test"))
-        if test not in set(kept["condition"]):
-            for condition in conditions:
-                add(condition, key, Estimate(np.nan, flag="no_test_trials"), entry.unit_of())
-            return rows
-    value = entry.function(mine[mine["condition"] != ""] if entry.over == "conditioned" else kept, **arguments)
-    if entry.over == "conditioned":
-        values = value if isinstance(value, Mapping) else {_only_condition(kept, arguments): value}
-        values = values or {"all": Estimate(np.nan, flag="no_conditioned_trials")}
-        for condition, item in values.items():
-            add(condition, key, item, entry.unit_of())
-        return rows
-    for name, item, unit in items(key, entry, value):
-        add("all", name, item, unit)
-    return rows
-
-
-def _only_condition(kept: pd.DataFrame, arguments: Mapping[str, Any]) -> str:
-    test = arguments.get("test", "test")
-    others = [condition for condition in dict.fromkeys(kept["condition"]) if condition != test]
-    return others[0] if others else "all"
-
-
-def _unit_of_column(name: Any) -> str:
-    if name in STIMULUS_COLUMNS:
-        return STIMULUS_COLUMNS[name].unit
-    return get_measure(name).unit_of() if isinstance(name, str) else ""
-
-
-def _finished(protocol: Protocol, rows: list[dict[str, Any]]) -> pd.DataFrame:
-    table = pd.DataFrame(rows, columns=list(RESULT_COLUMNS))
-    table["protocol"] = protocol.name
-    table["protocol_sha256"] = protocol.sha256
-    table["version"] = __version__
-    for column in ("participant", "session", "error"):
-        table[column] = ""
-    return table
+    return table_of(inst, protocol, epochs, pulses, channels, muscles, child=child, height=height)
 
 
 def run(
@@ -317,6 +216,8 @@ def run(
     picks: str | Iterable[str] | None = None,
     *,
     muscles: Mapping[str, str] | None = None,
+    child: bool = False,
+    height: float | None = None,
 ) -> pd.DataFrame:
     """Result table of one recording under one protocol.
 
@@ -329,6 +230,10 @@ def run(
     picks : str | list of str | None
         EMG: channels or muscles. EEG: the electrodes of the region of interest instead of the protocol's.
     muscles : mapping of channel to muscle, optional
+    child : bool
+        Look for responses where children have them (``child_window`` of muscles.toml).
+    height : float, optional
+        Body height in m: windows move with the length of the way (:func:`excitability.resources.muscle_window`).
 
     Returns
     -------
@@ -350,7 +255,7 @@ def run(
     >>> bool(ratios["isi_0.002"] < 1)
     True
     """
-    return run_all(inst, protocol, picks, muscles=muscles).results
+    return run_all(inst, protocol, picks, muscles=muscles, child=child, height=height).results
 
 
 def run_all(
@@ -359,6 +264,8 @@ def run_all(
     picks: str | Iterable[str] | None = None,
     *,
     muscles: Mapping[str, str] | None = None,
+    child: bool = False,
+    height: float | None = None,
 ) -> Run:
     """As :func:`run`, with the trial table, the cleaned trials and the cleaning log."""
     protocol = _as_protocol(inst, protocol)
@@ -367,7 +274,7 @@ def run_all(
     if protocol.modality == "emg":
         channels = pick_channels(inst, picks, "emg", muscles)
         epochs, log, pulses = _cleaned(inst, protocol, channels)
-        trials = table_of(inst, protocol, epochs, pulses, channels, muscles)
+        trials = table_of(inst, protocol, epochs, pulses, channels, muscles, child=child, height=height)
         results = summarise(protocol, trials)
         for channel in channels:
             rows += average_rows(protocol, epochs, [channel], channel, trials)
@@ -376,12 +283,12 @@ def run_all(
         emg = [n for n, t in zip(epochs.ch_names, epochs.get_channel_types(), strict=True) if t == "emg"]
         trials = eeg_trials(protocol, pulses, epochs)
         if protocol.trial and emg:
-            trials = table_of(inst, protocol, epochs, pulses, emg, muscles)
-        results = summarise(protocol, trials) if emg and protocol.summary else _finished(protocol, [])
+            trials = table_of(inst, protocol, epochs, pulses, emg, muscles, child=child, height=height)
+        results = summarise(protocol, trials) if emg and protocol.summary else finished(protocol, [])
         chosen = None if picks is None else pick_channels(inst, picks, "eeg")
         rows += average_rows(protocol, epochs, chosen, "", trials)
     if rows:
-        parts = [part for part in (results, _finished(protocol, rows)) if len(part)]
+        parts = [part for part in (results, finished(protocol, rows)) if len(part)]
         results = pd.concat(parts, ignore_index=True)
     facts = facts_of(inst)
     results["participant"] = str(facts.get("participant", "") or "")

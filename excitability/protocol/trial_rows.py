@@ -9,6 +9,7 @@ import mne
 import numpy as np
 import pandas as pd
 
+from ..measures._windows import BASELINE
 from ..resources import muscle, muscle_window
 from ..schema import join_flags
 from ..trials import bad_spans, first_pulse_times, reject
@@ -16,6 +17,9 @@ from ..trials.measuring import flags_of, measure_trials
 from ..trials.muscles import channel_muscles
 from ..trials.rejection import apply_decisions, muscle_state, read_decisions
 from .grammar import Protocol
+
+#: Sampling rate (Hz) below which no recommendation lets EMG be measured: an onset lies between samples.
+SLOWEST = 2000.0
 
 
 def facts_of(inst: Any) -> dict[str, Any]:
@@ -30,6 +34,9 @@ def table_of(
     pulses: pd.DataFrame,
     channels: list[str],
     muscles: Mapping[str, str] | None,
+    *,
+    child: bool = False,
+    height: float | None = None,
 ) -> pd.DataFrame:
     """Trial table of cleaned trials: see :func:`excitability.trial_table`.
 
@@ -44,6 +51,8 @@ def table_of(
         Stimuli of all pulses, with ``condition`` (empty where none applies).
     channels : list of str
     muscles : mapping of channel to muscle | None
+    child, height
+        Whose windows are meant: see :func:`excitability.resources.muscle_window`.
     """
     needs_muscle = any(entry.get("window") == "muscle" for entry in protocol.trial.values())
     named = channel_muscles(inst, channels, muscles, required=needs_muscle)
@@ -55,7 +64,9 @@ def table_of(
     for channel in channels:
         # contiguous once, not again in every measure; windows read straight from a file are already
         x = np.ascontiguousarray(data[:, epochs.ch_names.index(channel)])
-        tables.append(_of_channel(protocol, channel, named[channel], x, epochs.times, pulses, kept, told))
+        window, flag = response_window(protocol, named[channel], child=child, height=height)
+        flag = join_flags(flag, recorded_flags(inst, channel), _scale(x))
+        tables.append(_of_channel(protocol, channel, named[channel], x, epochs.times, pulses, kept, told, window, flag))
         del x  # before the next one is made: the memory of a copy is used again
     whole = pd.concat(tables, ignore_index=True)
     source = facts_of(inst).get("source")
@@ -72,16 +83,21 @@ def _of_channel(
     pulses: pd.DataFrame,
     kept: np.ndarray,
     told: pd.Series,
+    window: tuple[float, float],
+    flag: str,
 ) -> pd.DataFrame:
     """Rows of one channel: its trials ``x`` are those of the pulses ``kept``; ``told`` says which must not be used."""
     table = pulses.copy()
     table.insert(0, "trial", pulses.index)
     table.insert(2, "channel", channel)
     table.insert(3, "muscle", named)
-    first, flag = first_pulse_times(pulses, protocol.epoch.lock), ""
+    table["window_start"], table["window_stop"] = window
+    first = first_pulse_times(pulses, protocol.epoch.lock)
     for name, parameters in protocol.trial.items():
         values = np.full(len(table), np.nan)
-        values[kept], shortened = measure_trials(name, x, times, parameters, muscle=named, first_pulse=first[kept])
+        values[kept], shortened = measure_trials(
+            name, x, times, parameters, muscle=named, window=window, first_pulse=first[kept]
+        )
         table[name] = values
         flag = join_flags(flag, shortened)
     table.loc[table["reject"] == "", "reject"] = "epoch outside recording"
@@ -91,12 +107,15 @@ def _of_channel(
     before = int(np.searchsorted(times, min(-0.002, float(np.min(first)) - 0.002)))
     state, inferred = muscle_state(measured, usual, x[:, :before], times[:before])
     lost = "trials_without_condition" if (pulses["condition"] == "").any() else ""
-    flag = join_flags(flag, inferred, _scale(x), lost)
+    flag = join_flags(flag, inferred, lost)
     table.loc[rows, "reject"] = told.where(told != "", reject(measured, protocol.reject, state))
     table["flag"] = flag
-    window = _response_window(protocol, named)
-    if window[1] <= times[-1]:
-        table.loc[rows, "flag"] = flags_of(x, times, window, flag)
+    seen = (window[0], min(window[1], float(times[-1])))
+    latency = measured["mep_latency"].to_numpy(float) if "mep_latency" in measured else None
+    if seen[1] > seen[0]:
+        table.loc[rows, "flag"] = flags_of(x, times, seen, flag, first_pulse=first[kept], latency=latency)
+    near = other_pulse(pulses, first, window)
+    table.loc[near, "flag"] = [join_flags(word, "another_pulse") for word in table.loc[near, "flag"]]
     return table
 
 
@@ -133,8 +152,33 @@ def _scale(x: np.ndarray) -> str:
     return "implausible_scale" if largest < 2e-6 or largest > 0.5 else ""
 
 
-def _response_window(protocol: Protocol, muscle_name: str) -> tuple[float, float]:
+def response_window(
+    protocol: Protocol, muscle_name: str, *, child: bool = False, height: float | None = None
+) -> tuple[tuple[float, float], str]:
+    """Where a protocol looks for the response of a muscle, in s, and a flag where that is not what was asked for."""
     given = protocol.trial.get("mep_amplitude", {}).get("window", "muscle")
-    if given == "muscle":
-        return muscle_window(muscle_name) if muscle_name else (0.015, 0.050)
-    return muscle_window(given) if isinstance(given, str) else tuple(given)
+    named = muscle_name if given == "muscle" else given
+    if not isinstance(named, str):
+        return (float(given[0]), float(given[1])), "adult_window" if child or height is not None else ""
+    if not named:
+        return muscle_window("FDI", child=child, height=height), ""
+    without = child and muscle(named).child_window is None
+    return muscle_window(named, child=child, height=height), "adult_window" if without else ""
+
+
+def recorded_flags(inst: Any, channel: str) -> str:
+    """What is known against a channel before it is measured: marked bad, too slow for a latency."""
+    slow = inst.info["sfreq"] < SLOWEST * (1 - 1e-6)
+    return join_flags("bad_channel" if channel in inst.info["bads"] else "", "low_sampling_rate" if slow else "")
+
+
+def other_pulse(pulses: pd.DataFrame, first: np.ndarray, window: tuple[float, float]) -> pd.Series:
+    """Which trials have a pulse of another trial between their baseline and the end of their window."""
+    onset = pulses["onset"].to_numpy(dtype=float)
+    order = np.argsort(onset, kind="stable")
+    begin, end = onset[order] + np.minimum(first[order], 0.0), onset[order]
+    gap = begin[1:] - end[:-1]  # from the last pulse of a trial to the first of the next
+    hit = np.zeros(len(pulses), dtype=bool)
+    hit[order[1:]] |= gap < -BASELINE[0]
+    hit[order[:-1]] |= gap < window[1]
+    return pd.Series(hit, index=pulses.index)

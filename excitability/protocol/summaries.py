@@ -1,0 +1,122 @@
+"""Result rows of a trial table: the measures of the section [summary]."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .. import __version__
+from ..measures import get_measure
+from ..schema import RESULT_COLUMNS, STIMULUS_COLUMNS, Estimate, join_flags
+from .grammar import Protocol
+from .rows import items, missing, row
+
+
+def summarise(protocol: Protocol, table: pd.DataFrame) -> pd.DataFrame:
+    """Result rows of a trial table: see :meth:`Protocol.summarise`."""
+    rows = []
+    channels = {str(channel): mine for channel, mine in table.groupby("channel", sort=False)}
+    for channel, mine in channels.items():
+        kept = mine[mine["reject"] == ""]
+        told = _trial_flags(kept if len(kept) else mine)
+        for key, arguments in protocol.summary.items():
+            if get_measure(arguments.get("measure", key)).over == "pairs":
+                continue
+            try:
+                found = _summary_rows(key, dict(arguments), str(channel), mine, kept)
+            except ValueError as error:
+                raise ValueError(f"{protocol.name}, [summary] {key}, channel {channel}: {error}") from error
+            rows += [{**entry, "flag": join_flags(entry["flag"], told)} for entry in found]
+    for key, arguments in protocol.summary.items():
+        if get_measure(arguments.get("measure", key)).over == "pairs":
+            rows += _pair_rows(key, dict(arguments), channels)
+    return finished(protocol, rows)
+
+
+def _pair_rows(key: str, arguments: dict[str, Any], channels: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]]:
+    """Rows of a measure on each pair of channels; trials that either muscle lost are left out."""
+    entry = get_measure(arguments.pop("measure", key))
+    rows = []
+    for (first, one), (second, two) in combinations(channels.items(), 2):
+        lost = int(((one["reject"] != "").to_numpy() | (two["reject"] != "").to_numpy()).sum())
+        for name, item, unit in items(key, entry, entry.function(one, two, **arguments)):
+            rows.append(row(f"{first}+{second}", "all", name, item, unit, "", lost))
+    return rows
+
+
+def _trial_flags(trials: pd.DataFrame) -> str:
+    """Flags that most trials of a channel carry, and those of at least a fifth as ``…_in_some``."""
+    words = trials["flag"].str.split(";").explode() if "flag" in trials else pd.Series(dtype=object)
+    share = words[words != ""].value_counts() / max(len(trials), 1)
+    return join_flags(*(str(word) if part > 0.5 else f"{word}_in_some" for word, part in share.items() if part >= 0.2))
+
+
+def _summary_rows(
+    key: str, arguments: dict[str, Any], channel: str, mine: pd.DataFrame, kept: pd.DataFrame
+) -> list[dict[str, Any]]:
+    entry = get_measure(arguments.pop("measure", key))
+    form = arguments.get("form", entry.form) if entry.form else ""
+    of = arguments.get("of", entry.parameters.get("of"))
+    rejected = mine[(mine["reject"] != "") & (mine["condition"] != "")].groupby("condition").size()
+    rows = []
+
+    def add(condition: str, name: str, value: Any, unit: str) -> None:
+        estimate = value if isinstance(value, Estimate) else Estimate(float(value), n=len(kept))
+        lost = rejected.sum() if condition == "all" else rejected.get(condition, 0)
+        unit = "%" if form.startswith("percent") else unit or _unit_of_column(of)
+        rows.append(row(channel, condition, name, estimate, unit, form, int(lost)))
+
+    conditions = [condition for condition in dict.fromkeys(mine["condition"]) if condition]
+    if not len(kept):
+        for name, item, unit in missing(key, entry, Estimate(np.nan, flag="no_trials_kept")):
+            add("all", name, item, unit)
+        return rows
+    if entry.over == "condition":
+        for condition in conditions:
+            value = entry.function(kept[kept["condition"] == condition], **arguments)
+            for name, item, unit in items(key, entry, value):
+                add(condition, name, item, unit)
+        return rows
+    if entry.over == "conditioned":
+        test = arguments.get("test", entry.parameters.get("test"))
+        if test not in set(kept["condition"]):
+            for condition in conditions:
+                add(condition, key, Estimate(np.nan, flag="no_test_trials"), entry.unit_of())
+            return rows
+    value = entry.function(mine[mine["condition"] != ""] if entry.over == "conditioned" else kept, **arguments)
+    if entry.over == "conditioned":
+        values = value if isinstance(value, Mapping) else {_only_condition(kept, arguments): value}
+        values = values or {"all": Estimate(np.nan, flag="no_conditioned_trials")}
+        for condition, item in values.items():
+            add(condition, key, item, entry.unit_of())
+        return rows
+    for name, item, unit in items(key, entry, value):
+        add("all", name, item, unit)
+    return rows
+
+
+def _only_condition(kept: pd.DataFrame, arguments: Mapping[str, Any]) -> str:
+    test = arguments.get("test", "test")
+    others = [condition for condition in dict.fromkeys(kept["condition"]) if condition != test]
+    return others[0] if others else "all"
+
+
+def _unit_of_column(name: Any) -> str:
+    if name in STIMULUS_COLUMNS:
+        return STIMULUS_COLUMNS[name].unit
+    return get_measure(name).unit_of() if isinstance(name, str) else ""
+
+
+def finished(protocol: Protocol, rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Result table of some rows, with what the protocol adds."""
+    table = pd.DataFrame(rows, columns=list(RESULT_COLUMNS))
+    table["protocol"] = protocol.name
+    table["protocol_sha256"] = protocol.sha256
+    table["version"] = __version__
+    for column in ("participant", "session", "error"):
+        table[column] = ""
+    return table
