@@ -189,16 +189,31 @@ def cut_out(x, base, start, split, stop):
 
 
 def refuse_tails(x, base, noise, traces, trials, begin, split, block, raised, quiet, clear):
+    """All powers in units of the noise."""
     held = []
     for i in trials:
-        record = (x[i] - base[i])[begin + split : begin + traces.shape[1]]
+        record = (x[i] - base[i])[begin + split : begin + traces.shape[1]] / noise[i]
+        without = traces[i, split:] / noise[i]
+        n = len(record) // block
+        before = np.mean(record[: n * block].reshape(n, block) ** 2, axis=1)
+        rise = np.mean(without[: n * block].reshape(n, block) ** 2, axis=1) - before
+        contradicted = (rise > clear) & (before <= quiet)
         until = len(record)
-        for first in reversed(range(0, len(record) - block + 1, block)):
-            before = np.mean(record[first : first + block] ** 2) / noise[i] ** 2
-            after = np.mean(traces[i, split + first : split + first + block] ** 2) / noise[i] ** 2
-            if after - before > clear and (before <= quiet or (first == 0 and after > raised * before)):
-                until = first
-        traces[i, split + until :] = record[until:]
+        for k in range(n):
+            if contradicted[k] or (k == 0 and rise[0] > clear and rise[0] > (raised - 1) * before[0]):
+                earliest = max(k - 1, 0) * block
+                ends = range(earliest, (k + 1) * block + 1)
+                left = [np.sum(without[earliest:j] ** 2) + np.sum(record[j : (k + 1) * block] ** 2) for j in ends]
+                at = ends[int(np.argmin(left))]
+                jump = abs(record[at] - record[at - 1]) if 0 < at < len(record) else 0.0
+                if (
+                    at == 0
+                    or jump > max(3, abs(record - without)[min(at, len(record) - 1)] / 2)
+                    or contradicted[k + 1 : k + 2].any()
+                ):
+                    until = at
+                    break
+        traces[i, split + until :] = record[until:] * noise[i]
         held.append(until)
     return np.array(held)
 

@@ -96,16 +96,24 @@ def test_cut_out_equals_its_reference():
         np.testing.assert_allclose(got, expected, atol=1e-12)
 
 
-def test_refuse_tails_equals_its_reference():
-    rng = np.random.default_rng(6)
-    x, base, noise = rng.standard_normal((30, 100)), 0.1 * rng.standard_normal(30), rng.uniform(0.5, 2.0, 30)
-    got = x[:, 20:] - base[:, None] + rng.choice([0.0, 0.5, 6.0], (30, 80))
+@pytest.mark.parametrize("ends", [0, 5, 21, 40, 65])
+def test_refuse_tails_equals_its_reference(ends):
+    rng = np.random.default_rng(ends)
+    n, noise = 40, rng.uniform(0.5, 2.0, 40)
+    tail = rng.uniform(6.0, 9.0, (n, 1)) * np.exp(-np.arange(65) / rng.uniform(60, 90, (n, 1)))
+    base = 0.1 * rng.standard_normal(n)
+    x = noise[:, None] * rng.standard_normal((n, 100)) + base[:, None]
+    x[:, 35:] += np.where(np.arange(65) < ends, tail, 0.0)
+    got = x[:, 20:] - base[:, None]
+    got[:, 15:] -= tail
     expected = got.copy()
-    trials = np.arange(0, 30, 2)
+    trials = np.arange(0, n, 2)
     kernel, reference = REFERENCES["refuse_tails"]
     arguments = (trials, 20, 15, 7, 1.5, 3.0, 4.0)
-    assert kernel(x, base, noise, got, *arguments).tolist() == reference(x, base, noise, expected, *arguments).tolist()
+    held = kernel(x, base, noise, got, *arguments)
+    assert held.tolist() == reference(x, base, noise, expected, *arguments).tolist()
     np.testing.assert_allclose(got, expected, atol=1e-12)
+    assert abs(np.median(held) - ends) <= 15
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -42,11 +42,35 @@ def cut_out(x, base, start, split, stop):
 
 
 @njit
+def _rise(row, level, without, first, block):
+    """Power of a block of the record, and by how much it grew when the tail was taken away."""
+    before = after = 0.0
+    for j in range(first, first + block):
+        before += (row[j] - level) * (row[j] - level)
+        after += without[j] * without[j]
+    return before / block, (after - before) / block
+
+
+@njit
+def _ended(row, level, without, first, last):
+    """Sample between two at which the tail must have ended for the least power to be left."""
+    best = change = 0.0
+    at = first
+    for j in range(first, last):
+        change += without[j] * without[j] - (row[j] - level) * (row[j] - level)
+        if change < best:
+            best = change
+            at = j + 1
+    return at
+
+
+@njit
 def refuse_tails(x, base, noise, traces, trials, begin, split, block, raised, quiet, clear):
     """Put the record back from where it contradicts the tail taken away from it, in place.
 
-    A continued tail is contradicted where taking it away raises the power of the first block of the window, or where
-    the record is quiet (there is neither tail nor response) although the tail is not small.
+    A continued tail is contradicted where taking it away raises the power of the window's first block. Later it is
+    where the record is quiet (there is neither tail nor response) although the tail is not small, and either the
+    record jumps there by half the tail or the next block says the same: a response may cancel a tail for a moment.
 
     Parameters
     ----------
@@ -76,16 +100,19 @@ def refuse_tails(x, base, noise, traces, trials, begin, split, block, raised, qu
         power = noise[i] * noise[i]
         held[k] = length
         for first in range(0, length - block + 1, block):
-            before = after = 0.0
-            for j in range(first, first + block):
-                before += (row[j] - level) * (row[j] - level)
-                after += without[j] * without[j]
-            before /= block
-            after /= block
-            if after - before <= clear * power:
+            before, rise = _rise(row, level, without, first, block)
+            if rise <= clear * power or not (before <= quiet * power or (first == 0 and rise > (raised - 1) * before)):
                 continue
-            if before <= quiet * power or (first == 0 and after > raised * before):
-                held[k] = first
+            at = _ended(row, level, without, max(first - block, 0), first + block)
+            sure = at == 0
+            if 0 < at < length:
+                step = abs(row[at] - row[at - 1])
+                sure = step > 3.0 * noise[i] and step > 0.5 * abs(row[at] - level - without[at])
+            if not sure and first + 2 * block <= length:
+                before, rise = _rise(row, level, without, first + block, block)
+                sure = before <= quiet * power and rise > clear * power
+            if sure:
+                held[k] = at
                 break
         for j in range(held[k], length):
             without[j] = row[j] - level

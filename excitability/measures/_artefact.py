@@ -29,6 +29,11 @@ _ENOUGH = 1.3  # and with this many times it no longer does
 _SELDOM = 0.98
 _NOISE_TRIALS = 60
 _SHARES = (1.0, 0.65, 0.4)  # of the stretch before the window
+_LOUD_TAIL = 20.0  # power of a common form, over what noise gives, from which the grid is too coarse for it
+_REFINED = (0.1, 0.03, 0.008)  # steps of the search beside the grid, as shares of a decay or a frequency
+_POOR = 1.5  # standard deviation of what a fit leaves, over that of the noise, from which it is no good
+_LATE = 0.0025  # s of the window in which an artefact that nothing before it explains is fitted
+_RECOVERING = 9.0  # power, over that of the noise, from which it is
 _SHORTEST = 8  # samples that can be fitted
 _BLOCK = 0.0015  # s in which the record is compared with the tail taken away from it
 _RAISED = 1.5  # factor by which that may raise the power of the window's first block
@@ -37,33 +42,61 @@ _CLEAR = 4.0  # and by which a tail that is not there must raise it to be told f
 
 
 @functools.lru_cache(maxsize=16)
-def _forms(n_fit: int, n_ahead: int, step: float) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of basis functions, orthonormal on the fitted stretch: there, and with what follows it."""
-    time = np.arange(n_fit + n_ahead) * step
-    exponentials = np.exp(-time / _DECAYS[:, None])
-    spikes = [np.exp(-time / constant) for constant in _SPIKES]
-    pairs = [
-        (slow, spike)
-        for spike, constant in zip(spikes, _SPIKES, strict=True)
-        for slow in exponentials[1.4 * constant < _DECAYS]
-    ]
-    coarse = exponentials[::2]
-    pairs += [(coarse[i], coarse[j]) for i in range(len(coarse)) for j in range(i + 3, len(coarse))]
-    highest = 0.4 / step
-    for decay in _RING_DECAYS:
-        envelope = np.exp(-time / decay)
-        for frequency in _RING_FREQUENCIES[highest > _RING_FREQUENCIES]:
-            phase = 2 * np.pi * frequency * time
-            pairs.append((envelope * np.cos(phase), envelope * np.sin(phase)))
-    stacked = np.array(pairs)  # (n_pairs, 2, n)
-    first = stacked[:, 0] / np.linalg.norm(stacked[:, 0, :n_fit], axis=1, keepdims=True)
-    overlap = np.sum(first[:, :n_fit] * stacked[:, 1, :n_fit], axis=1, keepdims=True)
-    second = stacked[:, 1] - overlap * first
-    second /= np.linalg.norm(second[:, :n_fit], axis=1, keepdims=True)
+def _forms(n_fit: int, n_ahead: int, step: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pairs of forms on the fitted stretch, the same with what follows it, and what they are made of."""
+    made_of = [(decay, 0.0, 0.0) for decay in _DECAYS]
+    made_of += [(slow, spike, 0.0) for spike in _SPIKES for slow in _DECAYS[1.4 * spike < _DECAYS]]
+    coarse = _DECAYS[::2]
+    made_of += [(coarse[i], coarse[j], 0.0) for i in range(len(coarse)) for j in range(i + 3, len(coarse))]
+    usable = _RING_FREQUENCIES[0.4 / step > _RING_FREQUENCIES]
+    made_of += [(decay, 0.0, frequency) for decay in _RING_DECAYS for frequency in usable]
+    parameters = np.array(made_of)
+    forms = _orthonormal(parameters, n_fit, n_fit + n_ahead, step)
+    return np.ascontiguousarray(forms[:, :, :n_fit]), forms, parameters
+
+
+def _orthonormal(parameters: np.ndarray, n_fit: int, n: int, step: float) -> np.ndarray:
+    """Pairs of forms, orthonormal on their first ``n_fit`` samples, (2, n_pairs, n).
+
+    Of two exponentials (decays in s; 0: no second one), or of a damped cosine and sine (decay, 0, frequency in Hz).
+    """
+    decay, other, frequency = parameters.T[:, :, None]
+    time = np.arange(n) * step
+    first = np.exp(-time / decay)
+    second = np.exp(-time / np.where(other > 0, other, 1.0)) * (other > 0)
+    rings = frequency[:, 0] > 0
+    phase = 2 * np.pi * frequency[rings] * time
+    second[rings] = first[rings] * np.sin(phase)
+    first[rings] *= np.cos(phase)
+    first /= np.linalg.norm(first[:, :n_fit], axis=1, keepdims=True)
+    second -= np.sum(first[:, :n_fit] * second[:, :n_fit], axis=1, keepdims=True) * first
+    length = np.linalg.norm(second[:, :n_fit], axis=1, keepdims=True)
     # Single exponentials are pairs whose second member is zero.
-    alone = exponentials / np.linalg.norm(exponentials[:, :n_fit], axis=1, keepdims=True)
-    forms = np.stack([np.concatenate([alone, first]), np.concatenate([np.zeros_like(alone), second])])
-    return np.ascontiguousarray(forms[:, :, :n_fit]), forms
+    second = np.divide(second, length, out=np.zeros_like(second), where=length > 1e-9)
+    return np.stack([first, second])
+
+
+def _refined(parameters: np.ndarray, y: np.ndarray, weights: np.ndarray, n: int, step: float) -> np.ndarray:
+    """The pair of forms near one of the grid that suits trials best together, (2, n)."""
+    free = np.flatnonzero(parameters > 0)[:2]
+    offsets = np.stack(np.meshgrid(*[[-1.0, 0.0, 1.0]] * free.size), axis=-1).reshape(-1, free.size)
+    products = [offsets[:, i] * offsets[:, j] for i in range(free.size) for j in range(i, free.size)]
+    surface = np.linalg.pinv(np.stack([np.ones(len(offsets)), *offsets.T, *products], axis=1))
+    for scale in _REFINED:
+        around = np.tile(parameters, (len(offsets), 1))
+        around[:, free] *= np.exp(scale * offsets)
+        gain = weights @ _gains(y, _orthonormal(around, y.shape[1], y.shape[1], step))[1]
+        coefficients = surface @ gain
+        slope, bend = coefficients[1 : 1 + free.size], coefficients[1 + free.size :]
+        hessian = np.diag(2.0 * bend[[0, -1]]) if free.size == 2 else 2.0 * bend[:, None]
+        if free.size == 2:
+            hessian[0, 1] = hessian[1, 0] = bend[1]
+        move = offsets[int(gain.argmax())]
+        if (np.linalg.eigvalsh(hessian) < 0).all():  # the top of the parabola through the candidates
+            move = np.clip(np.linalg.solve(hessian, -slope), -1.5, 1.5)
+        parameters = parameters.copy()
+        parameters[free] *= np.exp(scale * move)
+    return _orthonormal(parameters[None], y.shape[1], n, step)[:, 0]
 
 
 def _gains(y: np.ndarray, fit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -76,7 +109,7 @@ def _gains(y: np.ndarray, fit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _usual_gain(quiet: np.ndarray, n_fit: int, n_ahead: int, step: float) -> float:
     """Power that forms take from noise alone (variance 1), seldom exceeded; coloured noise gives more of it."""
-    fit, _ = _forms(n_fit, n_ahead, step)
+    fit = _forms(n_fit, n_ahead, step)[0]
     parts = [quiet[:, k : k + n_fit] for k in range(0, quiet.shape[1] - n_fit + 1, n_fit)]
     if not parts:
         return 12.0
@@ -89,22 +122,26 @@ def _pursue(
     traces: np.ndarray, begin: int, split: int, todo: np.ndarray, step: float, noise: np.ndarray, usual: float
 ) -> None:
     """Take forms fitted to ``traces[todo, begin:split]`` away from it and from what follows it, in place."""
-    fit, forms = _forms(split - begin, traces.shape[1] - split, step)
+    fit, forms, parameters = _forms(split - begin, traces.shape[1] - split, step)
     by_noise = usual * noise**2
     # A second form must be worth what noise would pay for it: its continuation is the less certain.
     pair = np.where(np.any(fit[1] != 0, axis=1), _PAIR, 0.0)
     for _ in range(_FITS):
         # Trials share their amplifier and electrodes: the form that suits them together, where it is enough …
         some = todo[evenly(noise[todo], _FORM_TRIALS)]
-        power = _gains(traces[some, begin:split], fit)[1]
-        common = int(((1.0 / by_noise[some]) @ power / some.size - pair).argmax())
+        weights = 1.0 / (by_noise[some] * some.size)
+        mean_gain = weights @ _gains(traces[some, begin:split], fit)[1]
+        common = int((mean_gain - pair).argmax())
+        own_forms = forms[:, common]
+        if mean_gain[common] > _LOUD_TAIL:
+            own_forms = _refined(parameters[common], traces[some, begin:split], weights, forms.shape[2], step)
         y = traces[todo, begin:split]
-        inner = fit[:, common] @ y.T
+        inner = own_forms[:, : split - begin] @ y.T
         left = np.einsum("ij,ij->i", y, y) - np.einsum("ij,ij->j", inner, inner)
         enough = left <= _ENOUGH * noise[todo] ** 2 * y.shape[1]
         done = todo[enough]
         weights = inner[:, enough] * _kept(inner[:, enough], by_noise[done], common=True)
-        take_forms(traces, begin, done, np.full(done.size, common), weights, forms)
+        take_forms(traces, begin, done, np.zeros(done.size, int), weights, own_forms[:, None])
         todo, y = todo[~enough], y[~enough]
         if not todo.size:
             return
@@ -174,22 +211,25 @@ def without_artefact(
     some = evenly(noise, _NOISE_TRIALS)
     rows = (rows_of(x, some, quiet[0], shortest) - base[some, None]) / noise[some, None]
     todo = loud = np.flatnonzero(power > _loud(rows, split) * noise**2)
-    # A saturated or switched stretch cannot be fitted: shorter stretches next to the window are tried then.
-    for share in _SHARES:
-        length = int(split * share)
-        if not todo.size or length < _SHORTEST:
-            break
-        usual = _usual_gain(rows, length, stop - search, step)
-        first = length == split
+    # A saturated or switched stretch cannot be fitted: shorter stretches next to the window are tried then, and at
+    # last the window's first samples, where an amplifier that recovers late is still on its way.
+    late = split + round(_LATE / step)
+    for begin, end in (*((split - int(split * share), split) for share in _SHARES), (split, late)):
+        if end == late:
+            todo = todo[np.mean(traces[todo, split:late] ** 2, axis=1) > _RECOVERING * noise[todo] ** 2]
+        if not todo.size or end - begin < _SHORTEST or end > stop - start - _SHORTEST:
+            continue
+        usual = _usual_gain(rows, end - begin, stop - start - end, step)
+        first = begin == 0
         fitted, at = (traces, todo) if first else (x[todo, start:stop] - base[todo, None], np.arange(todo.size))
-        _pursue(fitted, split - length, split, at, step, noise if first else noise[todo], usual)
-        left = np.sqrt(np.mean(fitted[at, split - length : split] ** 2, axis=1))
+        _pursue(fitted, begin, end, at, step, noise if first else noise[todo], usual)
+        left = np.sqrt(np.mean(fitted[at, begin:end] ** 2, axis=1))
         better = ~(left >= residual[todo])
         if not first:
-            fitted[:, : split - length] = 0.0
+            fitted[:, :begin] = 0.0
             traces[todo[better]] = fitted[better]
         residual[todo[better]] = left[better]
-        todo = todo[left > 1.5 * noise[todo]]
+        todo = todo[left > _POOR * noise[todo]]
     _check_tails(x, base, noise, traces, loud, start, split, step, residual)
     return traces, start, residual
 
@@ -212,7 +252,17 @@ def _check_tails(
     """
     block = max(round(_BLOCK / step), 3)
     held = refuse_tails(x, base, noise, traces, fitted, start, split, block, _RAISED, _QUIET, _CLEAR)
-    for i in fitted[held == 0]:
+    unused = held == 0
+    # A fit that leaves more than noise, or that did not hold, may make the trace smaller, never larger.
+    ended = (held > 0) & (held < traces.shape[1] - split)
+    poor = np.flatnonzero(ended | (residual[fitted] > _POOR * noise[fitted]))
+    if poor.size:
+        trials = fitted[poor]
+        recorded = x[trials, start + split : start + traces.shape[1]] - base[trials, None]
+        larger = np.ptp(traces[trials, split:], axis=1) > np.ptp(recorded, axis=1)
+        traces[trials[larger], split:] = recorded[larger]
+        unused[poor[larger]] = True
+    for i in fitted[unused]:
         before = x[i, start : start + split] - base[i]
         blocks = [np.mean(before[max(k - block, 0) : k] ** 2) for k in range(split, 0, -block)]
         noisy = [k for k, power in enumerate(blocks) if not power <= _QUIET * noise[i] ** 2]

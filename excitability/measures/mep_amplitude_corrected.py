@@ -87,7 +87,8 @@ def mep_amplitude_corrected(
     difference = size**2 - (usual * found.noise) ** 2
     value = np.sign(difference) * np.sqrt(np.abs(difference))
     sharp = _range(_smooth(traces, _parabola(step, _SHARP)))
-    return value * _flattening(sharp, size, found.noise)
+    # noise only adds: a corrected amplitude is never above the highest minus the lowest sample
+    return np.minimum(value * _flattening(sharp, size, found.noise), _range(traces))
 
 
 def _flattening(sharp: np.ndarray, size: np.ndarray, noise: np.ndarray) -> float:
