@@ -218,6 +218,14 @@ def refuse_tails(x, base, noise, traces, trials, begin, split, block, raised, qu
     return np.array(held)
 
 
+def first_rest(x, base, limit, begin, stop, length):
+    out = []
+    for row, level, most in zip(x, base, limit, strict=True):
+        starts = [k for k in range(begin, stop - length + 1) if np.mean((row[k : k + length] - level) ** 2) <= most]
+        out.append(starts[0] if starts else -1)
+    return np.array(out)
+
+
 def responses_among(score, offset, mean, variance, prior_trials, certain, n_iterations):
     """Without the short cut for scores beyond ``certain``."""
     logarithm = np.log(score + offset)
@@ -307,6 +315,7 @@ REFERENCES = {
     "rising_edge": (edge.rising_edge, rising_edge),
     "take_forms": (fits.take_forms, take_forms),
     "cut_out": (tails.cut_out, cut_out),
+    "first_rest": (tails.first_rest, first_rest),
     "refuse_tails": (tails.refuse_tails, refuse_tails),
     "responses_among": (fits.responses_among, responses_among),
     "smallest_power": (silence.smallest_power, smallest_power),

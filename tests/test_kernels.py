@@ -16,7 +16,7 @@ from references import REFERENCES
 
 # Small helpers that are tested through the kernels that call them.
 _INNER = {"mean_of", "first_phase", "running_sum", "sum_and_largest", "range_of"}
-_OTHER_ARGUMENTS = {"running_mean", "running_mean_by_sums", "response_end", "take_forms", "cut_out", "refuse_tails"}
+_OTHER_ARGUMENTS = {"running_mean", "running_mean_by_sums", "response_end", "take_forms", "cut_out", "refuse_tails", "first_rest"}
 
 
 def _trials(n=6, n_times=160, seed=0):
@@ -94,6 +94,15 @@ def test_cut_out_equals_its_reference():
     kernel, reference = REFERENCES["cut_out"]
     for got, expected in zip(kernel(x, x[:, 0], 10, 31, 55), reference(x, x[:, 0], 10, 31, 55), strict=True):
         np.testing.assert_allclose(got, expected, atol=1e-12)
+
+
+def test_first_rest_equals_its_reference():
+    rng = np.random.default_rng(7)
+    x = rng.standard_normal((40, 90)) * np.exp(rng.uniform(0, 4, (40, 1)) - np.arange(90) / 20)
+    x[3, 30] = x[4] = np.nan
+    kernel, reference = REFERENCES["first_rest"]
+    arguments = (x, 0.1 * rng.standard_normal(40), rng.uniform(0.1, 2.0, 40), 5, 80, 9)
+    assert kernel(*arguments).tolist() == reference(*arguments).tolist()
 
 
 @pytest.mark.parametrize("ends", [0, 5, 21, 40, 65])

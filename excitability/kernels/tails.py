@@ -117,3 +117,31 @@ def refuse_tails(x, base, noise, traces, trials, begin, split, block, raised, qu
         for j in range(held[k], length):
             without[j] = row[j] - level
     return held
+
+
+@njit
+def first_rest(x, base, limit, begin, stop, length):
+    """First sample from ``begin`` on at which ``length`` samples, all before ``stop``, have a mean square of ``limit``.
+
+    Returns
+    -------
+    array of int, shape (n_trials,)
+        −1 where every stretch has more, or a NaN.
+    """
+    out = np.full(x.shape[0], -1)
+    for i in range(x.shape[0]):
+        row, level, most = x[i], base[i], limit[i] * length
+        first = begin
+        while first + length <= stop:
+            power = 0.0
+            last_large = -1
+            for j in range(first, first + length):
+                value = (row[j] - level) * (row[j] - level)
+                power += value
+                if not value <= most:  # no stretch with this sample is at rest
+                    last_large = j
+            if power <= most:
+                out[i] = first
+                break
+            first = last_large + 1 if last_large >= 0 else first + 1
+    return out

@@ -13,7 +13,7 @@ import functools
 import numpy as np
 
 from ..kernels.fits import take_forms
-from ..kernels.tails import cut_out, refuse_tails
+from ..kernels.tails import cut_out, first_rest, refuse_tails
 from ._windows import evenly, quantiles, rows_of
 
 _DECAYS = np.append(np.geomspace(0.0006, 0.060, 26), 1e3)  # s; a fifth apart, so that one fits any; a step that stays
@@ -31,7 +31,8 @@ _NOISE_TRIALS = 60
 _SHARES = (1.0, 0.65, 0.4)  # of the stretch before the window
 _LOUD_TAIL = 20.0  # power of a common form, over what noise gives, from which the grid is too coarse for it
 _REFINED = (0.1, 0.03, 0.008)  # steps of the search beside the grid, as shares of a decay or a frequency
-_POOR = 1.5  # standard deviation of what a fit leaves, over that of the noise, from which it is no good
+POOR = 1.5  # standard deviation of what a fit leaves, over that of the noise, from which it is no good
+_REST = 0.002  # s for which a trace without artefact has no more power than noise
 _LATE = 0.0025  # s of the window in which an artefact that nothing before it explains is fitted
 _RECOVERING = 9.0  # power, over that of the noise, from which it is
 _SHORTEST = 8  # samples that can be fitted
@@ -229,7 +230,7 @@ def without_artefact(
             fitted[:, :begin] = 0.0
             traces[todo[better]] = fitted[better]
         residual[todo[better]] = left[better]
-        todo = todo[left > _POOR * noise[todo]]
+        todo = todo[left > POOR * noise[todo]]
     _check_tails(x, base, noise, traces, loud, start, split, step, residual)
     return traces, start, residual
 
@@ -255,7 +256,7 @@ def _check_tails(
     unused = held == 0
     # A fit that leaves more than noise, or that did not hold, may make the trace smaller, never larger.
     ended = (held > 0) & (held < traces.shape[1] - split)
-    poor = np.flatnonzero(ended | (residual[fitted] > _POOR * noise[fitted]))
+    poor = np.flatnonzero(ended | (residual[fitted] > POOR * noise[fitted]))
     if poor.size:
         trials = fitted[poor]
         recorded = x[trials, start + split : start + traces.shape[1]] - base[trials, None]
@@ -277,3 +278,36 @@ def _loud(rows: np.ndarray, n: int) -> float:
     squares = rows**2
     power = [np.mean(squares[:, k : k + n], axis=1) for k in range(0, rows.shape[1] - n + 1, n)]
     return max(quantiles(np.concatenate(power), [_SELDOM])[0], _EXCESS) if power else _EXCESS
+
+
+def at_rest(
+    x: np.ndarray, quiet: tuple[np.ndarray, np.ndarray], levels: np.ndarray, begin: int, stop: int, step: float
+) -> np.ndarray:
+    """Sample from which each trial first has, for 2 ms, no more power than stretches before the pulse have.
+
+    Parameters
+    ----------
+    x : array, shape (n_trials, n_times)
+    quiet : tuple of array of int, shape (n_trials,)
+        First sample of the noise before the pulse and the one after its last.
+    levels : array, shape (n_trials, 2 or more)
+        Mean and standard deviation of that noise.
+    begin, stop : int
+        Samples between which is searched: the pulse, and the end of the last stretch.
+    step : float
+        Sampling interval in s.
+
+    Returns
+    -------
+    array of int, shape (n_trials,)
+        −1 where there is no such stretch.
+    """
+    length = max(round(_REST / step), 3)
+    known = np.flatnonzero(np.isfinite(levels[:, 1]) & (levels[:, 1] > 0))
+    limit = np.zeros(len(x))
+    if known.size:
+        base, noise = levels[known, 0], levels[known, 1]
+        some = evenly(noise, _NOISE_TRIALS)
+        rows = rows_of(x, known[some], quiet[0], int(np.min(quiet[1] - quiet[0])))
+        limit[known] = _loud((rows - base[some, None]) / noise[some, None], length) * noise**2
+    return first_rest(x, levels[:, 0], limit, begin, stop, length)
