@@ -10,7 +10,6 @@ from typing import Any
 
 import mne
 import numpy as np
-from scipy.signal import butter, sosfiltfilt
 
 from ._instance import around_pulses, check_window, data_of, eeg_picks, pulses_of_trials
 from ._registry import note, recorded, step
@@ -64,6 +63,8 @@ def filter(
     >>> float(abs(filter(epochs).get_data()).max()) < 1e-6
     True
     """
+    from scipy.signal import butter
+
     _check_band(l_freq, h_freq, inst.info["sfreq"])
     if gap is None:
         gap = gap_of(inst)
@@ -112,6 +113,8 @@ def resample(inst: Any, *, sampling_rate: float = 1000.0) -> Any:
     1000.0
     """
     eeg_picks(inst, bads=True)
+    from scipy.signal import butter
+
     rate = inst.info["sfreq"]
     factor = int((rate + 1e-6) // sampling_rate)
     if factor < 2:
@@ -144,6 +147,8 @@ def gap_of(inst: Any) -> tuple[float, float]:
 
 def piecewise(trial: np.ndarray, sos: np.ndarray, hole: np.ndarray) -> None:
     """Filter ``trial (n_channels, n_times)`` in place on each side of ``hole`` alone, and bridge the hole."""
+    from scipy.signal import sosfiltfilt
+
     edges = np.flatnonzero(np.diff(np.concatenate([[True], hole, [True]]).astype(int)))
     for start, stop in zip(edges[::2], edges[1::2], strict=True):
         length = stop - start

@@ -12,7 +12,6 @@ from typing import Any
 
 import mne
 import numpy as np
-from scipy.signal import butter, filtfilt
 
 from ._instance import data_of, eeg_picks, pulses_of_trials
 from ._leadfield import leadfield_of
@@ -136,6 +135,8 @@ def _count_muscle(
 
 
 def _fast(average: np.ndarray, rate: float, high_pass: float) -> np.ndarray:
+    from scipy.signal import butter, filtfilt
+
     b, a = butter(2, high_pass / (rate / 2), btype="high")
     return filtfilt(b, a, average, axis=1, padlen=3 * (len(b) - 1))  # the padding of Octave and MATLAB
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 
 import numpy as np
-from scipy import stats
 from scipy.special import ndtri
 
 from .curves import Curve
@@ -25,6 +24,8 @@ _ROUNDS = 3
 @functools.cache
 def _points(n_parameters: int) -> tuple[np.ndarray, np.ndarray]:
     """Quasi-random points of a multivariate t distribution and the logarithm of their density; always the same."""
+    from scipy import stats
+
     uniform = stats.qmc.Sobol(n_parameters + 1, scramble=True, rng=20_24).random(N_POINTS)
     length = stats.chi2.ppf(uniform[:, -1], _FREEDOM) / _FREEDOM
     points = ndtri(uniform[:, :-1]) / np.sqrt(length)[:, None]

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.spatial import cKDTree
 
 from ._tables import is_kept, numbers, single_pulses
 
@@ -85,6 +84,8 @@ def response_map(table: pd.DataFrame, of: str, spacing: float | None = None) -> 
     n_sites = int(first.size)
     if n_sites < 4:
         return None
+    from scipy.spatial import cKDTree
+
     grid = _is_grid(place, n_sites)
     if grid:
         operator = np.zeros((n_sites, size.size))
@@ -115,6 +116,8 @@ def _nodes(place: np.ndarray, spacing: float) -> np.ndarray:
     low, high = place[:, :2].min(axis=0), place[:, :2].max(axis=0)
     axes = [np.arange(low[i], high[i] + spacing / 2, spacing) for i in (0, 1)]
     nodes = np.stack([axis.ravel() for axis in np.meshgrid(*axes)], axis=1)
+    from scipy.spatial import cKDTree
+
     nodes = nodes[cKDTree(place[:, :2]).query(nodes)[0] <= spacing]
     if place.shape[1] == 2:
         return nodes

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.signal import welch
 
 Band = tuple[float, float]
 
@@ -25,6 +24,8 @@ def power_spectrum(x: np.ndarray, times: np.ndarray, name: str) -> tuple[np.ndar
     density : ndarray, shape (n_channels, n_freqs)
         V²/Hz.
     """
+    from scipy.signal import welch
+
     rate = (times.size - 1) / (times[-1] - times[0])
     length = min(round(2 * rate), times.size)
     if length < 0.9 * rate:

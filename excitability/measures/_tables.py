@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import betainc, stdtrit
 
 from ..schema import STIMULUS_COLUMNS, Estimate, isi_label, unknown_word
 
 LEVEL = 0.95
+#: Trials from which an interval says something: that of two rests on a single difference.
+FEWEST = 3
 #: Peak-to-peak of EMG noise in a response window, in units of its RMS. Measured on band-limited noise
 #: (20–1000 Hz, 35 ms windows): 5.3 ± 0.7, and 7.0 is exceeded by 1 % of the windows without a response.
 NOISE_RANGE = 7.0
@@ -29,12 +31,12 @@ def single_pulses(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def numbers(table: pd.DataFrame, name: str) -> np.ndarray:
-    """Values of a column as floats.
+    """Values of a column as floats; ``n/a`` and empty cells are NaN.
 
     Raises
     ------
     ValueError
-        When the table has no such column; the message names the nearest one.
+        When the table has no such column (the message names the nearest one), or it holds a word or an infinity.
     """
     if name not in table and name in STIMULUS_COLUMNS:
         unit = STIMULUS_COLUMNS[name].unit
@@ -44,7 +46,19 @@ def numbers(table: pd.DataFrame, name: str) -> np.ndarray:
         )
     if name not in table:
         raise ValueError(unknown_word("column of the trial table", name, table.columns))
-    return pd.to_numeric(table[name], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    column = table[name]
+    values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    words = np.isnan(values) & column.notna().to_numpy() if column.dtype == object else np.zeros(len(column), bool)
+    if words.any():  # left out silently, they would be trials that nobody counts
+        words &= ~column.astype(str).str.strip().str.lower().isin(["", "n/a", "nan", "none"]).to_numpy()
+    bad = words | np.isinf(values)
+    if bad.any():
+        at = int(np.flatnonzero(bad)[0])
+        raise ValueError(
+            f"column {name!r} of the trial table holds {column.iloc[at]!r} in row {column.index[at]}; "
+            "expected a number, or n/a where there is none"
+        )
+    return values
 
 
 def with_condition(table: pd.DataFrame, test: str = "test") -> pd.DataFrame:
@@ -111,7 +125,7 @@ def median_interval(values: np.ndarray) -> tuple[float, float]:
     if n < 6:  # the whole range covers less than 95 %
         return np.nan, np.nan
     depth = np.arange(1, n // 2 + 1)
-    cover = 1 - 2 * stats.binom.cdf(depth - 1, n, 0.5)
+    cover = 1 - 2 * betainc(n - depth + 1, depth, 0.5)  # of the binomial distribution
     k = int(depth[cover >= LEVEL].max())
     inner = float(cover[k]) if k < depth.size else 0.0
     share = (float(cover[k - 1]) - LEVEL) / (float(cover[k - 1]) - inner)
@@ -134,9 +148,10 @@ def level(values: np.ndarray, statistic: str) -> tuple[float, float, float]:
     n = values.size
     if n == 0 or (statistic == "geometric_mean" and values.min() <= 0):
         return np.nan, np.nan, np.nan
-    if n == 1:
-        return float(values[0]), np.nan, np.nan
-    t = float(stats.t.ppf((1 + LEVEL) / 2, n - 1))
+    if n < FEWEST:
+        only = np.exp(np.mean(np.log(values))) if statistic == "geometric_mean" else values.mean()
+        return float(only), np.nan, np.nan
+    t = float(stdtrit(n - 1, (1 + LEVEL) / 2))
     if values.min() > 0:
         centre, variance, _ = log_level(values, statistic)
         reach = t * np.sqrt(variance)

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy import stats
-from scipy.special import ndtr
+from scipy.special import ndtr, stdtrit
 
 from ..schema import Estimate, join_flags
 from ._tables import NOISE_RANGE, is_kept, nothing, numbers, responded, single_pulses
@@ -82,6 +81,8 @@ def relative_frequency(levels: np.ndarray, count: np.ndarray, yes: np.ndarray, f
     The interval lies between the nearest levels whose share of responses differs from a half (exact binomial
     limits); levels with fewer than ``fewest`` trials are not judged.
     """
+    from scipy.stats import beta
+
     judged = count >= fewest
     levels, count, yes = levels[judged], count[judged], yes[judged]
     if levels.size == 0:
@@ -92,8 +93,8 @@ def relative_frequency(levels: np.ndarray, count: np.ndarray, yes: np.ndarray, f
         return _beyond(levels)
     if first == 0:
         return Estimate(np.nan, ci_high=levels[0], flag="below_tested_range")
-    upper = stats.beta.ppf(0.975, yes + 1, np.maximum(count - yes, 1e-9))
-    lower = stats.beta.ppf(0.025, np.maximum(yes, 1e-9), count - yes + 1)
+    upper = beta.ppf(0.975, yes + 1, np.maximum(count - yes, 1e-9))
+    lower = beta.ppf(0.025, np.maximum(yes, 1e-9), count - yes + 1)
     below = levels[(np.arange(levels.size) < first) & (upper < 0.5)]
     over = levels[(np.arange(levels.size) >= first) & (lower > 0.5)]
     return Estimate(levels[first], below.max() if below.size else np.nan, over.min() if over.size else np.nan)
@@ -198,7 +199,7 @@ def solve_line(x: np.ndarray, y: np.ndarray, target: float, levels: np.ndarray) 
     sxx = float(np.sum((x - centre) ** 2))
     slope = float(np.sum((x - centre) * (y - y.mean())) / sxx)
     error = float(np.sum((y - y.mean() - slope * (x - centre)) ** 2) / (n - 2))
-    t = float(stats.t.ppf(0.975, n - 2))
+    t = float(stdtrit(n - 2, 0.975))
     if slope <= 0 or t**2 * error >= slope**2 * sxx:
         return nothing("slope_unknown")
     g = t**2 * error / (slope**2 * sxx)

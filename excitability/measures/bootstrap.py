@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from ..schema import Estimate, join_flags
 
@@ -156,5 +156,5 @@ def _basic(value: float, known: np.ndarray) -> tuple[float, float]:
 def _jackknife(value: float, known: np.ndarray) -> tuple[float, float]:
     n = len(known)
     error = np.sqrt((n - 1) / n * np.sum((known - known.mean()) ** 2))
-    half = student.ppf(0.975, n - 1) * error
+    half = float(stdtrit(n - 1, 0.975)) * error
     return value - half, value + half

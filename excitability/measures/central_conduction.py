@@ -6,11 +6,11 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import stdtrit
 
 from ..schema import Estimate, unknown_word
 from ._registry import measure
-from ._tables import is_kept, level, median_interval, nothing, numbers
+from ._tables import FEWEST, is_kept, level, median_interval, nothing, numbers
 
 #: Time that an F wave needs to turn around in the motor neuron (s).
 TURNAROUND = 0.001
@@ -113,7 +113,7 @@ def _level(values: np.ndarray, statistic: str, missing: str) -> Estimate:
         return nothing(missing)
     if statistic == "minimum":
         return Estimate(values.min(), n=values.size)
-    return Estimate(*level(values, statistic), n=values.size, flag="few_trials" if values.size < 2 else "")
+    return Estimate(*level(values, statistic), n=values.size, flag="few_trials" if values.size < FEWEST else "")
 
 
 def _difference(
@@ -145,7 +145,7 @@ def _interval(cortical: np.ndarray, peripheral: np.ndarray, statistic: str) -> t
         parts = [float(values.var(ddof=1)) / values.size for values in (cortical, peripheral)]
         spread = parts[0] ** 2 / (cortical.size - 1) + parts[1] ** 2 / (peripheral.size - 1)
         freedom = sum(parts) ** 2 / spread if spread > 0 else 1.0
-        reach = float(stats.t.ppf(0.975, freedom)) * np.sqrt(sum(parts))
+        reach = float(stdtrit(freedom, 0.975)) * np.sqrt(sum(parts))
         value = float(cortical.mean() - peripheral.mean())
         return value - reach, value + reach
     (low, high), (other_low, other_high) = median_interval(cortical), median_interval(peripheral)

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import stdtrit
 
 from ..schema import Estimate, join_flags, unknown_word
 from ._registry import measure
@@ -132,7 +132,7 @@ def ratio_of_levels(values: np.ndarray, baseline: np.ndarray, aggregate: str) ->
         return float(np.exp(top - base)), np.nan, np.nan
     spread = top_variance**2 / max(top_df, 1) + base_variance**2 / max(base_df, 1)
     df = variance**2 / spread if spread > 0 else 1.0
-    reach = float(stats.t.ppf((1 + LEVEL) / 2, df)) * np.sqrt(variance)
+    reach = float(stdtrit(df, (1 + LEVEL) / 2)) * np.sqrt(variance)
     return tuple(float(np.exp(top - base + step)) for step in (0.0, -reach, reach))  # type: ignore[return-value]
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import stdtrit
 
 from ..schema import Estimate, join_flags
 from ._curve_fit import CurveFit, fit_recruitment_curve
@@ -104,9 +104,11 @@ def recruitment_curve(
 
 def _without_fit(s: np.ndarray, y: np.ndarray, form: str) -> dict[str, Estimate] | None:
     """NaN for everything that needs a curve, where there is none to fit."""
+    from scipy.stats import spearmanr
+
     if np.unique(s).size < (5 if form == "rectified_logistic" else 4) or s.size < 8:
         return {key: nothing("few_intensities") for key in KEYS}
-    rise = stats.spearmanr(s, y) if np.ptp(y) > 0 else None
+    rise = spearmanr(s, y) if np.ptp(y) > 0 else None
     if rise is None or not (rise.statistic > 0 and rise.pvalue < 0.01):
         return {key: nothing("no_response") for key in KEYS}
     return None
@@ -174,5 +176,5 @@ def area_under_curve(intensity: np.ndarray, response: np.ndarray, scatter: float
     common = float(np.average(spread, weights=freedom * place**2))  # trials where the area comes from
     error = np.sqrt(np.sum((share * mean) ** 2 * common / count)) / area
     weight = (freedom * place**2) / np.sum(freedom * place**2)
-    reach = float(stats.t.ppf(0.975, max(1 / np.sum(weight**2 / freedom), 1))) * error
+    reach = float(stdtrit(max(1 / np.sum(weight**2 / freedom), 1), 0.975)) * error
     return Estimate(area, area * np.exp(-reach), area * np.exp(reach), n)

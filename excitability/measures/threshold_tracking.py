@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import stdtrit
 
 from ..schema import Estimate
 from ._registry import measure
@@ -106,7 +106,7 @@ def _change(
         return nothing("few_trials", n)
     slope = float(x @ y) / sxx
     residual = float(np.sum((y - slope * x) ** 2)) / freedom
-    t = float(stats.t.ppf(0.975, freedom))
+    t = float(stdtrit(freedom, 0.975))
     if slope <= 0 or t**2 * residual / sxx >= slope**2:
         return nothing("slope_unknown", n)
     centre = [float(s[group].mean()) for group in groups]
