@@ -142,6 +142,8 @@ def run_batch(
     picks: str | Iterable[str] | None = None,
     muscles: Mapping[str, str] | None = None,
     options: Mapping[str, Any] | None = None,
+    child: bool = False,
+    height: bool = False,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> pd.DataFrame:
     """Run a protocol or a battery over many sessions.
@@ -161,6 +163,11 @@ def run_batch(
         As for :func:`excitability.run`, for every EMG recording.
     options : mapping, optional
         Options of :func:`excitability.read`, for every recording.
+    child : bool
+        Look for responses where children have them, in every recording.
+    height : bool
+        Move the windows of each participant by the column ``height`` (m) of the sessions table; a participant
+        without one keeps those of 1.70 m.
     progress : callable, optional
         Called with (done, all, label) after each recording.
 
@@ -197,8 +204,11 @@ def run_batch(
         "options": dict(options or {}),
         "picks": picks,
         "muscles": dict(muscles or {}) or None,
+        "windows": {"child": child, "height": height},
         "alone": len(battery.protocols) == 1,
     }
+    if height and "height" not in table:
+        raise ValueError(f"height=True, but the sessions table has no column 'height' (m): {', '.join(table.columns)}")
     done = _run_tasks(tasks, folder, reading, n_jobs, progress)
     results = _joined([done[i][0] for i in range(len(tasks))], tasks, list(RESULT_COLUMNS))
     if folder is not None:
@@ -330,9 +340,19 @@ def _compute(
         raise ValueError(
             "which protocol this recording is of is not said; add a column 'protocol' to the sessions table"
         )
-    emg = protocol.modality == "emg"
-    done = run_all(inst, protocol, reading["picks"] if emg else None, muscles=reading["muscles"] if emg else None)
+    if protocol.modality == "emg":
+        own = windows_of(row, reading)
+        done = run_all(inst, protocol, reading["picks"], muscles=reading["muscles"], **own)
+    else:
+        done = run_all(inst, protocol)
     return done.results, done.trials, dict(done.facts)
+
+
+def windows_of(row: Mapping[str, Any], reading: Mapping[str, Any]) -> dict[str, Any]:
+    """Whose windows a recording of a batch is measured in: arguments of :func:`excitability.run`."""
+    asked = reading.get("windows") or {}
+    told = pd.to_numeric(pd.Series([row.get("height") if asked.get("height") else None]), errors="coerce").iloc[0]
+    return {"child": bool(asked.get("child")), "height": None if pd.isna(told) else float(told)}
 
 
 def _failure(protocol: Protocol, error: Exception) -> pd.DataFrame:

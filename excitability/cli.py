@@ -40,6 +40,7 @@ Names = Annotated[list[str] | None, typer.Option("--channel-name", help="New nam
 Types = Annotated[list[str] | None, typer.Option("--channel-type", help="Type of all, or CHANNEL=TYPE, e.g. eeg.")]
 Montage = Annotated[str | None, typer.Option(help="Positions of EEG channels by name, e.g. colin27_1020.")]
 Columns = Annotated[list[str] | None, typer.Option("--set", help="COLUMN=VALUE of all trials, or COLUMN=variable:VAR.")]
+Child = Annotated[bool, typer.Option("--child", help="Look for responses where children have them.")]
 Picks = Annotated[list[str] | None, typer.Option(help="Channels or muscles, repeated or separated by commas.")]
 Jobs = Annotated[int, typer.Option("--n-jobs", "-j", help="Recordings at a time; -1: one a core.")]
 
@@ -158,6 +159,8 @@ def run(
     stimuli: Stimuli = None,
     trigger: Trigger = None,
     muscle: Muscles = None,
+    child: Child = False,
+    height: Annotated[float | None, typer.Option(help="Body height in m: response windows move with it.")] = None,
     sidecar: Sidecar = None,
     sampling_rate: Rate = None,
     unit: Unit = None,
@@ -184,7 +187,7 @@ def run(
         channel_names=_listed(channel_name), channel_types=_types(channel_type), montage=montage, format=format_,
         data_format=data_format, columns=_constants(set_),
     )  # fmt: skip
-    done = run_all(ex.read(file, **options), protocol, _listed(picks))
+    done = run_all(ex.read(file, **options), protocol, _listed(picks), child=child, height=height)
     _show(done.results)
     if output is not None:
         typer.echo(f"wrote {write_table(done.results, output)}")
@@ -199,6 +202,8 @@ def batch(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the tables.")],
     picks: Picks = None,
     muscle: Muscles = None,
+    child: Child = False,
+    height: Annotated[bool, typer.Option("--height", help="Move windows by the column 'height' (m).")] = False,
     n_jobs: Jobs = 1,
 ) -> None:
     """Run a protocol or battery over all sessions of a study; failures are rows, finished work is reused."""
@@ -207,7 +212,15 @@ def batch(
     sessions = ex.find_sessions(study)
     with _progress("recordings") as progress:
         results = ex.run_batch(
-            sessions, protocol, output, n_jobs, picks=_listed(picks), muscles=_named(muscle), progress=progress
+            sessions,
+            protocol,
+            output,
+            n_jobs,
+            picks=_listed(picks),
+            muscles=_named(muscle),
+            child=child,
+            height=height,
+            progress=progress,
         )
     failed = results[results["error"] != ""]
     for error, rows in failed.groupby("error", sort=False):

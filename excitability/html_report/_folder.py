@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..batch import load_results
+from ..batch import load_results, windows_of
 from ..measures._curve_fit import fit_recruitment_curve
 from ..plots import mep_overlay, tep_butterfly
 from ..plots import recruitment_curve as draw_recruitment_curve
 from ..plots._labels import condition_label
 from ..protocol import Protocol, run_all
 from ..recording import read
-from ..resources import muscle_window
+from ..schema import display
 from ..tables import read_table
 
 if TYPE_CHECKING:
@@ -96,6 +96,7 @@ def example_figures(study: Study, progress: Progress | None = None) -> Iterator[
                 _with_onsets(protocol) if emg else protocol,
                 reading.get("picks") if emg else None,
                 muscles=reading.get("muscles") if emg else None,
+                **(windows_of(dict(row), reading) if emg else {}),
             )
         except (OSError, ValueError) as error:
             warnings.warn(f"no example of {protocol.name}: {error}", stacklevel=2)
@@ -133,19 +134,29 @@ def _emg(done: Run, who: str) -> Iterator[tuple[str, Figure, str]]:
             done.epochs.times,
             table,
             channel=str(channel),
-            window=_window(done.protocol, table),
+            window=_window(table),
             artefact=_artefact(done.protocol) or "auto",
             lock=done.protocol.epoch.lock,
         )
-        yield f"Responses of {channel} ({who})", figure, f"{_EXAMPLE} Every kept trial, and the mean in black."
+        yield (
+            f"Responses of {channel} ({who})",
+            figure,
+            f"{_EXAMPLE} Every kept trial, and the mean in black.{_looked(table)}",
+        )
 
 
-def _window(protocol: Protocol, table: pd.DataFrame) -> tuple[float, float] | None:
-    given = protocol.trial.get("mep_amplitude", {}).get("window", "muscle")
-    if given == "muscle":
-        muscle = str(table["muscle"].iloc[0]) if len(table) and "muscle" in table else ""
-        return muscle_window(muscle) if muscle else None
-    return float(given[0]), float(given[1])
+def _window(table: pd.DataFrame) -> tuple[float, float] | None:
+    """Where the responses of a trial table were looked for."""
+    if not len(table) or "window_start" not in table:
+        return None
+    return float(table["window_start"].iloc[0]), float(table["window_stop"].iloc[0])
+
+
+def _looked(table: pd.DataFrame) -> str:
+    window, (factor, unit) = _window(table), display("s")
+    if window is None:
+        return ""
+    return f" Responses were looked for {window[0] * factor:g} to {window[1] * factor:g} {unit} after the pulse."
 
 
 def _artefact(protocol: Protocol) -> tuple[float, float] | None:

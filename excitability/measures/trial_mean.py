@@ -9,7 +9,10 @@ import pandas as pd
 
 from ..schema import Estimate
 from ._registry import measure
-from ._tables import is_kept, level, nothing, numbers
+from ._tables import FEWEST, is_kept, level, nothing, numbers
+
+#: What every trial has unless its samples are missing; all else needs a response.
+_ALWAYS = ("mep_amplitude", "mep_amplitude_corrected", "mep_area", "mep_probability")
 
 
 @measure(kind="summary", unit="", over="condition")
@@ -38,14 +41,15 @@ def trial_mean(
     Returns
     -------
     Estimate
-        ``n`` counts the trials that have a value. Flags: ``no_trials``, ``few_trials`` (no interval), ``censored``
-        (some trials have no end of a silent period), ``no_silent_period`` (none has), ``no_response`` (latency,
-        duration … missing in some trials), ``non_positive`` (no geometric mean exists).
+        ``n`` counts the trials that have a value. Flags: ``no_trials``, ``few_trials`` (fewer than three: no interval
+        worth the name), ``censored`` (some trials have no end of a silent period), ``no_silent_period`` (none has),
+        ``no_response`` (latency, duration … missing in some trials), ``missing_values`` (what every trial has, missing
+        in some), ``non_positive`` (no geometric mean exists).
 
     Raises
     ------
     ValueError
-        For an unknown column or statistic.
+        For an unknown column or statistic, or a column that holds words or infinities.
 
     Examples
     --------
@@ -62,18 +66,25 @@ def trial_mean(
         return nothing("no_trials", n_rejected=n_rejected)
     missing = np.isnan(values)
     known = values[~missing]
-    flag = ("censored" if of == "silent_period" else "no_response") if missing.any() else ""
+    flag = _of_missing(of) if missing.any() else ""
     if known.size == 0:
         return nothing("no_silent_period" if of == "silent_period" else flag, n_rejected=n_rejected)
     ordered = values if of == "silent_period" else known  # only a missing silent period is a long one
     value, low, high = level(ordered if statistic == "median" else known, statistic)
     if statistic == "geometric_mean" and known.min() <= 0:
         flag = "non_positive"
-    elif known.size < 2:
+    elif known.size < FEWEST:
         flag = ";".join(filter(None, (flag, "few_trials")))
     if of == "mep_probability":
         value, low, high = _share(known, statistic, value)
     return Estimate(value, low, high, n=known.size, flag=flag, n_rejected=n_rejected)
+
+
+def _of_missing(of: str) -> str:
+    """Why some trials have no value."""
+    if of == "silent_period":
+        return "censored"
+    return "no_response" if of.startswith("mep_") and of not in _ALWAYS else "missing_values"
 
 
 def _share(values: np.ndarray, statistic: str, value: float) -> tuple[float, float, float]:
