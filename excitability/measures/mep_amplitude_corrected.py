@@ -6,14 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels.windows import extremes
+from ._corrected_amplitude import corrected_amplitude
 from ._registry import measure
-from ._responses import find_responses
-from ._windows import BASELINE, baseline_samples, interval, window_samples
-
-_SMOOTHING = 0.001  # s on each side of the local parabola
-_SHARP = 0.0004  # the same where the noise does not matter
-_CLEAR = 20.0  # peak-to-peak amplitude over the noise from which it does not
 
 
 @measure(kind="trial", unit="V")
@@ -26,7 +20,8 @@ def mep_amplitude_corrected(
     without artefact, smoothed by local parabolas (1 ms on each side); ``b`` is the same in pre-stimulus windows of
     equal length, their mean over the recording scaled to the noise of the trial. What the smoothing takes from sharp
     peaks is known from the largest responses of the recording and is given back. Trials without response scatter
-    about zero, so values may be negative; leave them in a mean.
+    about zero, so values may be negative; leave them in a mean. No value exceeds the highest minus the lowest sample.
+    How far a value may be off says :func:`mep_amplitude_standard_error`.
 
     Parameters
     ----------
@@ -52,7 +47,9 @@ def mep_amplitude_corrected(
     Notes
     -----
     The recorded maximum minus minimum lies 1 to 3 standard deviations of the noise above the truth for responses of 2
-    to 10 times the noise and 4 to 5 above it for none; this one within 1 below and at 0.
+    to 10 times the noise and 4 to 5 above it for none; this one within 0.5 in white noise, 0.5 to 1.7 below it in noise
+    of the colour of EMG, and at 0 for none. In contraction, where the silence after a response takes noise away, it is
+    1 to 4 below it for responses of less than 10 times the background.
 
     Examples
     --------
@@ -65,63 +62,4 @@ def mep_amplitude_corrected(
     >>> bool(abs(mep_amplitude_corrected(x, times).mean()) < 10e-6)
     True
     """
-    name = "mep_amplitude_corrected"
-    step = interval(times)
-    start, stop = window_samples(times, window, name)
-    found = find_responses(x, times, window, first_pulse, name=name)
-    if not np.isfinite(found.noise).any():
-        return np.full(len(x), np.nan)
-    quiet = baseline_samples(times, BASELINE, first_pulse, len(x), name)
-    weights = _parabola(step, _SMOOTHING)
-    traces = found.traces[:, -(stop - start) :]
-    size = _range(_smooth(traces, weights))
-    length = int(min(stop - start, np.min(quiet[1] - quiet[0])))
-    noise = []
-    for k in range(int(np.min(quiet[1] - quiet[0])) // length):
-        begin = quiet[1] - (k + 1) * length
-        columns = begin[:, None] + np.arange(length)
-        noise.append(_range(_smooth(np.take_along_axis(x, columns, axis=1), weights)) / found.noise)
-    usual = float(np.nanmean(noise))
-    if length < stop - start:  # the extremes of a longer window are larger
-        usual *= np.sqrt(np.log((stop - start) / weights.size + 2.0) / np.log(length / weights.size + 2.0))
-    difference = size**2 - (usual * found.noise) ** 2
-    value = np.sign(difference) * np.sqrt(np.abs(difference))
-    sharp = _range(_smooth(traces, _parabola(step, _SHARP)))
-    # noise only adds: a corrected amplitude is never above the highest minus the lowest sample
-    return np.minimum(value * _flattening(sharp, size, found.noise), _range(traces))
-
-
-def _flattening(sharp: np.ndarray, size: np.ndarray, noise: np.ndarray) -> float:
-    """What the smoothing takes from the peaks, known from the largest responses of the recording (a factor)."""
-    with np.errstate(invalid="ignore"):
-        clear = np.flatnonzero(size > _CLEAR * noise)
-    if not clear.size:
-        return 1.0
-    largest = clear[np.argsort(-(size / noise)[clear], kind="stable")[: max(3, clear.size // 2)]]
-    return max(float(np.median(sharp[largest] / size[largest])), 1.0)
-
-
-def _parabola(step: float, width: float) -> np.ndarray:
-    """Weights of the local parabola (Savitzky and Golay 1964)."""
-    half = round(width / step)
-    if half < 2:
-        return np.ones(1)
-    place = np.arange(-half, half + 1.0)
-    return np.linalg.pinv(np.vander(place, 3, increasing=True))[0]
-
-
-def _smooth(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Running weighted mean; the ends keep the nearest whole value."""
-    if weights.size == 1 or x.shape[1] <= weights.size:
-        return x
-    n = x.shape[1] - weights.size + 1
-    out = np.zeros((len(x), n))
-    for k, weight in enumerate(weights):
-        out += weight * x[:, k : k + n]
-    return out
-
-
-def _range(x: np.ndarray) -> np.ndarray:
-    n = len(x)
-    values, _ = extremes(np.ascontiguousarray(x), np.zeros(n, np.int64), np.full(n, x.shape[1]))
-    return values[:, 1] - values[:, 0]
+    return corrected_amplitude(x, times, window, first_pulse, "mep_amplitude_corrected").value
