@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
+from operator import eq, ge, gt, le, lt, ne
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,14 +18,7 @@ from .schema import unknown_word
 if TYPE_CHECKING:
     import pandas as pd
 
-_COMPARE = {
-    ast.Eq: np.equal,
-    ast.NotEq: np.not_equal,
-    ast.Lt: np.less,
-    ast.LtE: np.less_equal,
-    ast.Gt: np.greater,
-    ast.GtE: np.greater_equal,
-}
+_COMPARE = {ast.Eq: eq, ast.NotEq: ne, ast.Lt: lt, ast.LtE: le, ast.Gt: gt, ast.GtE: ge}
 
 
 def parse(text: str, known: Iterable[str]) -> ast.expr:
@@ -152,29 +146,14 @@ def _compare(operator: ast.cmpop, left: Any, right: Any, n_rows: int) -> np.ndar
     function = _COMPARE[type(operator)]
     if not any(isinstance(side, str) or getattr(side, "dtype", None) == np.dtype(object) for side in (left, right)):
         return np.broadcast_to(function(left, right), (n_rows,)) & ~missing
-    left, right = np.broadcast_to(left, (n_rows,)), np.broadcast_to(right, (n_rows,))
+    left, right = np.broadcast_to(left, (n_rows,)).tolist(), np.broadcast_to(right, (n_rows,)).tolist()
     result = np.zeros(n_rows, dtype=bool)
-    for row in np.flatnonzero(~missing):
+    for row in np.flatnonzero(~missing).tolist():
         a, b = left[row], right[row]
         # text against a number is never equal and has no order
-        if isinstance(a, str) and isinstance(b, str):
-            result[row] = _compare_text(operator, a, b)
-        elif not isinstance(a, str) and not isinstance(b, str):
-            result[row] = function(a, b)
-        else:
-            result[row] = isinstance(operator, ast.NotEq)
+        same = isinstance(a, str) == isinstance(b, str)
+        result[row] = function(a, b) if same else isinstance(operator, ast.NotEq)
     return result
-
-
-def _compare_text(operator: ast.cmpop, a: str, b: str) -> bool:
-    return {
-        ast.Eq: a == b,
-        ast.NotEq: a != b,
-        ast.Lt: a < b,
-        ast.LtE: a <= b,
-        ast.Gt: a > b,
-        ast.GtE: a >= b,
-    }[type(operator)]
 
 
 def _rows(node: ast.expr, table: pd.DataFrame) -> np.ndarray:
