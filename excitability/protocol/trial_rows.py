@@ -62,12 +62,12 @@ def table_of(
     data = epochs.get_data(copy=False, verbose="ERROR")
     tables = []
     for channel in channels:
-        # contiguous once, not again in every measure; windows read straight from a file are already
+        # contiguous once, not again in every measure
         x = np.ascontiguousarray(data[:, epochs.ch_names.index(channel)])
         window, flag = response_window(protocol, named[channel], child=child, height=height)
         flag = join_flags(flag, recorded_flags(inst, channel), _scale(x))
         tables.append(_of_channel(protocol, channel, named[channel], x, epochs.times, pulses, kept, told, window, flag))
-        del x  # before the next one is made: the memory of a copy is used again
+        del x  # before the next one is made: the memory is used again
     whole = pd.concat(tables, ignore_index=True)
     source = facts_of(inst).get("source")
     decisions = read_decisions(source) if source else None

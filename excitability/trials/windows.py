@@ -40,8 +40,7 @@ def read_windows(raw: mne.io.BaseRaw, starts: np.ndarray, length: int, picks: li
     -------
     ndarray, shape (n, n_picks, length) | None
         Volts, the same bytes as ``raw.get_data``; some windows are compared with it each time, so that a change
-        of MNE leads to None and not to other values. In memory the windows of a channel follow one another, so that
-        a measure of one channel reads them as they are.
+        of MNE leads to None and not to other values.
 
     Raises
     ------
@@ -70,7 +69,7 @@ def read_windows(raw: mne.io.BaseRaw, starts: np.ndarray, length: int, picks: li
         return None
     index = np.array([raw.ch_names.index(name) for name in picks])
     try:
-        out = np.empty((index.size, starts.size, length)).transpose(1, 0, 2)
+        out = np.empty((starts.size, index.size, length))  # in this order: mne.EpochsArray copies any other
         # private, as is what the layouts need: nothing public says where in the file a cropped recording begins
         done = layout(raw, index, starts + int(raw._first_samps[0]), out)
     except (AttributeError, KeyError, IndexError, TypeError, ValueError, OSError):
