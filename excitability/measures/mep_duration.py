@@ -8,6 +8,7 @@ import numpy as np
 
 from ._registry import measure
 from ._responses import FALSE_POSITIVE_RATE, find_responses
+from ._shape import shapes_of
 
 
 @measure(kind="trial", unit="s", references=["10.1016/j.clinph.2015.02.001"])
@@ -21,8 +22,7 @@ def mep_duration(
 ) -> np.ndarray:
     """Time from the onset of the response to its end.
 
-    The end is the first time after which the smoothed trace stays for 5 ms within the noise or within 1.5 % of
-    the peak-to-peak amplitude, whichever is larger; a response that outlasts the window ends with it.
+    Onset as in :func:`mep_latency`, end as in :func:`mep_end`.
 
     Parameters
     ----------
@@ -58,4 +58,4 @@ def mep_duration(
     True
     """
     found = find_responses(x, times, window, first_pulse, false_positive_rate=false_positive_rate, name="mep_duration")
-    return found.end - found.onset
+    return shapes_of(found, x, times, window, first_pulse).ends - found.onset

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ._end import response_ends
 from ._registry import measure
 from ._responses import FALSE_POSITIVE_RATE, find_responses
+from ._shape import shapes_of
 
 
 @measure(kind="trial", unit="s")
@@ -22,7 +22,10 @@ def mep_end(
 ) -> np.ndarray:
     """Time from the pulse to the end of the response.
 
-    END_BODY
+    The end is the last time at which the response itself, without noise, exceeds 1.5 % of its peak-to-peak amplitude,
+    before it stays within that for 5 ms. In noise only a higher level can be read, and the rest of the way is inferred
+    from the clear responses of the recording, or from responses in general where there are none; where muscle falls
+    silent after the response, the noise is that of the silence. A response may outlast the window by 30 ms.
 
     Parameters
     ----------
@@ -58,4 +61,4 @@ def mep_end(
     True
     """
     found = find_responses(x, times, window, first_pulse, false_positive_rate=false_positive_rate, name="mep_end")
-    return response_ends(found, x, times, window).copy()
+    return shapes_of(found, x, times, window, first_pulse).ends.copy()

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ._morphology import counts
 from ._registry import measure
 from ._responses import FALSE_POSITIVE_RATE, find_responses
+from ._shape import shapes_of
 
 
 @measure(kind="trial", unit="1")
@@ -22,9 +22,9 @@ def mep_phases(
 ) -> np.ndarray:
     """Number of times the response lies on one side of the baseline.
 
-    A phase is a stretch between onset and end on one side of the baseline that the trace, smoothed over 0.8 ms, leaves by at
-    least 5 % of the peak-to-peak amplitude and 3.7 standard deviations of the (smoothed) noise: baseline crossings plus one,
-    without those of noise. A biphasic response has two; one of more than four is called polyphasic.
+    A phase is a stretch between onset and end on one side of the baseline that goes at least 5 % of the peak-to-peak
+    amplitude and 5 standard deviations of the smoothed noise away from it, in the trace smoothed over 0.8 ms: baseline
+    crossings plus one, without those of noise. A biphasic response has two; one of more than four is called polyphasic.
 
     Parameters
     ----------
@@ -64,4 +64,4 @@ def mep_phases(
     array([2., 2., 2., 2., 2., 2., 2., 2., 2.])
     """
     found = find_responses(x, times, window, first_pulse, false_positive_rate=false_positive_rate, name="mep_phases")
-    return counts(found, x, times, window, first_pulse)[:, 1]
+    return shapes_of(found, x, times, window, first_pulse).counts[:, 1]

@@ -23,8 +23,8 @@ def mep_thickness(
 ) -> np.ndarray:
     """Rectified area of the response over its peak-to-peak amplitude, a duration that does not grow with the size.
 
-    The area is that of :func:`mep_area` (from onset to end, net of background in active muscle), the amplitude the recorded
-    one of :func:`mep_amplitude`.
+    The area is that of :func:`mep_area` (net of background in active muscle), the amplitude the recorded one of
+    :func:`mep_amplitude`.
 
     Parameters
     ----------

@@ -1,0 +1,172 @@
+"""End, turns and phases of every response, read from its smoothed trace.
+
+The end is where the noise-free trace last goes beyond 1.5 % of its peak-to-peak amplitude. In noise only a higher level
+can be read, and the end seen at that level is early. How early is known from the clear responses of the recording,
+which show all levels, and where there are none from responses in general.
+"""
+
+from __future__ import annotations
+
+import functools
+import weakref
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..kernels.edge import smoothed_squares
+from ..kernels.shape import ends_at, turns_and_phases
+from ..kernels.windows import extremes
+from ._responses import Responses
+from ._windows import BASELINE, Window, baseline_samples, evenly, interval, rows_of, window_samples
+
+LEVEL = 0.015  # of the peak-to-peak amplitude
+BEYOND = 0.030  # s that a response is followed beyond the window
+_HALF_WIDTH = 0.0004  # s; muscle has little beyond 500 Hz, noise has
+_QUIET = 0.005  # s within the noise that end a response
+_LIMIT_NOISE = 3.0  # standard deviations of the smoothed noise that count as beyond it
+_FRACTIONS = np.array([0.015, 0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.3])
+#: Time from the end seen at each fraction to the end, over the time from onset to the end seen, in responses at large.
+_USUAL_LAG = np.array([0.0, 0.05, 0.15, 0.25, 0.42, 0.6, 0.8, 1.0])
+_CLEAR = 0.02  # fraction up to which a response is clear
+_LEAST_CLEAR = 5  # clear responses that tell more than responses at large
+_MOST_CLEAR = 100
+_BLOCK = 0.004  # s; half of the stretch in which the silence after a response is looked for
+_OF_LEAST = 1.25  # the quietest of several stretches is lower than their usual level
+_SILENT = 0.6  # of the noise before the pulse: a quieter stretch is silence
+_LEAST_SPREAD = 0.0005  # s
+_LEAST_TURN = 0.05  # of the peak-to-peak amplitude: what is smaller is no feature of the response
+_TURN_NOISE = 5.0  # standard deviations of the smoothed noise: peak to trough of noise is seldom more within 25 ms
+_NOISE_TRIALS = 100  # trials that tell the colour of the noise
+
+_LAST: list[tuple[Any, bytes, Shapes]] = []
+
+
+@dataclass(frozen=True, eq=False)
+class Shapes:
+    """Traces from just after the pulse to beyond the window, about their baseline and without artefact.
+
+    ``noise`` is what smoothing by two running means of ``2 * half + 1`` samples leaves of the noise; ``start`` is the
+    sample of the onset, −1 where there is no response.
+    """
+
+    traces: np.ndarray
+    begin: int
+    inside: int
+    start: np.ndarray
+    half: int
+    noise: np.ndarray
+    before: np.ndarray
+    size: np.ndarray
+    times: np.ndarray
+
+    @functools.cached_property
+    def ends(self) -> np.ndarray:
+        """Time at which each response ends, s, shape (n_trials,); NaN where there is none."""
+        step = interval(self.times)
+        after = _silence(self.traces, self.start, round(_BLOCK / step))
+        noise = self.noise * np.where(after < _SILENT * self.before, after / self.before, 1.0)
+        readable = np.maximum(_LIMIT_NOISE * noise, LEVEL * self.size)
+        seen = self._seen(slice(None), readable[:, None])[:, 0]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            fraction = readable / self.size
+        if (fraction > _FRACTIONS[0]).any():
+            seen = self._prolonged(seen, fraction)
+        ends = self.times[0] + np.minimum(self.begin + seen, self.times.size - 1) * step
+        return np.where(self.start >= 0, ends, np.nan)
+
+    @functools.cached_property
+    def counts(self) -> np.ndarray:
+        """Turns and phases, shape (n_trials, 2); NaN where there is no response."""
+        present = self.start >= 0
+        stop = np.where(present, (self.ends - self.times[0]) / interval(self.times) - self.begin + 1.5, -1.0)
+        stop = np.minimum(stop, self.traces.shape[1]).astype(int)
+        least = np.maximum(_TURN_NOISE * self.noise, _LEAST_TURN * self.size)
+        found = turns_and_phases(self.traces, self.start, stop, self.half, least)
+        return np.where(present[:, None], found, np.nan)
+
+    def _seen(self, rows: Any, limits: np.ndarray) -> np.ndarray:
+        run = round(_QUIET / interval(self.times))
+        return ends_at(self.traces[rows], self.start[rows], self.inside, self.half, limits, run)
+
+    def _prolonged(self, seen: np.ndarray, fraction: np.ndarray) -> np.ndarray:
+        """Ends as they would be seen at the lowest level, from those seen at a ``fraction`` of the amplitude."""
+        clear = np.flatnonzero((fraction <= _CLEAR) & (self.start >= 0))
+        if clear.size < _LEAST_CLEAR:
+            return seen + (seen - self.start) * np.interp(fraction, _FRACTIONS, _USUAL_LAG)
+        some = clear[evenly(fraction[clear], _MOST_CLEAR)]
+        levels = self._seen(some, self.size[some, None] * _FRACTIONS)
+        lags = levels[:, :1] - levels
+        own = seen + np.interp(fraction, _FRACTIONS, np.median(lags, axis=0))
+        spread = np.interp(fraction, _FRACTIONS, np.std(lags, axis=0))
+        # the usual duration is another guess; each counts with what is known of its error
+        durations = levels[:, 0] - self.start[some]
+        as_usual = self.start + np.median(durations)
+        other = max(float(np.std(durations)), _LEAST_SPREAD / interval(self.times))
+        share = other**2 / (other**2 + spread**2)
+        mixed = np.maximum(share * own + (1.0 - share) * as_usual, self.start + 1.0)
+        return np.where(fraction > _FRACTIONS[0], mixed, seen)
+
+
+def shapes_of(found: Responses, x: np.ndarray, times: np.ndarray, window: Window, first_pulse: Any) -> Shapes:
+    """Shapes of responses found; those asked for last are remembered, since several measures share them."""
+    step = interval(times)
+    _, stop = window_samples(times, window, "mep_end")
+    until = min(stop + round(BEYOND / step), times.size)
+    mark = (x[:, stop:until] @ np.arange(1.0, until - stop + 1.0)).tobytes()
+    if _LAST and _LAST[0][0]() is found and _LAST[0][1] == mark:
+        return _LAST[0][2]
+    traces = np.concatenate([found.traces, _beyond(found, x, stop, until, step)], axis=1)
+    if not np.isfinite(traces.sum()):
+        np.nan_to_num(traces, copy=False)
+    inside = found.traces.shape[1]
+    begin = stop - inside
+    start = np.where(found.present, (found.onset - times[0]) / step - begin, -1.0)
+    start = np.where(found.present, np.clip(np.round(start), 0, inside - 2), -1).astype(int)
+    half = max(1, round(_HALF_WIDTH / step))
+    noise = np.fmax(found.noise, found.artefact)
+    ends, _ = extremes(traces, np.zeros(len(x), int), np.full(len(x), inside))
+    size = ends[:, 1] - ends[:, 0]
+    left = _left(found.noise, x, times, half, first_pulse)
+    made = Shapes(traces, begin, inside, start, half, left * noise, noise, size, times)
+    _LAST[:] = [(weakref.ref(found), mark, made)]
+    return made
+
+
+def _left(noise: np.ndarray, x: np.ndarray, times: np.ndarray, half: int, first_pulse: Any) -> float:
+    """What smoothing leaves of the noise, pooled over the recording: its colour."""
+    usable = np.flatnonzero(noise > 0)
+    if not usable.size:
+        return 1.0
+    quiet = baseline_samples(times, BASELINE, first_pulse, len(x), "mep_end")
+    some = usable[evenly(noise[usable], _NOISE_TRIALS)]
+    length = quiet[1][some] - quiet[0][some]
+    part = rows_of(x, some, quiet[0], int(length.max()))
+    squares = smoothed_squares(part, np.zeros(some.size, np.int64), length, half)
+    return float(np.sqrt(np.mean(squares) / np.mean(noise[some] ** 2)))
+
+
+def _beyond(found: Responses, x: np.ndarray, stop: int, until: int, step: float) -> np.ndarray:
+    """The trace after the window; what was taken away as artefact before is followed as an exponential."""
+    ahead = x[:, stop:until] - found.base[:, None]
+    fitted = np.flatnonzero(np.isfinite(found.artefact))
+    if fitted.size and until > stop:
+        n = min(round(0.01 / step), found.traces.shape[1])
+        ends = [stop - n, stop - 1]
+        taken = x[fitted][:, ends] - found.base[fitted, None] - found.traces[fitted][:, [-n, -1]]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = taken[:, 1] / taken[:, 0]
+        ratio = np.where((ratio > 0) & (ratio < 1), ratio, 0.0)
+        decay = ratio[:, None] ** (np.arange(1, until - stop + 1) / max(n - 1, 1))
+        ahead[fitted] -= taken[:, 1:] * decay
+    return ahead
+
+
+def _silence(traces: np.ndarray, start: np.ndarray, block: int) -> np.ndarray:
+    """RMS of the quietest stretch of two blocks after the response began: of muscle that falls silent after it."""
+    n = traces.shape[1] // block
+    cut = traces[:, : n * block].reshape(len(traces), n, block)
+    power = np.einsum("ijk,ijk->ij", cut, cut) / block
+    pairs = 0.5 * (power[:, 1:] + power[:, :-1])
+    pairs[np.arange(n - 1) * block <= start[:, None]] = np.inf
+    return _OF_LEAST * np.sqrt(pairs.min(axis=1))
