@@ -31,6 +31,11 @@ _BRIEF = [
     "Bigoni (published)",
     NETWORK_WHERE_OURS,
 ]
+_SETS = {
+    "the reference simulator": ("reference",),
+    "the three generators of the package": ("template", "motor_units", "volley"),
+    "the held-out simulator": ("held out",),
+}
 _NOT_RIVALS = ("DELMEP-like network", "50 uV criterion")  # report a latency for every trial; none at all
 _TARGETS = {
     "noisy": {"detection": 0.99, "false_positives": 0.005, "median_error_ms": 0.18, "p95_error_ms": 1.0},
@@ -40,40 +45,137 @@ _TARGETS = {
 
 def pages(table: pd.DataFrame, recordings: list, score: Callable, measured: pd.DataFrame) -> list:
     """Sections of the page: (heading, text, table)."""
-    hand = [r for r in recordings if r.cell.muscle == "FDI"]
-    main = [r for r in hand if r.cell.rate == 5000 and r.cell.artefact == "decay"]
-    sections = [("Against the targets", _TARGETS_TEXT, _against_targets(main, score))]
+    disturbed = [r for r in recordings if r.cell.disturbance != "usual"]
+    usual = [r for r in recordings if r.cell.disturbance == "usual"]
+    main = [r for r in usual if (r.cell.muscle, r.cell.rate, r.cell.artefact) == ("FDI", 5000, "decay")]
+    lead = leads(usual)
+    sections = [
+        ("Against the targets", _TARGETS_TEXT, _against_targets(main, score)),
+        ("Lead over the best peer", _LEAD + _lead_in_words(lead), lead),
+    ]
     for background in ("noisy", "quiet", "active"):
-        for kind, keep in (("the reference simulator", True), ("the three generators of the package", False)):
-            mine = [r for r in main if r.cell.background == background and (r.cell.generator == "reference") == keep]
-            sections.append((f"Hand muscle, {background}, {kind}", _EXPLAINED, _pooled(mine, score, None)))
-    noisy = [r for r in hand if r.cell.background == "noisy"]
-    groups = {
-        "Sampling rate (Hz; hand muscle, noisy, four generators)": ("rate", noisy, lambda c: c.artefact == "decay"),
-        "Artefact (hand muscle, noisy, three generators)": (
-            "artefact",
-            noisy,
-            lambda c: c.rate == 5000 and c.generator != "reference",
-        ),
-        "Artefact (hand muscle, quiet, motor units)": (
-            "artefact",
-            hand,
-            lambda c: c.background == "quiet" and c.generator == "motor_units",
-        ),
-        "Leg (TA, rest) and back (ES, contracted) muscle": ("muscle", recordings, lambda c: c.muscle != "FDI"),
-    }
-    for heading, (by, among, keep) in groups.items():
-        parts = []
-        for value in sorted({getattr(r.cell, by) for r in among if keep(r.cell)}):
-            mine = [r for r in among if keep(r.cell) and getattr(r.cell, by) == value]
-            parts.append(_pooled(mine, score, _BRIEF).assign(**{by: str(value).removesuffix(".0")}))
-        shown = pd.concat(parts)
-        sections.append((heading, "Each generator is in the TSV.", shown[[by, *shown.columns.drop(by)]]))
-    sections.append(("Calibration of mep_probability", _CALIBRATION, _calibration(recordings)))
-    sections.append(("False positives of mep_latency", _FALSE, _false_positives(recordings)))
+        for name, generators in _SETS.items():
+            mine = [r for r in main if r.cell.background == background and r.cell.generator in generators]
+            sections.append((f"Hand muscle, {background}, {name}", _EXPLAINED, _pooled(mine, score, None)))
+    sections += _conditions(usual, score)
+    sections.append(("False positives under disturbances", _DISTURBED, _by_disturbance(disturbed, score)))
+    sections.append(("Calibration of mep_probability", _CALIBRATION, _calibration(usual)))
+    sections.append(("False positives of mep_latency", _FALSE, _false_positives(usual)))
     sections.append(("Size of small responses", _SIZES, _sizes(measured)))
-    sections.append(("Where we do not lead", _LOSSES, losses(recordings, table, score)))
+    sections.append(("Where we do not lead", _LOSSES, losses(usual, table, score)))
     return sections
+
+
+def _conditions(recordings: list, score: Callable) -> list:
+    """Sampling rates, artefacts and muscles; the held-out simulator on its own."""
+    hand = [r for r in recordings if r.cell.muscle == "FDI"]
+    noisy = [r for r in hand if r.cell.background == "noisy"]
+    quiet = [r for r in hand if r.cell.background == "quiet" and r.cell.rate == 5000]
+    at_5_khz = [r for r in noisy if r.cell.rate == 5000 and r.cell.generator != "reference"]
+    groups = {
+        "Sampling rate (Hz; hand muscle, noisy": ("rate", [r for r in noisy if r.cell.artefact == "decay"]),
+        "Artefact (hand muscle, noisy": ("artefact", at_5_khz),
+        "Artefact (hand muscle, quiet": (
+            "artefact",
+            [r for r in quiet if r.cell.generator in ("motor_units", "held out")],
+        ),
+        "Muscle (TA at rest, ES contracted": ("muscle", [r for r in recordings if r.cell.muscle != "FDI"]),
+    }
+    sections = []
+    for heading, (by, among) in groups.items():
+        for held_out in (False, True):
+            mine = [r for r in among if (r.cell.generator == "held out") == held_out]
+            parts = []
+            for value in sorted({getattr(r.cell, by) for r in mine}):
+                part = _pooled([r for r in mine if getattr(r.cell, by) == value], score, _BRIEF)
+                parts.append(part.assign(**{by: str(value).removesuffix(".0")}))
+            shown = pd.concat(parts)
+            name = "the held-out simulator" if held_out else "the other generators"
+            sections.append((f"{heading}; {name})", "Each is in the TSV.", shown[[by, *shown.columns.drop(by)]]))
+    return sections
+
+
+_LEAD = (
+    "By how much our error is smaller than that of the best peer, in per cent of the peer's. Both are scored on the "
+    "responses that both report, so that a peer gains nothing by reporting large ones only. A peer counts when it "
+    "detects at least 0.8 of what we detect with false positives at most ours + 0.1; without one the cell is empty. "
+    "The network is no program that one could install, borrows our detection, and knows the package's generators "
+    "from training: it has a column of its own. The target is a lead of 20 % in both figures, in every row. "
+)
+
+
+def leads(recordings: list) -> pd.DataFrame:
+    """Our lead over the best peer in every cell, in the median and in the 95 % error."""
+    rows = []
+    for cell in dict.fromkeys(recording.cell for recording in recordings):
+        mine = [recording for recording in recordings if recording.cell == cell]
+        names = [n for n in dict.fromkeys(name for r in mine for name in r.found) if n not in (OURS, *_NOT_RIVALS)]
+        both = {name: _paired(mine, name) for name in names}
+        peers = {name: pair for name, pair in both.items() if pair and name != NETWORK_WHERE_OURS}
+        place = ("muscle", "background", "artefact", "rate", "generator")
+        row = {name: str(getattr(cell, name)).removesuffix(".0") for name in place}
+        for figure, k in (("median", 0), ("p95", 1)):
+            if peers:
+                best = min(peers, key=lambda name: 1 - peers[name][k][0] / peers[name][k][1])
+                ours, theirs = peers[best][k]
+                row |= {f"best_{figure}": best, f"our_{figure}_ms": ours, f"their_{figure}_ms": theirs}
+                row[f"lead_{figure}_%"] = float(round(100 * (1 - ours / theirs)))
+            if both.get(NETWORK_WHERE_OURS):
+                ours, theirs = both[NETWORK_WHERE_OURS][k]
+                row[f"over_network_{figure}_%"] = float(round(100 * (1 - ours / theirs)))
+        rows.append(row)
+    columns = [name for name in dict.fromkeys(name for row in rows for name in row) if not name.startswith("over")]
+    return pd.DataFrame(rows)[[*columns, *sorted({n for row in rows for n in row if n.startswith("over")})]]
+
+
+def _paired(recordings: list, name: str) -> tuple[tuple[float, float], tuple[float, float]] | None:
+    """(ours, theirs) of the median and of the 95 % error on the same responses; None when the peer does not count."""
+    mine = [recording for recording in recordings if name in recording.found]
+    present = np.concatenate([r.truth["present"].to_numpy() for r in mine])
+    truth = np.concatenate([r.truth["onset"].to_numpy() for r in mine])
+    ours, theirs = (np.concatenate([r.found[method] for r in mine]) for method in (OURS, name))
+    detected = [np.mean(np.isfinite(found[present])) for found in (ours, theirs)]
+    false = [np.mean(np.isfinite(found[~present])) for found in (ours, theirs)]
+    both = present & np.isfinite(ours) & np.isfinite(theirs)
+    if detected[1] < 0.8 * detected[0] or false[1] > false[0] + 0.1 or both.sum() < 20:
+        return None
+    errors = [1e3 * np.abs(found[both] - truth[both]) for found in (ours, theirs)]
+    median, high = ([float(np.percentile(error, share)) for error in errors] for share in (50, 95))
+    return (median[0], median[1]), (high[0], high[1])
+
+
+def _lead_in_words(lead: pd.DataFrame) -> str:
+    said = []
+    for figure in ("median", "p95"):
+        for name, part in (("all", lead), ("held-out", lead[lead["generator"] == "held out"])):
+            known = part.get(f"lead_{figure}_%", pd.Series(dtype=float)).dropna()
+            if len(known):
+                reached = f"{(known >= 20).sum()} of {len(known)} cells reach 20 %"
+                said.append(
+                    f"{figure}, {name}: {reached}, least lead {known.min():.0f} %, median {known.median():.0f} %"
+                )
+    return "Computed: " + "; ".join(said) + "."
+
+
+_DISTURBED = (
+    "Held-out simulator at rest, no artefact, two thirds of the trials without a response, amplifier noise 5 to 10 µV rms, "
+    "and on top of it or in its place: a motor unit that fires at 4 to 12 per second, bursts, noise that rises as 1/f², "
+    "mains hum with harmonics; the heart in the back muscle. We state 0.5 %; the interval is 95 % (Wilson)."
+)
+
+
+def _by_disturbance(recordings: list, score: Callable) -> pd.DataFrame:
+    rows = []
+    for kind in dict.fromkeys(r.cell.disturbance for r in recordings):
+        mine = [r for r in recordings if r.cell.disturbance == kind]
+        names = dict.fromkeys(name for r in mine for name in r.found)
+        for name in (n for n in names if n in (*_BRIEF, "5 SD (published)") and n != NETWORK_WHERE_OURS):
+            values = score(mine, name)
+            low, high = wilson(round(values["false_positives"] * values["n_empty"]), values["n_empty"])
+            row = {"disturbance": kind, "method": name, "n_empty": values["n_empty"]}
+            row |= {"false_positives": values["false_positives"], "low": low, "high": high}
+            rows.append(row | {name: values[name] for name in ("detection", "median_error_ms", "p95_error_ms")})
+    return pd.DataFrame(rows)
 
 
 _EXPLAINED = (
@@ -89,29 +191,27 @@ def _pooled(recordings: list, score: Callable, methods: list[str] | None) -> pd.
     return pd.DataFrame([{"method": name, **score(recordings, name)} for name in kept])[["method", *_SHOWN]]
 
 
-_TARGETS_TEXT = "Hand muscle, 5 kHz, decaying artefact; the targets were set on the reference simulator."
+_TARGETS_TEXT = (
+    "Hand muscle, 5 kHz, decaying artefact; (no) where a target is missed. The targets were set on the reference "
+    "simulator; nothing was tuned on the held-out one."
+)
 
 
 def _against_targets(recordings: list, score: Callable) -> pd.DataFrame:
     rows = []
     for background, targets in _TARGETS.items():
         mine = [r for r in recordings if r.cell.background == background]
-        held_out = score([r for r in mine if r.cell.generator == "reference"], OURS)
-        package = score([r for r in mine if r.cell.generator != "reference"], OURS)
+        scores = {
+            name: score([r for r in mine if r.cell.generator in generators], OURS) for name, generators in _SETS.items()
+        }
         for figure, target in targets.items():
             sign = -1 if figure == "detection" else 1
-            reached = [sign * values[figure] <= sign * target for values in (held_out, package)]
-            rows.append(
-                {
-                    "background": background,
-                    "figure": figure.replace("_", " "),
-                    "target": f"{'≥' if sign < 0 else '≤'} {target:g}",
-                    "reference simulator": held_out[figure],
-                    "reached": "yes" if reached[0] else "no",
-                    "three generators of the package": package[figure],
-                    "reached there": "yes" if reached[1] else "no",
-                }
-            )
+            row = {"background": background, "figure": figure.replace("_", " ")}
+            row["target"] = f"{'≥' if sign < 0 else '≤'} {target:g}"
+            for name, values in scores.items():
+                reached = "" if sign * values[figure] <= sign * target else " (no)"
+                row[name] = f"{values[figure]:.3g}{reached}"
+            rows.append(row)
     return pd.DataFrame(rows)
 
 
@@ -148,12 +248,13 @@ def _false_positives(recordings: list) -> pd.DataFrame:
     rows.append(("all", np.concatenate([hits for _, hits in rows])))
     table = []
     for name, hits in rows:
-        low, high = _wilson(int(hits.sum()), hits.size)
+        low, high = wilson(int(hits.sum()), hits.size)
         table.append({"trials_of": name, "empty": hits.size, "got_a_latency": hits.mean(), "low": low, "high": high})
     return pd.DataFrame(table)
 
 
-def _wilson(hits: int, n: int, z: float = 1.96) -> tuple[float, float]:
+def wilson(hits: int, n: int, z: float = 1.96) -> tuple[float, float]:
+    """Interval of a share (95 %)."""
     centre, width = hits + z**2 / 2, z * np.sqrt(hits * (n - hits) / n + z**2 / 4)
     return (centre - width) / (n + z**2), (centre + width) / (n + z**2)
 
