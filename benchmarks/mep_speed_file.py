@@ -105,11 +105,11 @@ def _read(path: Path, trigger: str | None) -> np.ndarray:
 
 def run_way(name: str, path: Path, values: Path) -> dict[str, float]:
     """One way, after a rehearsal on a short recording that compiles and imports what it needs."""
-    before = _peak()
     with tempfile.TemporaryDirectory() as folder:
         short = Path(folder) / "short.vhdr"
         _shorten(path, short)
         WAYS[name][1](short)
+    before = _peak()
     cpu, wall = time.process_time(), time.perf_counter()
     found = WAYS[name][1](path)
     answer = {
