@@ -131,7 +131,10 @@ def measure(
                     check_span(bound[word], f"{name}: {word}")
             if isinstance(bound.get("window"), str):
                 bound["window"] = muscle_window(bound["window"])
-            return function(**bound)
+            value = function(**bound)
+            if kind == "trial" and np.isinf(value).any():  # of an infinite sample, which is a missing one
+                value = np.where(np.isinf(value), np.nan, value)
+            return value
 
         if name in _REGISTRY and _REGISTRY[name].function.__module__ != function.__module__:
             raise ValueError(f"two measures are called {name!r}: {_REGISTRY[name].function.__module__} has it too")

@@ -54,8 +54,9 @@ def numbers(table: pd.DataFrame, name: str) -> np.ndarray:
     bad = words | np.isinf(values)
     if bad.any():
         at = int(np.flatnonzero(bad)[0])
+        given = repr(column.iloc[at]) if words[at] else f"{values[at]:g}"
         raise ValueError(
-            f"column {name!r} of the trial table holds {column.iloc[at]!r} in row {column.index[at]}; "
+            f"column {name!r} of the trial table holds {given} in row {column.index[at]}; "
             "expected a number, or n/a where there is none"
         )
     return values

@@ -51,5 +51,4 @@ def mep_amplitude(x: np.ndarray, times: np.ndarray, *, window: tuple[float, floa
     start, stop = window_samples(times, window, "mep_amplitude")
     n_trials = len(x)
     values, _ = extremes(x, np.full(n_trials, start), np.full(n_trials, stop))
-    values[np.isinf(values)] = np.nan
     return values[:, 1] - values[:, 0]

@@ -80,7 +80,8 @@ def trial_flags(
         large = span > 6.0 * base[:, 1]
         edge = large & ((at == start) | (at == stop - 1)).any(axis=1)
         if latency is not None:
-            edge |= (latency <= times[start] + step) | (latency >= times[stop - 1] - step)
+            near = 1.001 * step
+            edge |= (latency <= times[start] + near) | (latency >= times[stop - 1] - near)
         before = x[:, max(start - max(2, round(0.001 / step)), 0) : start + 1]
         remains = np.abs(before.mean(axis=1) - base[:, 0]) > _REMAINS * base[:, 1]
     rules = {
