@@ -162,9 +162,9 @@ def _integers(stored: np.ndarray) -> np.ndarray:
     """
     if stored.shape[1] == 2:
         return np.ascontiguousarray(stored).view("<i2")[:, 0]
-    padded = np.zeros((len(stored), 4), np.uint8)
-    padded[:, 1:] = stored
-    return padded.view("<i4")[:, 0] >> 8
+    # four bytes that begin one byte early: the number is in the upper three, and the shift keeps its sign
+    early = np.concatenate([np.zeros(1, np.uint8), stored.ravel()])
+    return np.ndarray(len(stored), "<i4", early, strides=(3,)) >> 8
 
 
 _LAYOUTS: dict[str, _Layout] = {"RawBrainVision": _brainvision, "RawEDF": _edf, "RawBDF": _edf}
