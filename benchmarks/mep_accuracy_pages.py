@@ -158,9 +158,9 @@ def _lead_in_words(lead: pd.DataFrame) -> str:
 
 
 _DISTURBED = (
-    "Held-out simulator at rest, no artefact, two thirds of the trials without a response, amplifier noise 5 to 10 µV rms, "
-    "and on top of it or in its place: a motor unit that fires at 4 to 12 per second, bursts, noise that rises as 1/f², "
-    "mains hum with harmonics; the heart in the back muscle. We state 0.5 %; the interval is 95 % (Wilson)."
+    "Held-out simulator at rest, no artefact, two thirds of the trials without a response, amplifier noise 5 to 10 µV "
+    "rms, and on top of it or in its place: a motor unit that fires at 4 to 12 per second, bursts, noise that rises as "
+    "1/f², mains hum with harmonics; the heart in the back muscle. We state 0.5 %; the interval is 95 % (Wilson)."
 )
 
 

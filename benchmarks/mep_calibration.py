@@ -23,7 +23,7 @@ from mep_accuracy import PACKAGE, Cell, simulate
 from mep_accuracy_pages import wilson
 
 from excitability import measures
-from excitability.plots._style import BLUE, INK, PALETTE, SMALL, SOFT, plain_log_axis
+from excitability.plots._style import BLUE, INK, PALETTE, SOFT, key, line_handle, plain_log_axis
 
 RATES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
 GROUPS = {"package": PACKAGE, "reference": ("reference",), "held out": ("held out",)}
@@ -35,6 +35,7 @@ CONDITIONS = {
     "contraction, back": {"background": "active", "muscle": "ES", "noise": (30e-6, 80e-6)},
 }
 LOOK = {"package": (BLUE, "o"), "reference": (PALETTE[1], "s"), "held out": (PALETTE[0], "D")}
+DASHED = (0, (4, 2))
 PROBABILITY_BINS = (0, 0.01, 0.05, 0.15, 0.3, 0.5, 0.7, 0.85, 0.95, 0.99, 1.0001)
 SIZE_BINS = (0, 2, 3, 5, 8, 12, 20, 40, 80, 200)
 _UNCERTAINTIES = ("mep_amplitude_standard_error", "mep_latency_standard_error")
@@ -183,64 +184,64 @@ def probability_figure(reliable: pd.DataFrame, false: pd.DataFrame, head: dict, 
                 plain_log_axis(axis, low, high)
         for ax in axes:
             ax.set_box_aspect(1)
-        _key(axes[0])
-        note(figure, head, "Bars: 95 % intervals (Wilson). Held out: nothing was tuned on this simulator.")
+        _key(figure)
+        text = "Bars: 95 % intervals (Wilson); points on the lower edge: none. Held out: nothing was tuned on it."
+        note(figure, head, text)
         return save(figure, "mep_calibration_probability", head, output)
 
 
 def amplitude_figure(bias: pd.DataFrame, head: dict, output: Path) -> Path:
-    """Error over the noise against true size, recorded and corrected, at rest and in contraction; then coverage."""
+    """Error over the noise against true size, recorded and corrected; below, the coverage of the standard error."""
     covered = "within_1.96" in bias
     with style():
-        figure, axes = panels(1, 3 if covered else 2, 7.09 if covered else 4.8, 2.75)
-        for ax, state in zip(axes, ("rest", "contraction"), strict=False):
-            ax.axhline(0, color=INK, lw=0.6)
-            for group, part in bias[bias["muscle_at"] == state].groupby("simulator", sort=False):
-                colour, mark = LOOK[group]
+        figure, axes = panels(2 if covered else 1, 2, 5.2, 5.0 if covered else 3.0, sharex=True)
+        for k, state in enumerate(("rest", "contraction")):
+            mine = bias[bias["muscle_at"] == state]
+            axes[k].axhline(0, color=INK, lw=0.6)
+            for group, part in mine.groupby("simulator", sort=False):
+                look = {"marker": LOOK[group][1], "ms": 3.2, "color": LOOK[group][0]}
                 x = part["middle"].clip(lower=0.8)
-                ax.plot(
-                    x, part["recorded_median"], marker=mark, ms=3.2, color=colour, lw=0.9, ls=(0, (4, 2)), mfc="white"
+                axes[k].plot(x, part["recorded_median"], lw=0.9, ls=DASHED, mfc="white", **look)
+                axes[k].fill_between(
+                    x, part["corrected_q25"], part["corrected_q75"], color=look["color"], alpha=0.13, lw=0
                 )
-                ax.fill_between(x, part["corrected_q25"], part["corrected_q75"], color=colour, alpha=0.13, lw=0)
-                ax.plot(x, part["corrected_median"], marker=mark, ms=3.2, color=colour, lw=1.2)
-            _size_axis(ax)
-            ax.set(ylim=(-3, 6.5), title=state.capitalize(), ylabel="Error / noise (RMS)")
-        axes[0].plot([], [], color=SOFT, marker="o", ms=3.2, mfc="white", lw=0.9, ls=(0, (4, 2)), label="recorded")
-        axes[0].plot([], [], color=SOFT, marker="o", ms=3.2, lw=1.2, label="corrected")
-        axes[0].legend(fontsize=SMALL, loc="upper right")
-        _key(axes[1])
+                axes[k].plot(x, part["corrected_median"], lw=1.2, **look)
+            axes[k].set(ylim=(-7, 7), title=f"{state.capitalize()}: error of the amplitude")
+            if covered:
+                _coverage_panel(axes[2 + k], mine)
+                axes[2 + k].set_title(f"{state.capitalize()}: its standard error")
+        _size_axes(axes, 2)
+        axes[0].set_ylabel("Median error / noise (RMS)")
         if covered:
-            _coverage_panel(axes[2], bias[bias["muscle_at"] == "rest"], "simulator")
-            axes[2].set_title("Standard error, rest")
-        note(figure, head, "Medians; band: quartiles of the corrected amplitude. 0: trials without a response.")
+            axes[2].set_ylabel("Coverage of 95 % intervals")
+        _key(figure, {"recorded": DASHED, "corrected": "-"})
+        text = (
+            "Bands: quartiles of the corrected amplitude. Bars: 95 % intervals (Wilson). 0: trials without a response."
+        )
+        note(figure, head, text)
         return save(figure, "mep_calibration_amplitude", head, output)
 
 
 def latency_figure(coverage: pd.DataFrame, head: dict, output: Path) -> Path:
     """Coverage of the latency's interval against size (above), stated and actual error (below), by condition."""
+    n = len(CONDITIONS)
     with style():
-        figure, axes = panels(2, len(CONDITIONS), 7.09, 3.6, sharey="row", sharex=True)
+        figure, axes = panels(2, n, 7.09, 3.7, sharey="row", sharex=True)
         for k, condition in enumerate(CONDITIONS):
-            upper, lower = axes[k], axes[len(CONDITIONS) + k]
             mine = coverage[coverage["condition"] == condition]
-            _coverage_panel(upper, mine, "simulator")
+            _coverage_panel(axes[k], mine)
             for group, part in mine.groupby("simulator", sort=False):
-                colour, mark = LOOK[group]
-                lower.plot(part["middle"], part["actual_ms"], marker=mark, ms=3, color=colour, lw=1.2)
-                lower.plot(part["middle"], part["stated_ms"], marker=mark, ms=3, color=colour, lw=0.9, ls=(0, (4, 2)),
-                           mfc="white")  # fmt: skip
-            lower.set_yscale("log")
-            _size_axis(lower)
-            upper.set(title=condition.capitalize().replace(", ", ",\n"), xlabel="")
-            if k:
-                upper.set_ylabel("")
-        axes[len(CONDITIONS)].set_ylabel("Error (ms)")
-        plain_log_axis(axes[len(CONDITIONS)].yaxis, *axes[len(CONDITIONS)].get_ylim())
-        axes[-1].plot([], [], color=SOFT, lw=1.2, label="actual (RMS)")
-        axes[-1].plot([], [], color=SOFT, lw=0.9, ls=(0, (4, 2)), label="stated")
-        axes[-1].legend(fontsize=6.5, loc="upper right", handlelength=2)
-        _key(axes[0])
-        note(figure, head, "Above: share of true onsets within 1.96 standard errors, 95 % intervals (Wilson).")
+                look = {"marker": LOOK[group][1], "ms": 3, "color": LOOK[group][0]}
+                axes[n + k].plot(part["middle"], part["actual_ms"], lw=1.2, **look)
+                axes[n + k].plot(part["middle"], part["stated_ms"], lw=0.9, ls=DASHED, mfc="white", **look)
+            axes[n + k].set_yscale("log")
+            axes[k].set_title(condition.capitalize().replace(", ", ",\n"))
+        _size_axes(axes, n, smallest=2.5)
+        axes[0].set_ylabel("Coverage of 95 % intervals")
+        axes[n].set_ylabel("Error (ms)")
+        plain_log_axis(axes[n].yaxis, *axes[n].get_ylim())
+        _key(figure, {"actual error (RMS)": "-", "stated (median)": DASHED})
+        note(figure, head, "Above: true onsets within 1.96 standard errors; bars: 95 % intervals (Wilson).")
         return save(figure, "mep_calibration_latency", head, output)
 
 
@@ -250,31 +251,34 @@ def _points(ax, x, y, limits, group):
     ax.errorbar(x, y, yerr=spread, fmt=mark, ms=3.4, color=colour, mec="white", mew=0.4, elinewidth=0.8, zorder=3)
 
 
-def _coverage_panel(ax, table, by):
+def _coverage_panel(ax, table):
     ax.axhline(0.95, color=INK, lw=0.6)
-    for group, part in table.groupby(by, sort=False):
-        _points(ax, part["middle"].clip(lower=0.8), part["within_1.96"], part, group)
-        ax.plot(part["middle"].clip(lower=0.8), part["within_1.96"], color=LOOK[group][0], lw=0.8, alpha=0.6)
-    _size_axis(ax)
-    ax.set(ylim=(min(0.6, table["within_1.96"].min() - 0.05), 1.02), ylabel="Coverage of 95 % intervals")
+    for group, part in table.groupby("simulator", sort=False):
+        x = part["middle"].clip(lower=0.8)
+        ax.plot(x, part["within_1.96"], color=LOOK[group][0], lw=0.8, alpha=0.6)
+        _points(ax, x, part["within_1.96"], part, group)
+    ax.set(ylim=(0.5, 1.02))
 
 
-def _size_axis(ax):
-    ax.set(xscale="log", xlim=(0.65, 220), xlabel="True size / noise (RMS)")
-    ax.set_xticks([0.8, 2, 5, 20, 100], ["0", "2", "5", "20", "100"])
-    ax.set_xticks([], minor=True)
+def _size_axes(axes, columns, smallest=0.65):
+    for ax in axes:
+        ax.set(xscale="log", xlim=(smallest, 220))
+        ticks = {0.8: "0", 2: "2", 5: "5", 20: "20", 100: "100"}
+        shown = {place: label for place, label in ticks.items() if place > smallest}
+        ax.set_xticks(list(shown), list(shown.values()))
+        ax.set_xticks([], minor=True)
+    for ax in axes[-columns:]:
+        ax.set_xlabel("True size / noise (RMS)" if columns < 4 else "Size / noise (RMS)")
 
 
 def _diagonal(ax, low, high):
     ax.plot([low, high], [low, high], color=INK, lw=0.6, zorder=1)
 
 
-def _key(ax):
-    for group, (colour, mark) in LOOK.items():
-        ax.plot([], [], mark, ms=3.4, color=colour, label=group)
-    handles, labels = ax.get_legend_handles_labels()
-    mine = [(h, name) for h, name in zip(handles, labels, strict=True) if name in LOOK]
-    ax.legend(*zip(*mine, strict=True), fontsize=SMALL, loc="best", handletextpad=0.2)
+def _key(figure, lines=None):
+    handles = [line_handle(group, color=colour, marker=mark, ms=4, ls="") for group, (colour, mark) in LOOK.items()]
+    handles += [line_handle(name, color=SOFT, ls=dashes, lw=1.1) for name, dashes in (lines or {}).items()]
+    key(figure, handles, where="outside upper left")
 
 
 def main() -> None:
