@@ -93,17 +93,23 @@ def smallest_power(x, start, stop, centre, width):
     return np.array(out)
 
 
-def quietest_stretch(x, start, stop, centre, limit, half):
+def quietest_stretch(x, start, stop, centre, limit, half, longest_burst):
+    """The sum that is kept, of all sums of its kind: it never falls by more than a burst, and begins above nothing."""
     out = []
     for trial, a, b, c, most in zip(x, start, stop, centre, limit, strict=True):
         power = np.empty(b - a)
         running_mean((trial[a:b] - c) ** 2, b - a, half, power)
         evidence = np.clip(np.log(most / power) / 0.69, -1, 1)
         best = (0, 0, 0.0)
-        for first in range(evidence.size):
+        first = 0
+        while first < evidence.size:
             sums = np.cumsum(evidence[first:])
-            if sums.size and sums.max() > best[2] + 1e-9:
-                best = (a + first, a + first + sums.argmax() + 1, sums.max())
+            fall = np.maximum.accumulate(np.maximum(sums, 0)) - sums
+            over = np.flatnonzero((sums <= 0) | (fall > longest_burst))
+            length = over[0] if over.size else sums.size
+            if length and sums[:length].max() > best[2]:
+                best = (a + first, a + first + sums[:length].argmax() + 1, sums[:length].max())
+            first += length + 1
         out.append(best)
     return np.array(out, float)
 
@@ -137,6 +143,20 @@ def response_end(s, base, peak, n, limit, quiet_run):
     last = peak
     for j in outside:
         if j - last > quiet_run + 1:
+def silent_run(trace, start, stop, limit, below, above, share):
+    out = []
+    for row, a, b, most in zip(trace, start, stop, limit, strict=True):
+        quiet = row < most
+        begins = [j for j in range(a, b - below + 1) if quiet[j : j + below].all()]
+        ends = [
+            k
+            for k in range(begins[0] + below if begins else b, b - above + 1)
+            if row[k] >= most and np.sum(row[k : k + above] >= most) >= share * above
+        ]
+        out.append([begins[0] if begins else -1, ends[0] if ends else -1])
+    return np.array(out)
+
+
             break
         last = j
     return min(last + 1, n - 1)
@@ -328,3 +348,4 @@ REFERENCES = {
     "first_mean_change": (onset.first_mean_change, first_mean_change),
     "cusum_alarm": (onset.cusum_alarm, cusum_alarm),
 }
+    "silent_run": (silence.silent_run, silent_run),

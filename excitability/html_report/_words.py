@@ -78,6 +78,7 @@ FLAGS = {
     "sdc_from_repeats": "smallest detectable change from repeated baselines",
     "sdc_unknown": "the smallest detectable change cannot be known from these data",
     "singular_fit": "the mixed model found no variance between participants",
+    "silent_period_outlasts_epoch": "EMG is silent to the end of the epoch: the silent period is longer than that",
     "slope_unknown": "the slope cannot be known",
     "some_channels_missing": "some channels of the region are missing or bad",
     "some_responses_doubtful": "some responses counted towards the threshold hardly stand out of the noise",

@@ -9,12 +9,13 @@ from .edge import running_mean
 
 
 @njit
-def quietest_stretch(x, start, stop, centre, limit, half):
+def quietest_stretch(x, start, stop, centre, limit, half, longest_burst):
     """Stretch of each trial that is most consistently quiet.
 
     The local power (mean square about ``centre`` over ``2*half + 1`` samples) of each sample counts for silence
     when it is below ``limit`` and against it when above, by at most one each; the stretch with the largest sum is
-    taken (Kadane's algorithm), so that a burst shorter than the silence on its either side does not end it.
+    taken (Kadane's algorithm), so that a burst shorter than the silence on its either side does not end it; one of
+    more than ``longest_burst`` samples does.
 
     Returns
     -------
@@ -35,12 +36,15 @@ def quietest_stretch(x, start, stop, centre, limit, half):
         total = 0.0
         begin = 0
         best = 0.0
+        highest = 0.0
         for j in range(n):
             # Within a factor of two of the limit the evidence is graded.
             evidence = np.log(limit[i] / max(power[j], 1e-300)) / 0.69
             total += min(max(evidence, -1.0), 1.0)
-            if total <= 0.0:
+            highest = max(highest, total)
+            if total <= 0.0 or highest - total > longest_burst:
                 total = 0.0
+                highest = 0.0
                 begin = j + 1
             elif total > best:
                 best = total
@@ -123,4 +127,39 @@ def return_onset(x, guess, reach, first, last, centre, quiet, active, ramps, sam
                 total += likelihood
                 moment += likelihood * tau
         out[i] = low + moment / total
+    return out
+
+
+@njit
+def silent_run(trace, start, stop, limit, below, above, share):
+    """First run below a limit, and where the trace is back above it, within ``trace[i, start[i]:stop[i]]``.
+
+    The run is of at least ``below`` samples under ``limit[i]``. The trace is back at the first sample after them that
+    is not under the limit and that begins ``above`` samples of which at least ``share`` are not.
+
+    Returns
+    -------
+    array of int, shape (n_trials, 2)
+        First sample of the run, -1 where there is none; sample at which the trace is back, -1 where it is not.
+    """
+    out = np.full((trace.shape[0], 2), -1)
+    for i in range(trace.shape[0]):
+        run = 0
+        j = start[i]
+        while j < stop[i] and run < below:
+            run = run + 1 if trace[i, j] < limit[i] else 0
+            j += 1
+        if run < below:
+            continue
+        out[i, 0] = j - below
+        count = 0
+        for k in range(j, min(j + above, stop[i])):
+            count += trace[i, k] >= limit[i]
+        for k in range(j, stop[i] - above + 1):
+            if trace[i, k] >= limit[i] and count >= share * above:
+                out[i, 1] = k
+                break
+            count -= trace[i, k] >= limit[i]
+            if k + above < stop[i]:
+                count += trace[i, k + above] >= limit[i]
     return out

@@ -8,6 +8,7 @@ import pkgutil
 
 from ._onset_rules import OnsetMethod, list_onset_methods
 from ._registry import Measure, check_span, get_measure, list_measures, measure
+from ._silence_rules import SilentPeriodMethod, list_silent_period_methods
 
 for _module in pkgutil.iter_modules(__path__):
     if not _module.name.startswith("_"):
@@ -18,9 +19,11 @@ __all__ = [
     "Measure",
     "check_span",
     "OnsetMethod",
+    "SilentPeriodMethod",
     "get_measure",
     "list_measures",
     "list_onset_methods",
     "measure",
+    "list_silent_period_methods",
     *list_measures(),
 ]

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from ..kernels.silence import quietest_stretch, return_onset, smallest_power
-from ..kernels.windows import level
-from ._registry import measure
-from ._windows import BASELINE, baseline_samples, interval, window_samples
+from ..resources import muscle_window
+from ..schema import unknown_word
+from ._registry import check_span, measure
+from ._responses import find_responses
+from ._silence_rules import DEFAULT, Rule, silences
 
-_QUIET_SHARE = 0.25  # silence: local amplitude below this share of the background's
-_LEAST_DEPTH = 0.4  # the quietest 10 ms must fall below this share of the background
-_RETURNED = 0.010  # s of activity that must follow; less, and the silence outlasts the epoch
-_INDEPENDENT = 0.0011  # s after which EMG (to 450 Hz) is a new sample
-_MEDIAN_SQUARE = 0.4549  # median of a squared standard normal variable
-_RAMPS = (0.001, 0.008, 0.014, 0.020)  # s over which activity may grow back
+STARTS = ("pulse", "mep_onset", "mep_end")
+#: Flag of a trial whose EMG is silent to the end of the search.
+OUTLASTS = "silent_period_outlasts_epoch"
 
 
 @measure(kind="trial", unit="s", references=["10.1016/j.clinph.2015.02.001"])
@@ -25,15 +23,17 @@ def silent_period(
     times: np.ndarray,
     *,
     window: tuple[float, float] = (0.015, 0.050),
+    start: Literal["pulse", "mep_onset", "mep_end"] = "pulse",
     stop: float | None = None,
     shortest: float = 0.015,
     first_pulse: Any = 0.0,
+    method: str | Rule = DEFAULT,
 ) -> np.ndarray:
     """Time from the pulse to where ongoing EMG begins to return after the response.
 
-    The quietest lasting stretch after the pulse is found (a burst shorter than the silence around it does not end
-    it), then the expected moment at which activity begins to grow back, over all moments and rates of growth
-    weighted by their likelihood. The muscle must be active: silence is amplitude below a quarter of the
+    The quietest lasting stretch after the pulse is found (a burst shorter than 20 ms and than the silence around it
+    does not end it), then the expected moment at which activity begins to grow back, over all moments and rates of
+    growth weighted by their likelihood. The muscle must be active: silence is amplitude below a quarter of the
     background's, and longer than the gaps of the background itself.
 
     Parameters
@@ -44,27 +44,41 @@ def silent_period(
         Seconds from the pulse.
     window : tuple of float or str
         Where the response may lie, in s, or a muscle's name; the search begins with it.
+    start : {"pulse", "mep_onset", "mep_end"}
+        What the silent period is counted from: the absolute convention, that from :func:`mep_latency`, or the
+        relative one from the end of the response. They differ by some 20 and 50 ms in hand muscles.
     stop : float, optional
         End of the search in s; the end of the epoch by default.
     shortest : float
-        Shortest silence in s.
+        Shortest silence in s, of the default method.
     first_pulse : float or array, shape (n_trials,)
         Time of the trial's first pulse in s, 0 or before.
+    method : str or callable
+        ``"excitability"`` is what is described above. Rules in use, so that a laboratory can repeat its own past:
+        ``mcd``, ``threshold_fraction``, ``half_depth``, ``sd``, ``derivative``, ``changepoint``; see
+        :func:`~excitability.measures.list_silent_period_methods`. They look for the silence from the later extreme
+        of the response on; their constants are those commonly used (check your paper), and none has a test against
+        gaps of the background. Or your own rule, called as ``method(emg, times, window=window, baseline=baseline)``
+        with the rectified trials and one (start, stop) in s a trial; it returns beginning and end of each silence,
+        shape (n_trials, 2), NaN without one and with an infinite end where it outlasts the window. A rule with other
+        constants is ``functools.partial`` of its function.
 
     Returns
     -------
     array, shape (n_trials,)
-        s; NaN where there is no silence, or it outlasts the epoch.
+        s; NaN where there is no silence, it outlasts the epoch (see :func:`silent_period_flags`), or the response it
+        is counted from is not found.
 
     Raises
     ------
     ValueError
-        When the window lies outside the epoch, or the epoch holds less than 15 ms of background.
+        When the window lies outside the epoch, the epoch holds less than 15 ms of background, or ``start`` or
+        ``method`` is unknown.
 
     Notes
     -----
-    The convention "from the pulse" is one of three in use; subtract ``mep_latency`` or the end of the response for
-    the others. See Hupfeld et al. 2020 for their consequences.
+    See Hupfeld et al. 2020 for the consequences of the three conventions. A silence that outlasts the epoch is longer
+    than any other: leaving it out makes a mean too short, see :func:`silent_period_summary`.
 
     Examples
     --------
@@ -76,45 +90,45 @@ def silent_period(
     >>> bool(np.all(abs(silent_period(x, times) - 0.14) < 0.003))
     True
     """
-    step = interval(times)
-    search, _ = window_samples(times, window, "silent_period")
-    last = times.size if stop is None else window_samples(times, (float(window[0]), float(stop)), "silent_period")[1]
-    quiet = baseline_samples(times, BASELINE, first_pulse, len(x), "silent_period")
-    levels = level(x, *quiet)
-    centre, power = levels[:, 0], levels[:, 1] ** 2
-    begin, end = np.full(len(x), search), np.full(len(x), last)
-    half = max(1, round(0.0015 / step))
-    limit = _QUIET_SHARE**2 * power
-    stretch = quietest_stretch(x, begin, end, centre, limit, half)
-    # The background has gaps of its own; a silence must be longer than theirs.
-    gaps = quietest_stretch(x, *quiet, centre, limit, half)[:, 2]
-    usual_gap = np.nanquantile(gaps, 0.9) if len(x) else 0.0
-    longest_gap = max(shortest / step, 1.2 * usual_gap)
-    floor = smallest_power(x, begin, end, centre, max(2, round(0.010 / step)))
-    silent = (stretch[:, 2] >= longest_gap) & (floor < _LEAST_DEPTH**2 * power)
-    # What follows the stretch must be activity, by the same count.
-    guess = np.where(silent & (last - stretch[:, 1] >= _RETURNED / step), stretch[:, 1], -1).astype(np.int64)
-    inner = stretch[:, :2].astype(np.int64)
-    rest = np.where(silent, _typical_power(x, inner[:, 0], inner[:, 1], centre), np.nan)
-    ramps = np.array([max(1, round(ramp / step)) for ramp in _RAMPS])
-    first = np.where(silent, inner[:, 0], 0)
-    rest = np.where(np.isfinite(rest) & (rest > 0), rest, 1e-18)
-    found = return_onset(
-        x, guess, round(0.008 / step), first, last, centre, rest, power, ramps, max(1.0, _INDEPENDENT / step)
-    )
-    value = times[0] + found * step
-    value[~(np.isfinite(x[:, search:last]).all(axis=1) & np.isfinite(power))] = np.nan
-    return value
+    if start not in STARTS:
+        raise ValueError(unknown_word("silent period start", start, STARTS))
+    ends = silences(x, times, window, stop, first_pulse, method, shortest)[:, 1]
+    ends[np.isinf(ends)] = np.nan
+    if start == "pulse":
+        return ends
+    found = find_responses(x, times, window, first_pulse, name="silent_period")
+    return ends - (found.onset if start == "mep_onset" else found.end)
 
 
-def _typical_power(x: np.ndarray, start: np.ndarray, stop: np.ndarray, centre: np.ndarray) -> np.ndarray:
-    """Variance of the middle of each stretch as its median square tells it, which a burst does not move."""
-    length = stop - start
-    first = start + length // 3
-    last = np.maximum(stop - length // 6, first + 1)
-    width = int(np.max(last - first, initial=1))
-    columns = first[:, None] + np.arange(width)
-    square = (np.take_along_axis(x, np.minimum(columns, x.shape[1] - 1), axis=1) - centre[:, None]) ** 2
-    square = np.sort(np.where(columns < last[:, None], square, np.inf), axis=1)
-    middle = (last - first - 1) // 2
-    return np.take_along_axis(square, middle[:, None], axis=1)[:, 0] / _MEDIAN_SQUARE
+def silent_period_flags(
+    x: np.ndarray,
+    times: np.ndarray,
+    *,
+    window: tuple[float, float] | str = (0.015, 0.050),
+    start: str = "pulse",
+    stop: float | None = None,
+    shortest: float = 0.015,
+    first_pulse: Any = 0.0,
+    method: str | Rule = DEFAULT,
+) -> np.ndarray:
+    """Which trials are silent to the end of the epoch; the arguments are those of :func:`silent_period`.
+
+    Returns
+    -------
+    array of str, shape (n_trials,)
+        ``silent_period_outlasts_epoch`` where EMG is silent and not back at the end of the search: the silent period
+        is longer than that. Else empty; a trial without value and without flag has no silent period.
+
+    Examples
+    --------
+    >>> from excitability.measures.silent_period import silent_period_flags
+    >>> from excitability.simulate import silent_period_trials
+    >>> x, times, truth = silent_period_trials(4, no_return=1.0, seed=1)
+    >>> silent_period_flags(x, times).tolist()[0]
+    'silent_period_outlasts_epoch'
+    """
+    x, times = np.ascontiguousarray(x, dtype=float), np.asarray(times, dtype=float)
+    check_span(window, "silent_period_flags: window")
+    limits = muscle_window(window) if isinstance(window, str) else window
+    ends = silences(x, times, limits, stop, first_pulse, method, shortest)[:, 1]
+    return np.where(np.isinf(ends), OUTLASTS, "").astype(object)

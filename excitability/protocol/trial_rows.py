@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..measures._windows import BASELINE
+from ..measures.silent_period import silent_period_flags
 from ..resources import muscle, muscle_window
 from ..schema import join_flags
 from ..trials import bad_spans, first_pulse_times, reject
@@ -117,6 +118,11 @@ def _of_channel(
     near = other_pulse(pulses, first, window)
     flags[near] = [join_flags(word, "another_pulse") for word in flags[near]]
     table["reject"], table["flag"] = reasons, flags
+    if "silent_period" in protocol.trial and np.isnan(measures["silent_period"][kept]).any():
+        given = protocol.trial["silent_period"]
+        given = {**given, "window": window} if given.get("window") == "muscle" else given
+        longer = silent_period_flags(x, times, **given, first_pulse=first[kept])
+        flags[kept] = [join_flags(*words) for words in zip(flags[kept], longer, strict=True)]
     return table
 
 
