@@ -15,9 +15,14 @@ from .readers import open_recording
 from .schema import unknown_word
 from .trials import PULSE, artefact_offsets, find_artefacts, find_triggers, join_log, pair_pulses
 from .trials import stimuli as stimuli_of
+from .trials.alignment import align as align_pulses
 from .trials.logs import read_log
 from .trials.muscles import channel_muscles
 from .trials.stimuli import own_stimuli
+
+_ALIGN = ("artefact", "trigger")
+#: What a sidecar may say of the place of the pulses, which is then not measured.
+_TOLD = {"delay", "pulse", "inter_stimulus_interval", "codes"}
 
 
 def read(
@@ -25,6 +30,7 @@ def read(
     *,
     stimuli: str | Path | pd.DataFrame | None = None,
     trigger: str | None = None,
+    align: str = "artefact",
     muscles: Mapping[str, str] | None = None,
     **options: Any,
 ) -> mne.io.BaseRaw | mne.BaseEpochs:
@@ -41,6 +47,10 @@ def read(
         The annotation or stimulus channel that marks the pulses, or ``"artefact"`` to find them by the artefact
         they leave. By default the trigger is taken that coincides with the artefact, and the artefact itself where
         there is no trigger.
+    align : {"artefact", "trigger"}
+        Where a pulse is: at its artefact, where nearly every trigger has one and it is not where the trigger is, or
+        always at the trigger. Delay, jitter and the pairs of pulses that only the artefact shows are told in the notes
+        of the recording. A delay in the sidecar, and pulses that are annotated ``"TMS"``, stay as they are.
     muscles : mapping of channel to muscle, optional
     **options
         What the format needs to be told (``sampling_rate=``, ``unit=``, ``pulse_time=``, ``sidecar=`` …): see
@@ -63,13 +73,15 @@ def read(
     >>> len(ex.stimuli(raw))
     4
     """
+    if align not in _ALIGN:
+        raise ValueError(unknown_word("align", align, _ALIGN))
     inst = open_recording(path, **options)
     log = None
     stimuli = stimuli if stimuli is not None else _rule(inst).get("table")
     if stimuli is not None:
         log = stimuli if isinstance(stimuli, pd.DataFrame) else read_log(stimuli)
     if isinstance(inst, mne.io.BaseRaw):
-        inst = _with_pulses(inst, trigger, log)
+        inst = _with_pulses(inst, trigger, log, align)
     elif trigger is not None:
         raise ValueError(f"trigger={trigger!r} was given, but {Path(path).name} holds frames, each with its pulse at 0")
     elif log is not None:
@@ -94,12 +106,12 @@ def _frame_table(frames: mne.BaseEpochs) -> pd.DataFrame:
     return table
 
 
-def _with_pulses(raw: mne.io.BaseRaw, trigger: str | None, log: pd.DataFrame | None) -> mne.io.BaseRaw:
+def _with_pulses(raw: mne.io.BaseRaw, trigger: str | None, log: pd.DataFrame | None, align: str) -> mne.io.BaseRaw:
     """The recording with "TMS" annotations: its own, from triggers or artefact, and with the log joined."""
     if PULSE in set(map(str, raw.annotations.description)) and trigger is None:
         table = stimuli_of(raw)
     else:
-        table = _found_pulses(raw, trigger)
+        table = _found_pulses(raw, trigger, align)
         if not len(table) and log is not None and "onset" in log:
             return own_stimuli(raw, log)
     if log is not None:
@@ -112,7 +124,7 @@ def _with_pulses(raw: mne.io.BaseRaw, trigger: str | None, log: pd.DataFrame | N
     return own_stimuli(raw, table) if len(table) else raw
 
 
-def _found_pulses(raw: mne.io.BaseRaw, trigger: str | None) -> pd.DataFrame:
+def _found_pulses(raw: mne.io.BaseRaw, trigger: str | None, align: str) -> pd.DataFrame:
     trains = find_triggers(raw)
     rule = _rule(raw)
     trigger = trigger if trigger is not None else rule.get("trigger")
@@ -124,7 +136,19 @@ def _found_pulses(raw: mne.io.BaseRaw, trigger: str | None) -> pd.DataFrame:
         table = _coded(trains, rule["codes"])
     else:
         table = _best_train(raw, trains)
+    if not _TOLD & set(rule) and not {"pulse_count", "inter_stimulus_interval"} & set(rule.get("columns", {})):
+        table, notes = align_pulses(raw, table, align)
+        _note(raw, notes)
     return _ruled(table, rule)
+
+
+def _note(raw: mne.io.BaseRaw, notes: list[str]) -> None:
+    """Add to the notes that a reader made."""
+    if notes:
+        facts = dict(raw.info.get("temp") or {})
+        ours = dict(facts.get("excitability", {}))
+        ours["notes"] = [*ours.get("notes", []), *notes]
+        raw.info["temp"] = {**facts, "excitability": ours}
 
 
 def _train(trains: Mapping[str, np.ndarray], trigger: str) -> np.ndarray:

@@ -27,8 +27,16 @@ def saved(tmp_path, markers=(), artefacts=True, scale=1.0, name="rec_raw.fif"):
 
 def test_the_trigger_that_the_artefact_confirms_is_the_pulse(tmp_path):
     markers = [(onset - 0.001, "S255") for onset in ONSETS] + [(onset + 0.0093, "S254") for onset in ONSETS]
-    table = ex.stimuli(ex.read(saved(tmp_path, markers)))
+    table = ex.stimuli(ex.read(saved(tmp_path, markers), align="trigger"))
     assert table["onset"].tolist() == pytest.approx((ONSETS - 0.001).tolist(), abs=1e-6)
+
+
+def test_a_trigger_that_comes_early_is_corrected_by_the_artefact_and_told(tmp_path):
+    raw = ex.read(saved(tmp_path, [(onset - 0.001, "S255") for onset in ONSETS]))
+    assert ex.stimuli(raw)["onset"].tolist() == pytest.approx(ONSETS.tolist(), abs=1e-6)
+    assert any("1.00 ms after the trigger" in note for note in raw.info["temp"]["excitability"]["notes"])
+    with pytest.raises(ValueError, match="did you mean 'artefact'"):
+        ex.read(saved(tmp_path), align="artifact")
 
 
 def test_without_triggers_the_artefact_is_the_pulse(tmp_path):
