@@ -53,6 +53,7 @@ STIMULUS_COLUMNS = _columns(
     ("coil_x", "m", "float", "coil position, first axis of the navigation frame", ""),
     ("coil_y", "m", "float", "coil position, second axis of the navigation frame", ""),
     ("coil_z", "m", "float", "coil position, third axis of the navigation frame", ""),
+    ("ecg_distance", "s", "float", "from the pulse to the nearest heart beat (R wave); remove_ecg fills it in", ""),
     ("protocol", "", "str", "which protocol the trial belongs to, in a recording that mixes them", "task"),
 )
 

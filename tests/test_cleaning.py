@@ -71,7 +71,11 @@ def test_the_fixed_names_are_there():
     assert set(list_steps()) >= FIXED
 
 
-@pytest.mark.parametrize("name", list_steps())
+#: Steps of trials; one that needs the whole recording has tests of its own (test_ecg.py).
+OF_TRIALS = [name for name in list_steps() if "epochs" in get_step(name).on]
+
+
+@pytest.mark.parametrize("name", OF_TRIALS)
 def test_a_step_leaves_the_rest_alone(name, noisy):
     before = noisy.get_data().copy()
     bridged, _ = apply(noisy, [{"step": "remove_pulse"}, {"step": "interpolate_pulse"}])
@@ -95,7 +99,7 @@ def test_a_step_names_an_unknown_parameter(name, noisy):
         get_step(name).function(noisy, windo=3)
 
 
-@pytest.mark.parametrize("name", list_steps())
+@pytest.mark.parametrize("name", OF_TRIALS)
 def test_a_step_needs_an_eeg_channel(name, noisy):
     if name == "cut":
         return

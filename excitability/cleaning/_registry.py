@@ -33,7 +33,7 @@ class Step:
 
 
 def step(
-    *, on: tuple[Literal["raw", "epochs"], ...] = ("epochs",), references: Iterable[str] = ()
+    *, on: tuple[Literal["raw", "epochs"], ...] = ("epochs",), references: Iterable[str] = (), eeg: bool = True
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register a cleaning step under its function's name.
 
@@ -47,6 +47,8 @@ def step(
         What the step can be given.
     references : iterable of str
         DOIs of the method.
+    eeg : bool
+        Whether the step works on the EEG, which must then be there and without missing samples.
     """
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -60,7 +62,7 @@ def step(
 
         @functools.wraps(function)
         def wrapper(inst: Any, **given: Any) -> Any:
-            _check(inst, name, on, given, parameters)
+            _check(inst, name, on, given, parameters, eeg)
             start = time.perf_counter()
             with one_thread():
                 cleaned = function(inst.copy().load_data(), **given)
@@ -83,7 +85,10 @@ def step(
     return register
 
 
-def _check(inst: Any, name: str, on: tuple[str, ...], given: Mapping, parameters: Mapping) -> None:
+def _check(inst: Any, name: str, on: tuple[str, ...], given: Mapping, parameters: Mapping, eeg: bool) -> None:
+    unknown = sorted(set(given) - set(parameters))
+    if unknown:
+        raise ValueError(unknown_word(f"parameter of the cleaning step {name}", unknown[0], parameters))
     kind = (
         "raw"
         if isinstance(inst, mne.io.BaseRaw)
@@ -94,13 +99,10 @@ def _check(inst: Any, name: str, on: tuple[str, ...], given: Mapping, parameters
     if kind not in on:
         hint = "; cut trials first (excitability.trials.cut)" if kind == "raw" else ""
         raise ValueError(f"{name} works on {' or '.join(on)}, not on {kind}{hint}")
-    unknown = sorted(set(given) - set(parameters))
-    if unknown:
-        raise ValueError(unknown_word(f"parameter of the cleaning step {name}", unknown[0], parameters))
     if kind == "epochs" and len(inst) == 0:
         raise ValueError(f"{name}: no trial is left to clean")
-    picks = eeg_picks(inst)
-    if inst.preload and not np.isfinite(data_of(inst)[..., picks, :].sum()):
+    picks = eeg_picks(inst, required=eeg)
+    if eeg and inst.preload and not np.isfinite(data_of(inst)[..., picks, :].sum()):
         raise ValueError(f"{name}: the EEG holds missing samples (NaN); drop or crop the trials that have them")
 
 
