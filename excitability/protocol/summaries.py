@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from itertools import combinations
 from typing import Any
@@ -61,12 +62,12 @@ def _summary_rows(
     entry = get_measure(arguments.pop("measure", key))
     form = arguments.get("form", entry.form) if entry.form else ""
     of = arguments.get("of", entry.parameters.get("of"))
-    rejected = mine[(mine["reject"] != "") & (mine["condition"] != "")].groupby("condition").size()
+    rejected = Counter(mine["condition"][(mine["reject"] != "").to_numpy()])
     rows = []
 
     def add(condition: str, name: str, value: Any, unit: str) -> None:
         estimate = value if isinstance(value, Estimate) else Estimate(float(value), n=len(kept))
-        lost = rejected.sum() if condition == "all" else rejected.get(condition, 0)
+        lost = rejected.total() - rejected[""] if condition == "all" else rejected[condition]
         unit = "%" if form.startswith("percent") else unit or _unit_of_column(of)
         rows.append(row(channel, condition, name, estimate, unit, form, int(lost)))
 
