@@ -369,6 +369,18 @@ def test_a_slow_recording_is_flagged():
     assert not table_of(recording().resample(2000.0))["flag"].str.contains("low_sampling_rate").any()
 
 
+@pytest.mark.parametrize("name", ["brainvision.vhdr", "edf.edf"])
+def test_a_file_that_was_cut_short_is_flagged(name, tmp_path):
+    for file in (ex.sample_data_path() / "formats" / "mne_formats").glob(f"{name.split('.')[0]}*"):
+        data = file.read_bytes()
+        whole = file.suffix not in (".eeg", ".edf")
+        (tmp_path / file.name).write_bytes(data if whole else data[: int(0.7 * len(data))])
+    table = ex.trial_table(ex.read(tmp_path / name), "mep")
+    assert table["flag"].str.contains("recording_cut_short").all()
+    sound = ex.trial_table(ex.read(ex.sample_data_path() / "formats" / "mne_formats" / name), "mep")
+    assert not sound["flag"].str.contains("recording_cut_short").any()
+
+
 def test_a_channel_marked_bad_is_used_only_when_it_is_asked_for_and_then_flagged():
     raw = recording()
     raw.info["bads"] = ["FDI"]

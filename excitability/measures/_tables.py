@@ -111,8 +111,8 @@ def log_level(values: np.ndarray, statistic: str) -> tuple[float, float, float]:
     n = values.size
     if statistic == "geometric_mean":
         logs = np.log(values)
-        return float(logs.mean()), float(logs.var(ddof=1) / n) if n > 1 else np.nan, n - 1
-    return float(np.log(values.mean())), relative_variance(values) / n if n > 1 else np.nan, n - 1
+        return float(logs.mean()), float(logs.var(ddof=1) / n) if n >= FEWEST else np.nan, n - 1
+    return float(np.log(values.mean())), relative_variance(values) / n if n >= FEWEST else np.nan, n - 1
 
 
 def median_interval(values: np.ndarray) -> tuple[float, float]:

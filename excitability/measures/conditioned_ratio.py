@@ -10,7 +10,7 @@ from scipy.special import stdtrit
 
 from ..schema import Estimate, join_flags, unknown_word
 from ._registry import measure
-from ._tables import LEVEL, is_kept, level, log_level, nothing, numbers, responded, with_condition
+from ._tables import FEWEST, LEVEL, is_kept, level, log_level, nothing, numbers, responded, with_condition
 
 FORMS = ("ratio", "log_ratio", "percent", "percent_inhibition")
 
@@ -139,7 +139,7 @@ def ratio_of_levels(values: np.ndarray, baseline: np.ndarray, aggregate: str) ->
 def _signed_level(values: np.ndarray) -> tuple[float, float, float]:
     """Log of a mean whose trials may be zero or negative (background-subtracted areas)."""
     n, mean = values.size, values.mean()
-    return float(np.log(mean)), float(values.var(ddof=1) / mean**2 / n) if n > 1 else np.nan, n - 1
+    return float(np.log(mean)), float(values.var(ddof=1) / mean**2 / n) if n >= FEWEST else np.nan, n - 1
 
 
 def _ratio_of_medians(values: np.ndarray, baseline: np.ndarray) -> tuple[float, float, float]:

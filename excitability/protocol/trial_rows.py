@@ -22,6 +22,9 @@ from .grammar import Protocol
 #: Sampling rate (Hz) below which no recommendation lets EMG be measured: an onset lies between samples.
 SLOWEST = 2000.0
 
+#: What MNE says of a file that ends before its header or its annotations do.
+CUT_SHORT = ("does not match the file size", "outside data range", "outside the data range")
+
 
 def facts_of(inst: Any) -> dict[str, Any]:
     """What the reader knew of the recording beside its signals."""
@@ -115,14 +118,14 @@ def _of_channel(
     latency = measures["mep_latency"][kept] if "mep_latency" in measures else None
     if seen[1] > seen[0]:
         flags[kept] = flags_of(x, times, seen, flag, first_pulse=first[kept], latency=latency)
-    near = other_pulse(pulses, first, window)
-    flags[near] = [join_flags(word, "another_pulse") for word in flags[near]]
-    table["reject"], table["flag"] = reasons, flags
     if "silent_period" in protocol.trial and np.isnan(measures["silent_period"][kept]).any():
         given = protocol.trial["silent_period"]
         given = {**given, "window": window} if given.get("window") == "muscle" else given
         longer = silent_period_flags(x, times, **given, first_pulse=first[kept])
         flags[kept] = [join_flags(*words) for words in zip(flags[kept], longer, strict=True)]
+    near = other_pulse(pulses, first, window)
+    flags[near] = [join_flags(word, "another_pulse") for word in flags[near]]
+    table["reject"], table["flag"] = reasons, flags
     return table
 
 
@@ -155,7 +158,8 @@ def _scale(x: np.ndarray) -> str:
     span = float(np.fmax.reduce(x, axis=None) - np.fmin.reduce(x, axis=None)) if x.size else np.nan
     if 4e-6 <= span <= 0.5:  # the largest deviation lies between half of it and all of it: no median is needed
         return ""
-    largest = float(np.nanmax(np.abs(x - np.nanmedian(x)))) if np.isfinite(x).any() else np.nan
+    finite = x[np.isfinite(x)]
+    largest = float(np.max(np.abs(finite - np.median(finite)))) if finite.size else np.nan
     return "implausible_scale" if largest < 2e-6 or largest > 0.5 else ""
 
 
@@ -174,9 +178,14 @@ def response_window(
 
 
 def recorded_flags(inst: Any, channel: str) -> str:
-    """What is known against a channel before it is measured: marked bad, too slow for a latency."""
-    slow = inst.info["sfreq"] < SLOWEST * (1 - 1e-6)
-    return join_flags("bad_channel" if channel in inst.info["bads"] else "", "low_sampling_rate" if slow else "")
+    """What is known against a channel before it is measured: marked bad, too slow for a latency, cut short."""
+    told = " ".join(map(str, facts_of(inst).get("notes", [])))
+    rules = {
+        "bad_channel": channel in inst.info["bads"],
+        "low_sampling_rate": inst.info["sfreq"] < SLOWEST * (1 - 1e-6),
+        "recording_cut_short": any(words in told for words in CUT_SHORT),
+    }
+    return join_flags(*(word for word, hit in rules.items() if hit))
 
 
 def other_pulse(pulses: pd.DataFrame, first: np.ndarray, window: tuple[float, float]) -> np.ndarray:
