@@ -114,6 +114,9 @@ def leads(recordings: list) -> pd.DataFrame:
         peers = {name: pair for name, pair in both.items() if pair and name != NETWORK_WHERE_OURS}
         place = ("muscle", "background", "artefact", "rate", "generator")
         row = {name: str(getattr(cell, name)).removesuffix(".0") for name in place}
+        row["our_detection"] = float(
+            np.mean(np.concatenate([np.isfinite(r.found[OURS][r.truth["present"]]) for r in mine]))
+        )
         for figure, k in (("median", 0), ("p95", 1)):
             if peers:
                 best = min(peers, key=lambda name: 1 - peers[name][k][0] / peers[name][k][1])
@@ -147,13 +150,12 @@ def _paired(recordings: list, name: str) -> tuple[tuple[float, float], tuple[flo
 def _lead_in_words(lead: pd.DataFrame) -> str:
     said = []
     for figure in ("median", "p95"):
-        for name, part in (("all", lead), ("held-out", lead[lead["generator"] == "held out"])):
+        for name, part in (("all", lead), ("held out", lead[lead["generator"] == "held out"])):
             known = part.get(f"lead_{figure}_%", pd.Series(dtype=float)).dropna()
             if len(known):
-                reached = f"{(known >= 20).sum()} of {len(known)} cells reach 20 %"
-                said.append(
-                    f"{figure}, {name}: {reached}, least lead {known.min():.0f} %, median {known.median():.0f} %"
-                )
+                lacking = f"{len(part) - len(known)} have no peer that counts"
+                reached = f"{(known >= 20).sum()} of {len(known)} cells reach 20 % ({lacking})"
+                said.append(f"{figure}, {name}: {reached}, least {known.min():.0f} %, middle {known.median():.0f} %")
     return "Computed: " + "; ".join(said) + "."
 
 
