@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal import butter, find_peaks, sosfiltfilt
 
 _RATE = 1000.0  # Hz, about; no wave of the ECG needs more
 _BAND = (8.0, 45.0)  # Hz; where a QRS complex stands out of muscle, for the search alone
@@ -48,6 +47,8 @@ def find_beats(
     shortest, longest : float
         Plausible intervals between beats, s.
     """
+    from scipy.signal import butter, sosfiltfilt
+
     factor = max(1, round(rate / _RATE))
     fs = rate / factor
     n = x.size // factor
@@ -91,6 +92,8 @@ def _snippets(y: np.ndarray, at: np.ndarray, half: int) -> np.ndarray:
 
 def _usual_wave(y: np.ndarray, hidden: np.ndarray, fs: float, shortest: float) -> np.ndarray | None:
     """The wave that most others resemble, averaged over those."""
+    from scipy.signal import find_peaks
+
     half = round(_HALF * fs)
     level = np.median(np.abs(y[~hidden])) / 0.6745
     at, _ = find_peaks(np.abs(y), height=2.5 * level, distance=max(round(0.8 * shortest * fs), 1))
@@ -115,6 +118,8 @@ def _alike(
 
     Clear is the usual height of the match over what it is elsewhere, in robust standard deviations.
     """
+    from scipy.signal import find_peaks
+
     half = wave.size // 2
     inner = np.convolve(y, wave[::-1], "same")
     power = np.convolve(y**2, np.ones(wave.size), "same")

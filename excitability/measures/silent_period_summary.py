@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
-from scipy.stats import t as student
+from scipy.special import log_ndtr, stdtrit
 
 from ..schema import Estimate, join_flags
 from ._registry import measure
@@ -97,7 +96,7 @@ def _censored_mean(known: np.ndarray, n_longer: int, limit: float) -> float:
     mean, spread = float(known.mean()), float(known.std()) + 1e-9
     for _ in range(200):
         z = (limit - mean) / spread
-        ratio = float(np.exp(norm.logpdf(z) - norm.logsf(z)))
+        ratio = float(np.exp(-0.5 * z**2 - log_ndtr(-z)) / np.sqrt(2 * np.pi))  # density over what lies beyond
         beyond = mean + spread * ratio
         square = spread**2 * (1 + z * ratio - ratio**2) + beyond**2
         before = mean
@@ -117,7 +116,7 @@ def _mean_interval(known: np.ndarray, n_longer: int, limit: float) -> tuple[floa
     parts = [_censored_mean(np.delete(known, i), n_longer, limit) for i in range(known.size)]
     parts += [_censored_mean(known, n_longer - 1, limit)] * n_longer
     error = np.sqrt((n - 1) / n * np.sum((np.array(parts) - np.mean(parts)) ** 2))
-    half = float(student.ppf(0.975, max(known.size - 1, 1)) * error)
+    half = float(stdtrit(max(known.size - 1, 1), 0.975) * error)
     return mean, mean - half, mean + half
 
 
