@@ -9,7 +9,6 @@ import pandas as pd
 
 import excitability as ex
 
-
 _FIRST = """
 import sys
 import mne, numpy, pandas
