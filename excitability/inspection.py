@@ -17,6 +17,7 @@ from .recording import read
 from .schema import STIMULUS_COLUMNS
 from .trials import PULSE, find_artefacts, find_triggers, first_pulse_times, pair_pulses
 from .trials import stimuli as stimuli_of
+from .trials.alignment import REACH
 from .trials.muscles import channel_muscles
 
 
@@ -224,11 +225,19 @@ def _pulse_table(inst: mne.io.BaseRaw | mne.BaseEpochs, trials: pd.DataFrame) ->
         nearest = _offsets(onsets + first, artefacts)
         offset = float(np.median(nearest)) if nearest.size else np.nan
         jitter = float(np.std(nearest)) if nearest.size > 1 else np.nan
-        taken = used.size > 0 and onsets.size > 0 and np.isin(np.round(used, 4), np.round(onsets, 4)).mean() > 0.9
+        # pulses may have been moved to their artefact, and the trigger of a pair is that of either pulse
+        taken = max(_shared(used, onsets), _shared(used + first_pulse_times(trials), onsets)) > 0.9
         counted = trials if ours else grouped
         paired = int((counted["pulse_count"] > 1).sum()) if len(counted) else 0
         rows.append((source, onsets.size, gap, paired, offset, jitter, "yes" if taken else ""))
     return pd.DataFrame(rows, columns=columns)
+
+
+def _shared(pulses: np.ndarray, onsets: np.ndarray) -> float:
+    """Share of the pulses that have a marker within the reach of their alignment."""
+    if not pulses.size or not onsets.size:
+        return 0.0
+    return float((np.abs(np.subtract.outer(pulses, onsets)).min(axis=1) <= REACH).mean())
 
 
 def _offsets(onsets: np.ndarray, artefacts: np.ndarray) -> np.ndarray:

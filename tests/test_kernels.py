@@ -9,14 +9,33 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from excitability.kernels import contrast, edge, fits, onset, silence, tails, windows
+from excitability.kernels import contrast, edge, fits, onset, shape, silence, tails, windows
 
 sys.path.insert(0, str(Path(__file__).parent))
 from references import REFERENCES
 
 # Small helpers that are tested through the kernels that call them.
-_INNER = {"mean_of", "first_phase", "running_sum", "sum_and_largest", "range_of"}
-_OTHER_ARGUMENTS = {"running_mean", "running_mean_by_sums", "response_end", "take_forms", "cut_out", "refuse_tails", "first_rest"}
+_INNER = {
+    "_ended",
+    "_rise",
+    "mean_of",
+    "first_phase",
+    "place_of",
+    "running_sum",
+    "sum_and_largest",
+    "range_of",
+    "count_turns",
+    "end_at",
+}
+_OTHER_ARGUMENTS = {
+    "running_mean",
+    "running_mean_by_sums",
+    "response_end",
+    "take_forms",
+    "cut_out",
+    "refuse_tails",
+    "first_rest",
+}
 
 
 def _trials(n=6, n_times=160, seed=0):
@@ -37,10 +56,22 @@ def _arguments(name):
     return {
         "level": (x, start, stop),
         "extremes": (x, start, stop),
+        "held": (np.round(x), windows.extremes(np.round(x), start, stop)[1], stop, 2),
+        "longest_constant": (np.round(x), start, stop),
         "rectified_area": (x, start + rng.random(n), stop - rng.random(n), centre, 0.0002),
         "largest_contrast": (x, start, stop, np.array([1, 4, 40])),
         "contrast_power": (x, start, stop, np.array([1, 4, 40])),
-        "responses_among": (np.linspace(-3, 110, 40) ** 2 / 110, 5.0, 3.0, 1.44, 4.0, 80.0, 40),
+        "contrast_apart": (x, start, stop, np.array([0, 9, 35]), 20, 6, np.array([1, 4, 9])),
+        "responses_among": (
+            np.geomspace(2, 85, 40) - 5.0,  # where the kernel has its nodes, so that nothing is interpolated
+            5.0,
+            np.array([2.0, 3.0, 4.0]),
+            np.array([0.6, 1.2]),
+            np.array([0.1, 0.5, 0.9]),
+            np.array([-0.5, 0.0, -0.7]),
+            80.0,
+            40,
+        ),
         "smoothed_squares": (x, start, stop, 3),
         "smallest_power": (x, start, stop, centre, 12),
         "quietest_stretch": (x, start, stop, centre, np.full(n, 2.0), 2, 6.0),
@@ -52,6 +83,11 @@ def _arguments(name):
         "first_mean_change": (x, start + 50, start + 80, centre, 3),
         "cusum_alarm": (x, start, stop, centre, np.full(n, 1.5), np.array([10.0, 10, 10, 3, 500, 5]), 0.4),
         "return_onset": (x, guess, 12, start, 150, centre, np.ones(n), np.full(n, 90.0), np.array([1, 6, 15]), 3.0),
+        "ends_at": (x, np.array([60, 66, -1, 70, 1, 65]), 120, 2, centre[:, None] ** 2 + [0.5, 2.0, 6.0], 7),
+        "turns_and_phases": (x, start, np.array([150, 160, 3, 120, 130, 140]), 1, np.full(n, 1.2)),
+        "drowned_background": (x, start, start + 30, centre, np.ones(n), 3 * x, start + rng.random(n), stop - 0.3),
+        "aligned": (x, np.array([-3.5, 0.0, 4.25, 60.5, 140.2, 158.9]), 30, rng.uniform(1, 9, n)),
+        "best_lag": (x, 20, 40, x[0, 60:91].copy()),
         "rising_edge": (x, 10, 40, 150, halves, np.full(n, 4.0), 0.05, 12, 2, 20, 4, 15, fractions),
     }[name]
 
@@ -137,7 +173,7 @@ def test_response_end_equals_its_reference(seed):
 def test_every_kernel_has_a_reference():
     kernels = {
         name
-        for module in (contrast, edge, fits, onset, silence, tails, windows)
+        for module in (contrast, edge, fits, onset, shape, silence, tails, windows)
         for name, value in vars(module).items()
         if inspect.getmodule(getattr(value, "py_func", None)) is module
     }
@@ -165,10 +201,10 @@ def test_first_phase_follows_the_response_back_to_its_beginning():
     s[46:52] = -5.0  # largest
     s[10] = 3.0  # a spike of one sample, far away
     s[37] = 3.0  # a spike of one sample, just before the response
-    assert edge.first_phase(s, 0.0, 0, 100, 0.5, 5, 3) == (40, 45)
+    assert edge.first_phase(s, 0.0, 0, int(np.abs(s).argmax()), 0.5, 5, 3) == (40, 45)
 
 
 def test_first_phase_of_a_single_wave_has_its_own_peak():
     s = np.zeros(100)
     s[30:50] = np.sin(np.pi * np.arange(20) / 20)
-    assert edge.first_phase(s, 0.0, 0, 100, 0.2, 5, 3)[1] == 40
+    assert edge.first_phase(s, 0.0, 0, int(np.abs(s).argmax()), 0.2, 5, 3)[1] == 40
