@@ -10,7 +10,7 @@ import itertools
 import numpy as np
 from scipy.stats import gumbel_r, norm
 
-from excitability.kernels import contrast, edge, fits, onset, silence, tails, windows
+from excitability.kernels import contrast, edge, fits, likeness, onset, shape, silence, tails, windows
 
 
 def level(x, start, stop):
@@ -33,6 +33,21 @@ def extremes(x, start, stop):
             values.append([part.min(), part.max()])
             at.append([a + part.argmin(), a + part.argmax()])
     return np.array(values), np.array(at)
+
+
+def held(x, at, stop, run):
+    out = np.zeros(len(x), bool)
+    for i, row in enumerate(x):
+        for place in at[i]:
+            if place >= 0:
+                same = "".join("=" if value == row[place] else " " for value in row[place : stop[i]])
+                out[i] |= "=" * run in same
+    return out
+
+
+def longest_constant(x, start, stop):
+    parts = [row[a:b] for row, a, b in zip(x, start, stop, strict=True)]
+    return np.array([max(len(list(same)) for _, same in itertools.groupby(part)) for part in parts])
 
 
 def rectified_area(x, start, stop, centre, step):
@@ -67,6 +82,22 @@ def largest_contrast(x, start, stop, widths):
 
 def contrast_power(x, start, stop, widths):
     return largest_contrast(x, start, stop, widths)[2:]
+
+
+def contrast_apart(x, start, stop, begin, length, guard, widths):
+    largest, inside, apart = np.full((3, len(begin), len(x), len(widths)), np.nan)
+    at = np.full(largest.shape, -1)
+    for s, first in enumerate(begin):
+        last = first + length
+        own = largest_contrast(x, start + first, np.minimum(start + last, stop), widths)
+        before = largest_contrast(x, start, start + np.maximum(first - guard, 0), widths)
+        after = largest_contrast(x, np.minimum(start + last + guard, stop), stop, widths)
+        found = (own[3] > 0) & (before[3] + after[3] > 0)
+        largest[s][found] = own[0][found]
+        at[s][found] = (own[1] - start[:, None] - first)[found]
+        inside[s][found] = (own[2] / np.maximum(own[3], 1))[found]
+        apart[s][found] = ((before[2] + after[2]) / np.maximum(before[3] + after[3], 1))[found]
+    return largest, inside, apart, at
 
 
 def running_mean(source, n, half, target):
@@ -114,6 +145,20 @@ def quietest_stretch(x, start, stop, centre, limit, half, longest_burst):
     return np.array(out, float)
 
 
+def silent_run(trace, start, stop, limit, below, above, share):
+    out = []
+    for row, a, b, most in zip(trace, start, stop, limit, strict=True):
+        quiet = row < most
+        begins = [j for j in range(a, b - below + 1) if quiet[j : j + below].all()]
+        ends = [
+            k
+            for k in range(begins[0] + below if begins else b, b - above + 1)
+            if row[k] >= most and np.sum(row[k : k + above] >= most) >= share * above
+        ]
+        out.append([begins[0] if begins else -1, ends[0] if ends else -1])
+    return np.array(out)
+
+
 def return_onset(x, guess, reach, first, last, centre, quiet, active, ramps, samples):
     out = []
     for i, trial in enumerate(x):
@@ -143,20 +188,6 @@ def response_end(s, base, peak, n, limit, quiet_run):
     last = peak
     for j in outside:
         if j - last > quiet_run + 1:
-def silent_run(trace, start, stop, limit, below, above, share):
-    out = []
-    for row, a, b, most in zip(trace, start, stop, limit, strict=True):
-        quiet = row < most
-        begins = [j for j in range(a, b - below + 1) if quiet[j : j + below].all()]
-        ends = [
-            k
-            for k in range(begins[0] + below if begins else b, b - above + 1)
-            if row[k] >= most and np.sum(row[k : k + above] >= most) >= share * above
-        ]
-        out.append([begins[0] if begins else -1, ends[0] if ends else -1])
-    return np.array(out)
-
-
             break
         last = j
     return min(last + 1, n - 1)
@@ -174,11 +205,12 @@ def rising_edge(x, start, search, stop, half, threshold, floor, gap, min_run, lo
         limit = max(threshold[i], floor * span)
         before = s[max(0, inside - lookback) : max(inside, 1)]
         base = before.mean()
-        begin, peak = edge.first_phase(s, base, inside, s.size, limit, gap, min_run)
+        begin, peak = edge.first_phase(s, base, inside, inside + np.abs(s[inside:] - base).argmax(), limit, gap, min_run)
         quiet = s[max(0, begin - guard - lookback) : max(begin - guard, 0)]
         if quiet.size >= lookback // 2:
             base = quiet.mean()
-            begin, peak = edge.first_phase(s, base, inside, s.size, limit, gap, min_run)
+            main = inside + np.abs(s[inside:] - base).argmax()
+            begin, peak = edge.first_phase(s, base, inside, main, limit, gap, min_run)
         end = response_end(s, base, peak, s.size, max(0.75 * threshold[i], 0.015 * span), quiet_run)
         height = s[peak] - base
         out[i, :5] = span, height, start + peak, base, start + end
@@ -246,20 +278,36 @@ def first_rest(x, base, limit, begin, stop, length):
     return np.array(out)
 
 
-def responses_among(score, offset, mean, variance, prior_trials, certain, n_iterations):
-    """Without the short cut for scores beyond ``certain``."""
+def responses_among(score, offset, means, spreads, shares, log_prior, certain, n_nodes):
+    """Without nodes: every trial by itself, and no short cut for scores beyond ``certain``."""
     logarithm = np.log(score + offset)
-    start, share = (mean, variance), 0.5
-    for _ in range(n_iterations):
-        law = norm(mean, np.sqrt(variance))
+    weights, posteriors = [], []
+    for (mean, log_weight), spread, share in itertools.product(zip(means, log_prior, strict=True), spreads, shares):
+        law = norm(mean, spread)
         own = np.maximum(law.pdf(logarithm) * np.exp(-logarithm), 1e-12)
         either = own * gumbel_r.cdf(score) + law.cdf(logarithm) * gumbel_r.pdf(score)
-        posterior = share * either / (share * either + (1 - share) * gumbel_r.pdf(score))
-        total = posterior.sum()
-        share = (1 + total) / (2 + score.size)
-        mean = (prior_trials * start[0] + posterior @ logarithm) / (prior_trials + total)
-        variance = (prior_trials * start[1] + posterior @ (logarithm - mean) ** 2) / (prior_trials + total)
-    return posterior
+        both = share * either + (1 - share) * gumbel_r.pdf(score)
+        weights.append(log_weight + np.sum(np.log(both / gumbel_r.pdf(score))))
+        posteriors.append(share * either / both)
+    weights = np.exp(np.array(weights) - max(weights))
+    return weights @ np.array(posteriors) / weights.sum()
+
+
+def aligned(x, begin, length, scale):
+    places = np.arange(x.shape[1])
+    rows = [np.interp(a + np.arange(length), places, trial) / size for trial, a, size in zip(x, begin, scale, strict=True)]
+    return np.array(rows)
+
+
+def best_lag(x, first, n_lags, weights):
+    out = []
+    for trial in x:
+        curve = np.array([weights @ trial[first + lag : first + lag + weights.size] for lag in range(n_lags)])
+        at = curve.argmax()
+        inner = np.clip(at, 1, n_lags - 2)
+        bend, slope, _ = np.polyfit([-1, 0, 1], curve[inner - 1 : inner + 2], 2)
+        out.append([at - (slope / (2 * bend) if bend < 0 and at == inner else 0.0), curve[at], 2 * bend])
+    return np.array(out)
 
 
 def first_run(x, start, stop, low, high, length):
@@ -322,17 +370,97 @@ def cusum_alarm(x, start, stop, centre, drift, limit, weight):
     return np.array(out)
 
 
+def _smoothed_from(trial, begin, half):
+    rest = trial[begin:]
+    target = np.empty(rest.size)
+    for _ in range(2):
+        running_mean(rest, rest.size, half, target)
+        rest, target = target, np.empty(rest.size)
+    return rest
+
+
+def ends_at(x, start, search, half, limits, quiet_run):
+    out = np.full(limits.shape, np.nan)
+    for i, trial in enumerate(x):
+        if start[i] < 0:
+            continue
+        begin = max(start[i] - 2 * half, 0)
+        s = np.abs(_smoothed_from(trial, begin, half))
+        peak = start[i] - begin + s[start[i] - begin : search - begin].argmax()
+        for k, limit in enumerate(limits[i]):
+            loud = [peak, *(j for j in range(peak, s.size) if s[j] > limit)]
+            last = next((a for a, b in itertools.pairwise([*loud, 10**9]) if b - a > quiet_run + 1), None)
+            if last >= s.size - 1:
+                out[i, k] = begin + s.size - 1
+            else:
+                over, under = max(s[last] - limit, 0.0), limit - s[last + 1]
+                out[i, k] = begin + last + over / max(over + under, 1e-300)
+    return out
+
+
+def turns_and_phases(x, start, stop, half, least):
+    out = np.zeros((len(x), 2), int)
+    for i, trial in enumerate(x):
+        if stop[i] <= start[i]:
+            continue
+        begin = max(start[i] - 2 * half, 0)
+        s = _smoothed_from(trial[: stop[i] + 2 * half], begin, half)[start[i] - begin : stop[i] - begin]
+        far = [np.sign(value) for value in s if abs(value) >= least[i]]
+        out[i, 1] = sum(1 for _ in itertools.groupby(far))
+        # extremes of a path that turns back by at least `least`: the textbook zigzag
+        path, extremes_, sign = [0.0, *s, 0.0], [0.0], 0
+        for value in path:
+            if sign * (value - extremes_[-1]) > 0:
+                extremes_[-1] = value
+            elif sign == 0 and value - min(path[: path.index(value) + 1]) >= least[i]:
+                sign = 1
+                extremes_.append(value)
+            elif sign == 0 and max(path[: path.index(value) + 1]) - value >= least[i]:
+                sign = -1
+                extremes_.append(value)
+            elif sign and sign * (extremes_[-1] - value) >= least[i]:
+                sign = -sign
+                extremes_.append(value)
+        peaks = extremes_[1:-1]
+        signs = [np.sign(b - a) for a, b in itertools.pairwise(extremes_[1:])]
+        out[i, 0] = sum(-turn * peak >= least[i] for turn, peak in zip(signs, peaks, strict=True))
+    return out
+
+
+def drowned_background(x, quiet_start, quiet_stop, base, noise, traces, start, stop):
+    out = np.full(len(x), np.nan)
+    for i in range(len(x)):
+        if not stop[i] > start[i]:
+            continue
+        quiet = x[i, quiet_start[i] : quiet_stop[i]] - base[i]
+        scale = np.abs(quiet).sum() / np.sum(1 / (1 + (quiet / noise[i]) ** 2) ** 2)
+        total = 0.0
+        for j, u in enumerate(traces[i]):
+            share = max(0.0, min(j + 0.5, stop[i]) - max(j - 0.5, start[i]))
+            total += share / (1 + (u / noise[i]) ** 2) ** 2
+        out[i] = scale * total
+    return out
+
+
 REFERENCES = {
+    "ends_at": (shape.ends_at, ends_at),
+    "turns_and_phases": (shape.turns_and_phases, turns_and_phases),
+    "drowned_background": (shape.drowned_background, drowned_background),
     "level": (windows.level, level),
     "extremes": (windows.extremes, extremes),
+    "held": (windows.held, held),
+    "longest_constant": (windows.longest_constant, longest_constant),
     "rectified_area": (windows.rectified_area, rectified_area),
     "largest_contrast": (contrast.largest_contrast, largest_contrast),
     "contrast_power": (contrast.contrast_power, contrast_power),
+    "contrast_apart": (contrast.contrast_apart, contrast_apart),
     "running_mean": (edge.running_mean, running_mean),
     "running_mean_by_sums": (edge.running_mean_by_sums, running_mean),
     "smoothed_squares": (edge.smoothed_squares, smoothed_squares),
     "response_end": (edge.response_end, response_end),
     "rising_edge": (edge.rising_edge, rising_edge),
+    "aligned": (likeness.aligned, aligned),
+    "best_lag": (likeness.best_lag, best_lag),
     "take_forms": (fits.take_forms, take_forms),
     "cut_out": (tails.cut_out, cut_out),
     "first_rest": (tails.first_rest, first_rest),
@@ -340,6 +468,7 @@ REFERENCES = {
     "responses_among": (fits.responses_among, responses_among),
     "smallest_power": (silence.smallest_power, smallest_power),
     "quietest_stretch": (silence.quietest_stretch, quietest_stretch),
+    "silent_run": (silence.silent_run, silent_run),
     "return_onset": (silence.return_onset, return_onset),
     "first_run": (onset.first_run, first_run),
     "back_to_level": (onset.back_to_level, back_to_level),
@@ -348,4 +477,3 @@ REFERENCES = {
     "first_mean_change": (onset.first_mean_change, first_mean_change),
     "cusum_alarm": (onset.cusum_alarm, cusum_alarm),
 }
-    "silent_run": (silence.silent_run, silent_run),

@@ -79,7 +79,6 @@ def contrast_power(x, start, stop, widths):
     for i in range(n_trials):
         n_longest = max(n_longest, stop[i] - start[i])
     running = np.empty(n_longest + 1)
-    size = np.empty(n_longest + 1)
     for i in range(n_trials):
         if stop[i] <= start[i]:
             continue
@@ -92,10 +91,21 @@ def contrast_power(x, start, stop, widths):
             if n < 1:
                 continue
             after, middle = running[2 * w : 2 * w + n], running[w : w + n]
-            for j in range(n):
-                size[j] = abs(after[j] - 2.0 * middle[j] + running[j])
-            total, _ = sum_and_largest(size, n)
-            squares[i, k] = total / (w * w)
+            a = b = c = d = 0.0
+            even = n - n % 4
+            for j in range(0, even, 4):
+                p = after[j] - 2.0 * middle[j] + running[j]
+                q = after[j + 1] - 2.0 * middle[j + 1] + running[j + 1]
+                r = after[j + 2] - 2.0 * middle[j + 2] + running[j + 2]
+                s = after[j + 3] - 2.0 * middle[j + 3] + running[j + 3]
+                a += p * p
+                b += q * q
+                c += r * r
+                d += s * s
+            for j in range(even, n):
+                p = after[j] - 2.0 * middle[j] + running[j]
+                a += p * p
+            squares[i, k] = ((a + b) + (c + d)) / (w * w)
             count[i, k] = n
     return squares, count
 
@@ -150,3 +160,63 @@ def sum_and_largest(size, n):
         a += size[j] * size[j]
         e = max(e, size[j])
     return (a + b) + (c + d), max(max(e, f), max(g, h))
+
+
+@njit
+def contrast_apart(x, start, stop, begin, length, guard, widths):
+    """Largest contrast and mean square of stretches within ``x[i, start[i]:stop[i]]``, and the mean square of the rest.
+
+    Parameters
+    ----------
+    x : array, shape (n_trials, n_times)
+    start, stop : array of int, shape (n_trials,)
+    begin : array of int, shape (n_stretches,)
+        First sample of each stretch, counted from ``start``.
+    length : int
+        Samples in a stretch.
+    guard : int
+        Samples on each side of a stretch that belong neither to it nor to the rest.
+    widths : array of int, shape (n_widths,)
+
+    Returns
+    -------
+    largest, inside, apart : array, shape (n_stretches, n_trials, n_widths)
+        NaN where the trial holds a NaN or no contrast fits in.
+    at : array of int, shape (n_stretches, n_trials, n_widths)
+        First sample of the later half of the largest contrast, counted from the beginning of the stretch; or −1.
+    """
+    shape = (begin.size, x.shape[0], widths.size)
+    largest, inside, apart = np.full(shape, np.nan), np.full(shape, np.nan), np.full(shape, np.nan)
+    at = np.full(shape, -1, np.int64)
+    n_longest = 0
+    for i in range(x.shape[0]):
+        n_longest = max(n_longest, stop[i] - start[i])
+    running, size = np.empty(n_longest + 1), np.empty(n_longest + 1)
+    for i in range(x.shape[0]):
+        running_sum(x[i, start[i] : stop[i]], running)
+        if not np.isfinite(running[stop[i] - start[i]]):
+            continue
+        for k in range(widths.size):
+            w = widths[k]
+            n = max(stop[i] - start[i] - 2 * w + 1, 0)
+            after, middle = running[2 * w : 2 * w + n], running[w : w + n]
+            for j in range(n):
+                size[j] = abs(after[j] - 2.0 * middle[j] + running[j]) / w
+            for s in range(begin.size):
+                left = min(max(begin[s] - guard - 2 * w + 1, 0), n)
+                right = min(begin[s] + length + guard, n)
+                own = min(length - 2 * w + 1, n - begin[s])
+                if own < 1 or left + n - right < 1:
+                    continue
+                stretch = size[begin[s] :]
+                within, best = sum_and_largest(stretch, own)
+                place = 0
+                while stretch[place] < best:
+                    place += 1
+                largest[s, i, k] = best
+                at[s, i, k] = place + w
+                before, _ = sum_and_largest(size, left)
+                later, _ = sum_and_largest(size[right:], n - right)
+                inside[s, i, k] = within / own
+                apart[s, i, k] = (before + later) / (left + n - right)
+    return largest, inside, apart, at

@@ -33,11 +33,12 @@ def take_forms(traces, begin, trials, which, weights, forms):
 
 
 @njit
-def responses_among(score, offset, mean, variance, prior_trials, certain, n_iterations):
-    """Probability of a response for each score: a mixture fitted by expectation maximisation.
+def responses_among(score, offset, means, spreads, shares, log_prior, certain, n_nodes):
+    """Probability of a response for each score, averaged over what the responses of a recording may be like.
 
     Without a response the score is a standard Gumbel variable; with one it is the larger of that and of the
-    response's own, whose logarithm (of ``offset`` + score) is normal.
+    response's own, whose logarithm (of ``offset`` + score) is normal. Mean and standard deviation of that and the
+    share of trials with a response are weighted by how well they explain all scores.
 
     Parameters
     ----------
@@ -45,51 +46,67 @@ def responses_among(score, offset, mean, variance, prior_trials, certain, n_iter
         Above ``-offset``.
     offset : float
         Score that an amplitude of 0 has, negated: the sum is in proportion to the amplitude.
-    mean, variance : float
-        Of the logarithm of a response's score, to start from; they count as ``prior_trials`` trials.
-    prior_trials : float
+    means, spreads, shares : array
+        Candidates.
+    log_prior : array, shape (n_means,)
     certain : float
         Score from which a trial holds a response whatever the others do.
-    n_iterations : int
+    n_nodes : int
+        Scores, evenly spaced in their logarithm, between which straight lines are drawn.
     """
     n = score.size
     logarithm = np.empty(n)
-    posterior = np.empty(n)
-    doubtful = np.empty(n, np.int64)
-    n_doubtful = 0
-    sure_sum = 0.0
+    last = math.log(certain + offset)
+    first = last
+    n_sure, sure_sum, sure_squares = 0, 0.0, 0.0
     for i in range(n):
         logarithm[i] = math.log(score[i] + offset)
-        posterior[i] = 1.0
-        if score[i] > certain:
+        first = min(first, logarithm[i])
+        if score[i] >= certain:
+            n_sure += 1
             sure_sum += logarithm[i]
-        else:
-            doubtful[n_doubtful] = i
-            n_doubtful += 1
-    n_sure = n - n_doubtful
-    sure_mean = sure_sum / max(n_sure, 1)
-    sure_squares = 0.0
+            sure_squares += logarithm[i] ** 2
+    step = max(last - first, 1e-9) / (n_nodes - 1)
+    count = np.zeros(n_nodes)
     for i in range(n):
-        if score[i] > certain:
-            sure_squares += (logarithm[i] - sure_mean) ** 2
-    share, start_mean, start_variance = 0.5, mean, variance
-    for _ in range(n_iterations):
-        total, first = float(n_sure), sure_sum
-        deviation_of = math.sqrt(variance)
-        for k in range(n_doubtful):
-            i = doubtful[k]
-            deviation = (logarithm[i] - mean) / deviation_of
-            density = math.exp(-0.5 * deviation * deviation - logarithm[i]) / math.sqrt(2.0 * math.pi * variance)
-            # f·G + F·g over g, for a noise density g with distribution G: G/g = exp(z).
-            ratio = max(density, 1e-12) * math.exp(score[i]) + 0.5 * math.erfc(-deviation / math.sqrt(2.0))
-            posterior[i] = share * ratio / (share * ratio + 1.0 - share)
-            total += posterior[i]
-            first += posterior[i] * logarithm[i]
-        share = (1.0 + total) / (2.0 + n)
-        mean = (prior_trials * start_mean + first) / (prior_trials + total)
-        squares = sure_squares + n_sure * (sure_mean - mean) ** 2
-        for k in range(n_doubtful):
-            i = doubtful[k]
-            squares += posterior[i] * (logarithm[i] - mean) ** 2
-        variance = (prior_trials * start_variance + squares) / (prior_trials + total)
+        if score[i] < certain:
+            place = (logarithm[i] - first) / step
+            node = min(int(place), n_nodes - 2)
+            count[node] += 1.0 - (place - node)
+            count[node + 1] += place - node
+    ratio = np.empty((means.size * spreads.size, n_nodes))
+    weight = np.empty((means.size * spreads.size, shares.size))
+    for a in range(means.size):
+        for b in range(spreads.size):
+            mean, spread, k = means[a], spreads[b], a * spreads.size + b
+            sure = sure_squares - 2.0 * mean * sure_sum + n_sure * mean * mean
+            sure = -0.5 * sure / (spread * spread) - n_sure * math.log(spread)
+            for j in range(n_nodes):
+                value = first + j * step
+                deviation = (value - mean) / spread
+                density = math.exp(-0.5 * deviation * deviation - value) / (spread * math.sqrt(2.0 * math.pi))
+                # f·G + F·g over g, for a noise density g with distribution G: G/g = exp(z).
+                own = max(density, 1e-12) * math.exp(math.exp(value) - offset)
+                ratio[k, j] = own + 0.5 * math.erfc(-deviation / math.sqrt(2.0))
+            for c in range(shares.size):
+                total = log_prior[a] + sure + n_sure * math.log(shares[c])
+                for j in range(n_nodes):
+                    if count[j] > 0.0:
+                        total += count[j] * math.log(shares[c] * ratio[k, j] + 1.0 - shares[c])
+                weight[k, c] = total
+    weight = np.exp(weight - weight.max())
+    weight /= weight.sum()
+    curve = np.zeros(n_nodes)
+    for k in range(ratio.shape[0]):
+        for c in range(shares.size):
+            if weight[k, c] > 1e-7:
+                for j in range(n_nodes):
+                    with_one = shares[c] * ratio[k, j]
+                    curve[j] += weight[k, c] * with_one / (with_one + 1.0 - shares[c])
+    posterior = np.ones(n)
+    for i in range(n):
+        if score[i] < certain:
+            place = (logarithm[i] - first) / step
+            node = min(int(place), n_nodes - 2)
+            posterior[i] = min(curve[node] + (place - node) * (curve[node + 1] - curve[node]), 1.0)
     return posterior

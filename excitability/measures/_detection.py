@@ -10,15 +10,33 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..kernels.contrast import contrast_power, largest_contrast
+from ..kernels.contrast import contrast_apart, contrast_power, largest_contrast
 from ._extremes import learn_extremes
-from ._windows import evenly, rows_of
+from ._windows import evenly
 
 WIDTHS = (0.0015, 0.003, 0.006)  # s on each side: phases of hand, forearm and leg responses
-_OWN_LEVEL = 8.0  # a trial's own noise level counts as this many cycles of the recording's against its own
-_NOISE_TRIALS = 250  # trials whose pre-stimulus windows are searched
+_GAP = 0.020  # s between the noise of a trial and its window
+_PRIOR_LOUDNESS = 12.0  # trials
+_LOUDNESS_SPREAD = 0.3
+_USUAL_SLOPE = 0.6
+_CLEAR_SCORE = 10.0
+_LEAST_CLEAR = 6  # clear responses that tell where a recording has them
+_PLACE_WIDTH = 0.0015  # s
+_ANYWHERE = 0.15  # share of the weight that is spread over the window
+NOISE_TRIALS = 250  # trials whose pre-stimulus windows are searched
 _LEAST_WINDOWS = 3  # pre-stimulus windows a trial
 _PRIOR_SPREAD = 0.22  # and this is it: standard deviation of the largest contrast over its mean
+
+
+@dataclass(frozen=True)
+class Null:
+    """The same search in stretches before the pulse, two a trial."""
+
+    trials: np.ndarray  # (n_null,) that were searched
+    begins: tuple[int, ...]  # samples from the start of the noise
+    slope: float  # how well the loudness of a trial's noise tells that of its window, 0 ... 1
+    score: np.ndarray  # (n_stretches, n_null)
+    at: np.ndarray  # (n_stretches, n_null), place in the window
 
 
 @dataclass(frozen=True)
@@ -27,19 +45,7 @@ class Detection:
 
     score: np.ndarray
     at: np.ndarray
-
-
-def _null_windows(start: np.ndarray, stop: np.ndarray, length: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Stretches before the pulse, at least three a trial; the level of each is known from the others."""
-    shortest = int(np.min(stop - start))
-    length = min(length, shortest // _LEAST_WINDOWS)
-    return [(stop - (k + 1) * length, stop - k * length) for k in range(shortest // length)]
-
-
-def _own_level(level: np.ndarray, overall: np.ndarray, cycles: np.ndarray) -> np.ndarray:
-    """Power of the contrasts of each trial: its own, leaning on what the recording's colour makes of its loudness."""
-    loudness = np.mean(level / overall, axis=1, keepdims=True)
-    return (cycles * level + _OWN_LEVEL * loudness * overall) / (cycles + _OWN_LEVEL)
+    null: Null
 
 
 def detect(
@@ -76,41 +82,76 @@ def detect(
     """
     start, stop = baseline
     length = traces.shape[1] - search
-    windows = _null_windows(start, stop, length)
-    null_length = int(windows[0][1][0] - windows[0][0][0])
+    shortest = int(np.min(stop - start))
+    null_length = min(length, shortest // _LEAST_WINDOWS)
     room = min(length, null_length)
     widths = np.array([max(1, min(round(w / step), room // 4)) for w in WIDTHS])
-    squares, count = contrast_power(x, start, stop, widths)
     n_trials = len(x)
+    squares, count = contrast_power(x, start, stop, widths)
     response, at, _, _ = largest_contrast(traces, np.full(n_trials, search), np.full(n_trials, traces.shape[1]), widths)
-    cycles = (stop - start)[:, None] / (2.0 * widths)
     least = 1e-4 * noise[:, None] ** 2  # a trace without noise must not divide by zero
-    level = squares / np.maximum(count, 1) + least
-    overall = np.mean(level, axis=0)
-    level = _own_level(level, overall, cycles)
-    null = []
-    some = evenly(noise, _NOISE_TRIALS)
-    squares, count, cycles, least = squares[some], count[some], cycles[some], least[some]
-    whole = np.zeros(some.size, np.int64), np.full(some.size, null_length)
-    for begin, _ in windows:
-        largest, _, own, own_count = largest_contrast(rows_of(x, some, begin, null_length), *whole, widths)
-        rest = squares - own
-        # The level must not know of the window, as that of a trial does not know of its response.
-        rest_level = np.maximum(rest, 0.0) / np.maximum(count - own_count, 1) + least
-        null.append(largest / np.sqrt(_own_level(rest_level, overall, cycles)))
-    null_values = np.concatenate(null)
-    usual = np.maximum(np.median(null_values, axis=0), 1.0)
-    null_statistic = np.max(null_values / usual, axis=1)
+    power = squares / np.maximum(count, 1) + least
+    some = evenly(noise, NOISE_TRIALS)
+    begins, guard = stretches_apart(shortest, null_length, step)
+    largest, inside, apart, null_at = contrast_apart(
+        x[some], start[some], stop[some], np.array(begins), null_length, guard, widths
+    )
+    quiet = np.mean(np.log(apart + least[some]), axis=2)
+    slope = _loudness_slope(quiet, np.mean(np.log(inside + least[some]), axis=2))
+    values = largest / np.exp(0.5 * slope * (quiet - np.median(quiet, axis=1, keepdims=True)))[..., None]
+    usual = np.maximum(np.median(values, axis=(0, 1)), 0.01 * np.median(noise))
+    null_scaled = values / usual
+    loudness = np.mean(np.log(power), axis=1)
+    level = np.exp(slope * (loudness - np.median(loudness)))[:, None]
     # Remains of an artefact are noise of this trial.
     with_remains = residual_from >= 0
     if with_remains.any():
         begin = np.where(with_remains, residual_from, search)
         left, left_count = contrast_power(traces, begin, np.full(n_trials, search), widths)
-        level = np.where(with_remains[:, None], np.fmax(level, left / np.maximum(left_count, 1)), level)
+        left = left / np.maximum(left_count, 1) / np.exp(np.mean(np.log(power), axis=0))
+        level = np.where(with_remains[:, None], np.fmax(level, left), level)
     scaled = response / np.sqrt(level) / usual
     which = scaled.argmax(axis=1)
-    statistic = scaled[np.arange(n_trials), which]
-    longer = np.median((length - 2.0 * widths + 1) / (null_length - 2.0 * widths + 1))
+    null_which = null_scaled.argmax(axis=2)[..., None]
+    null_statistic = np.take_along_axis(null_scaled, null_which, axis=2)[..., 0]
+    longer = float(np.median((length - 2.0 * widths + 1) / (null_length - 2.0 * widths + 1)))
     spread = _PRIOR_SPREAD * float(np.mean(null_statistic)) + 1e-3
-    extremes = learn_extremes(null_statistic, prior_spread=spread, longer=longer)
-    return Detection(extremes.score(statistic), at[np.arange(n_trials), which])
+    extremes = learn_extremes(null_statistic.ravel(), prior_spread=spread, longer=longer, n_trials=some.size)
+    null_place = search + np.take_along_axis(null_at, null_which, axis=2)[..., 0] * length // null_length
+    null = Null(some, begins, slope, extremes.score(null_statistic) + np.log(longer), null_place)
+    trial = np.arange(n_trials)
+    return Detection(extremes.score(scaled[trial, which]), at[trial, which], null)
+
+
+def stretches_apart(n: int, length: int, step: float) -> tuple[tuple[int, ...], int]:
+    """Where the first and the last ``length`` of ``n`` samples begin, and the samples between them and their noise."""
+    return (0, n - length), min(round(_GAP / step), (n - length) // 3)
+
+
+def _loudness_slope(quiet: np.ndarray, inside: np.ndarray) -> float:
+    """How well the noise of a trial tells that of a stretch apart from it, both as logarithms of power.
+
+    All in steady contraction, nothing where heart beats come and go.
+    """
+    quiet = quiet - np.median(quiet, axis=1, keepdims=True)
+    inside = inside - np.median(inside, axis=1, keepdims=True)
+    prior = _PRIOR_LOUDNESS * _LOUDNESS_SPREAD**2
+    slope = (np.sum(quiet * inside) + prior * _USUAL_SLOPE) / (np.sum(quiet**2) + prior)
+    return float(np.clip(slope, 0.0, 1.0))
+
+
+def usual_place(found: Detection, begin: int, stop: int, step: float) -> np.ndarray | None:
+    """Logarithm of a weight for each place in the window, high where clear responses lie; None with too few.
+
+    A p value may be divided by a weight that depends on its place alone, if the weights are 1 on average: evidence
+    at the usual place is believed sooner and that of motor units and heart beats, which come anywhere, later.
+    """
+    clear = found.at[found.score > _CLEAR_SCORE]
+    if clear.size < _LEAST_CLEAR:
+        return None
+    width = _PLACE_WIDTH / step
+    reach = int(np.ceil(4.0 * width))
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2)
+    counts = np.bincount(clear - begin, minlength=stop - begin).astype(float)
+    density = np.convolve(counts, kernel)[reach : reach + stop - begin]
+    return np.log(_ANYWHERE + (1.0 - _ANYWHERE) * density / density.mean())

@@ -1,4 +1,4 @@
-"""Extremes of noise: the Gumbel distribution of a largest value, learnt from pre-stimulus windows."""
+"""Extremes of noise: the distribution of a largest value, learnt from pre-stimulus windows."""
 
 from __future__ import annotations
 
@@ -10,38 +10,49 @@ from ..kernels.fits import responses_among
 from ._windows import quantiles
 
 _EULER = 0.5772156649
+GUMBEL_SPREAD = float(np.pi / np.sqrt(6.0))  # standard deviation of a standard Gumbel variable
 _PRIOR_WINDOWS = 12.0  # the general shape of the extremes counts as this many pre-stimulus windows
 _OFFSET = 5.0  # score of no amplitude at all, negated: the largest value of noise is about six of its scales
-_RESPONSE_SCORE = (3.2, 1.1**2)  # of the logarithm of a response's score: mean and variance to start from
-_PRIOR_TRIALS = 4.0  # and the trials they count as
+# Candidates for the logarithm of a response's score, and for the share of trials with a response.
+_MEANS = np.linspace(2.05, 6.4, 9)
+_USUAL_MEAN = (2.6, 1.3)
+_SPREADS = np.array([0.7, 1.0, 1.3])
+_SHARES = np.array([0.01, 0.05, 0.15, 0.3, 0.45, 0.6, 0.75, 0.87, 0.95, 0.99])
+_NODES = 64
 _HIGHEST_SCORE = 1e9
 _CERTAIN_SCORE = 80.0  # from which no share of responses leaves a doubt that a number could hold
-_ITERATIONS = 40
 _PRIOR_QUANTILES = 60.0
-_AT_MEDIAN = 0.36651  # quantiles of a standard Gumbel variable
-_AT_TAIL = 2.25037
-_TAIL = 0.1  # share of the windows that make the tail
-_PRIOR_BEYOND = 4.0  # windows in the tail that the general shape counts as
+_MEDIAN = 0.36651  # of a standard Gumbel variable
+_UPPER_TENTH = 2.25037
+_LEAST_BEYOND = 6  # windows beyond the last knot
+_PRIOR_BETWEEN = 4.0  # windows that the general shape counts as between two knots
+_ODD_TRIALS = 2  # trials that may be out of the ordinary without telling anything about the others
+_ODD = 8.0  # upper quartiles above the median, which one window of noise in two thousand exceeds
 
 
 @dataclass(frozen=True)
 class Extremes:
-    """Distribution of the largest value of noise: Gumbel, with its own exponential tail beyond ``tail_from``."""
+    """Distribution of the largest value of noise: straight lines between knots on Gumbel paper."""
 
-    mode: float
-    scale: float
-    tail_from: float
-    tail_scale: float
+    values: np.ndarray
+    scores: np.ndarray
+    first_scale: float
+    last_scale: float
 
     def score(self, values: np.ndarray) -> np.ndarray:
         """Values on the scale on which noise is a standard Gumbel variable."""
-        body = (values - self.mode) / self.scale
-        edge = (self.tail_from - self.mode) / self.scale
-        return np.where(values > self.tail_from, edge + (values - self.tail_from) / self.tail_scale, body)
+        below = (values - self.values[0]) / self.first_scale
+        above = (values - self.values[-1]) / self.last_scale
+        return np.interp(values, self.values, self.scores) + np.minimum(below, 0.0) + np.maximum(above, 0.0)
 
 
-def learn_extremes(values: np.ndarray, *, prior_spread: float, longer: float = 1.0) -> Extremes:
+def learn_extremes(
+    values: np.ndarray, *, prior_spread: float, longer: float = 1.0, n_trials: int | None = None
+) -> Extremes:
     """Learn the distribution of the largest value of noise from windows without response.
+
+    Motor units or heart beats in part of the windows make a second hump far out, which no simple shape has: with
+    enough windows their own quantiles are the distribution, and few windows lean on the Gumbel shape.
 
     Parameters
     ----------
@@ -51,28 +62,46 @@ def learn_extremes(values: np.ndarray, *, prior_spread: float, longer: float = 1
         Standard deviation expected of them; few windows lean on it.
     longer : float
         How many times longer the window is in which a response is sought.
+    n_trials : int, optional
+        Trials the windows come from: first one window of each, then the next of each. By default each is a trial.
 
     Returns
     -------
     Extremes
     """
-    # A burst of voluntary activity in a few windows must not hide the responses of all trials.
-    middle, upper = quantiles(values, [0.5, 0.75])
-    values = np.minimum(values, middle + 8.0 * max(upper - middle, 0.1 * prior_spread))
+    values = _without_odd_trials(values, prior_spread, n_trials)
     mean = float(np.mean(values))
     squares = np.sum((values - mean) ** 2) + _PRIOR_WINDOWS * prior_spread**2
     scale = float(np.sqrt(6.0 * squares / (len(values) + _PRIOR_WINDOWS)) / np.pi)
     # With many windows their quantiles are known better than any shape fitted to all of them.
     own = len(values) / (len(values) + _PRIOR_QUANTILES)
-    middle, upper = quantiles(values, [0.5, 1.0 - _TAIL])
-    scale = own * max((upper - middle) / (_AT_TAIL - _AT_MEDIAN), 0.3 * scale) + (1.0 - own) * scale
-    mode = own * (middle - _AT_MEDIAN * scale) + (1.0 - own) * (mean - _EULER * scale)
-    # Noise of muscle has heavier tails than that of amplifiers: the largest tenth say how heavy.
-    tail_from = mode + scale * _AT_TAIL
-    beyond = values[values > tail_from] - tail_from
-    tail_scale = float((beyond.sum() + _PRIOR_BEYOND * scale) / (beyond.size + _PRIOR_BEYOND))
-    shift = scale * float(np.log(longer))
-    return Extremes(mode + shift, scale, tail_from + shift, max(tail_scale, 0.8 * scale))
+    ordered = np.sort(values, axis=None)
+    middle, upper = quantiles(ordered, [0.5, 0.9])
+    scale = own * max((upper - middle) / (_UPPER_TENTH - _MEDIAN), 0.3 * scale) + (1.0 - own) * scale
+    mode = own * (middle - _MEDIAN * scale) + (1.0 - own) * (mean - _EULER * scale)
+    # Knots where half, a quarter, an eighth ... of the windows lie beyond.
+    n_knots = max(int(np.log2(max(len(values), 1) / _LEAST_BEYOND)), 1)
+    beyond = 0.5 ** np.arange(1, n_knots + 1)
+    at = np.interp((1.0 - beyond) * (len(values) - 1), np.arange(len(values)), ordered)
+    scores = -np.log(-np.log1p(-beyond))
+    between = len(values) * -np.diff(beyond)
+    steps = (between * np.diff(at) + _PRIOR_BETWEEN * scale * np.diff(scores)) / (between + _PRIOR_BETWEEN)
+    knots = mode + _MEDIAN * scale + np.concatenate([[0.0], np.cumsum(steps)])
+    rest = ordered[ordered > knots[-1]] - knots[-1]
+    last = float((rest.sum() + _PRIOR_BETWEEN * scale) / (rest.size + _PRIOR_BETWEEN))
+    return Extremes(knots, scores - float(np.log(longer)), scale, max(last, 0.8 * scale))
+
+
+def _without_odd_trials(values: np.ndarray, prior_spread: float, n_trials: int | None) -> np.ndarray:
+    """A burst of voluntary activity in one or two trials must not hide the responses of all: their values, clipped."""
+    middle, upper = quantiles(values, [0.5, 0.75])
+    most = middle + _ODD * max(upper - middle, 0.1 * prior_spread)
+    table = values.reshape(-1, n_trials or values.size)
+    loudest = table.max(axis=0)
+    odd = np.argsort(-loudest, kind="stable")[:_ODD_TRIALS]
+    table = table.copy()
+    table[:, odd] = np.minimum(table[:, odd], most)
+    return table.ravel()
 
 
 def p_value_of(score: np.ndarray) -> np.ndarray:
@@ -80,26 +109,30 @@ def p_value_of(score: np.ndarray) -> np.ndarray:
     return -np.expm1(-np.exp(-np.maximum(score, -30.0)))
 
 
-def best_of_two(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Score of the stronger of two searches, paid for with a doubled p value."""
-    doubled = np.minimum(2.0 * p_value_of(np.maximum(one, other)), 1.0 - 1e-12)
-    with np.errstate(divide="ignore"):
-        exact = -np.log(-np.log1p(-np.maximum(doubled, 1e-300)))
-    return np.where(np.maximum(one, other) > 30.0, np.maximum(one, other) - np.log(2.0), exact)
+def joint_score(one: np.ndarray, other: np.ndarray, share: float) -> np.ndarray:
+    """Score of two searches in one trial: the harmonic mean of their p values, ``share`` the weight of ``other``.
+
+    The two searches see the same noise; the harmonic mean keeps small p values small whatever their dependence,
+    where the smaller of two would have to be paid for as if they were independent.
+    """
+    both = np.logaddexp(_surprise(one) + np.log1p(-share), _surprise(other) + np.log(share))
+    exact = -np.log(-np.log1p(-np.exp(-np.clip(both, 1e-12, 30.0))))
+    return np.where(both > 30.0, both, exact)
+
+
+def _surprise(score: np.ndarray) -> np.ndarray:
+    """Minus the logarithm of the p value."""
+    return np.where(score > 30.0, score, -np.log(p_value_of(np.minimum(score, 30.0))))
 
 
 def probability_of(score: np.ndarray) -> np.ndarray:
     """Probability that a response is present, given the scores of all trials of the recording.
 
     The score of noise is a standard Gumbel variable. With a response the score is the larger of that and of
-    the response's own, whose logarithm is normal; its mean and spread and the share of responses are learnt from
-    the trials (expectation maximisation), starting from and held near wide guesses.
+    the response's own, whose logarithm is normal. How large responses are and how many trials hold one is learnt
+    from the trials; where these leave it open (few trials, responses lost in muscle activity) the probability is the
+    average over what it may be.
     """
-    return responses_among(
-        np.clip(score, 0.2 - _OFFSET, _HIGHEST_SCORE),
-        _OFFSET,
-        *_RESPONSE_SCORE,
-        _PRIOR_TRIALS,
-        _CERTAIN_SCORE,
-        _ITERATIONS,
-    )
+    score = np.clip(score, 0.2 - _OFFSET, _HIGHEST_SCORE)
+    log_prior = -0.5 * ((_MEANS - _USUAL_MEAN[0]) / _USUAL_MEAN[1]) ** 2
+    return responses_among(score, _OFFSET, _MEANS, _SPREADS, _SHARES, log_prior, _CERTAIN_SCORE, _NODES)

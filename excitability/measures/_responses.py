@@ -8,24 +8,23 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels.edge import EDGE_COLUMNS, rising_edge, smoothed_squares
+from ..kernels.edge import EDGE_COLUMNS
 from ..kernels.windows import extremes, level
 from ._artefact import without_artefact
-from ._detection import detect
-from ._extremes import best_of_two, p_value_of, probability_of
-from ._onset import FRACTIONS, onset_from_edge
+from ._detection import Detection, detect, usual_place
+from ._edges import edges_of, smoothing_of
+from ._extremes import GUMBEL_SPREAD, joint_score, learn_extremes, p_value_of, probability_of
+from ._onset import FRACTIONS, onset_from_edge, standard_error_of_edge, standard_error_of_two
 from ._template import Likeness, likeness
-from ._windows import BASELINE, Window, baseline_samples, evenly, interval, rows_of, window_samples
+from ._windows import BASELINE, Window, baseline_samples, interval, window_samples
 
 FALSE_POSITIVE_RATE = 0.005
-_HALF_WIDTHS = (0.0002, 0.0004, 0.0008)  # s; the smaller the response, the more its edge is smoothed
-_HALF_LIMITS = (40.0, 12.0)  # peak-to-peak over noise above which the first and the second are used
+_LIKENESS_SHARE = 0.65  # weight of the likeness to clear responses beside the largest contrast
 _LEAST_NOISE = 1e-4  # of the peak-to-peak amplitude
 _LEAST_ERROR = 0.05  # samples; straight lines between them are no better
-_NOISE_TRIALS = 100  # trials that tell the colour of the noise
-_COARSE = 0.00026  # s between samples, beyond which edges are read on a finer grid
-_LEAST_PHASE = 0.012  # of the peak-to-peak amplitude, that a first phase must exceed
-_BEYOND_NOISE = 3.7  # standard deviations of the smoothed noise that a run must exceed
+_UNSURE = 0.5  # share of what noise hides that may be wrong
+_APART = 3.0  # standard errors between edge and likeness beyond which one of them is wrong
+_QUIET = 40.0  # peak-to-peak over noise from which an early edge is believed
 
 
 @dataclass(frozen=True)
@@ -149,17 +148,20 @@ def _search(
     # Landmarks are read wherever there may be a response; whether there is one is decided last.
     loud = np.fmax(noise, residual)
     size = _span(traces, inside, traces.shape[1])
-    edges = _edges(x, quiet, traces, inside, size / np.maximum(loud, 1e-300), loud, noise, step)
+    smoothing = smoothing_of(x, quiet, noise, step)
+    edges = edges_of(traces, inside, size, loud, smoothing)
     onset, error = onset_from_edge(edges)
-    score = found.score
-    alike = likeness(x, quiet, traces, inside, score, onset, edges[:, 4], size, noise, loud, step)
-    if alike is not None:
-        score = best_of_two(score, alike.score)
+    end = edges[:, 4]
+    alike = likeness(x, quiet, traces, inside, found.score, onset, end, size, noise, loud, found.null, smoothing)
+    if alike is None:
+        error = standard_error_of_edge(edges, size / np.maximum(loud, 1e-300))
+    else:
         onset, error = _combined(onset, error, alike)
+    score = _all_evidence(found, alike, inside, traces.shape[1], step)
     p_value = p_value_of(score)
     present = p_value <= false_positive_rate
     at = np.maximum(times[0] + (start + onset) * step, float(window[0]))
-    end = times[0] + (start + edges[:, 4]) * step
+    end = times[0] + (start + end) * step
     present &= end > at
     return Responses(
         p_value,
@@ -177,61 +179,38 @@ def _search(
     )
 
 
+def _all_evidence(found: Detection, alike: Likeness | None, begin: int, stop: int, step: float) -> np.ndarray:
+    """Score of every trial from the largest contrast, its place and the likeness to clear responses.
+
+    Whatever is combined is combined in the same way before the pulse, which tells what noise makes of it.
+    """
+    weight = usual_place(found, begin, stop, step)
+    if weight is None:
+        return found.score
+    score = found.score + weight[found.at - begin]
+    null = found.null.score + weight[found.null.at - begin]
+    if alike is not None:
+        score = joint_score(score, alike.score, _LIKENESS_SHARE)
+        null = joint_score(null, alike.null_score, _LIKENESS_SHARE)
+    extremes = learn_extremes(null.ravel(), prior_spread=GUMBEL_SPREAD, n_trials=null.shape[1])
+    return extremes.score(score)
+
+
 def _combined(onset: np.ndarray, error: np.ndarray, alike: Likeness) -> tuple[np.ndarray, np.ndarray]:
     """Onset by the edge and by likeness, each weighted by what is known of its error.
 
-    The edge of a small response may be that of noise or of a later phase: where the two disagree beyond
-    their errors the likeness, which uses the whole response, decides.
+    Beyond their errors a late edge is one that has skipped a small first phase, and an early one in noise is noise: the
+    likeness, which uses the whole response, decides. In quiet an early edge is a phase that the others lack.
     """
-    error = np.maximum(error, _LEAST_ERROR)
-    edge_weight = 1.0 / error**2
+    edge = onset - alike.late
+    edge_error = np.sqrt(np.maximum(error, _LEAST_ERROR) ** 2 + (_UNSURE * alike.late) ** 2)
+    edge_weight = 1.0 / edge_error**2
     like_weight = 1.0 / alike.error**2
-    both = (edge_weight * onset + like_weight * alike.onset) / (edge_weight + like_weight)
-    apart = np.abs(onset - alike.onset) > 3.0 * np.sqrt(error**2 + alike.error**2)
-    lost = ~np.isfinite(onset) | (apart & (error > alike.error))
-    value = np.where(lost, alike.onset, np.where(apart, onset, both))
-    spread = np.where(lost, alike.error, np.where(apart, error, 1.0 / np.sqrt(edge_weight + like_weight)))
-    return value, spread
-
-
-def _finer(x: np.ndarray) -> np.ndarray:
-    """Twice as many samples, on the band-limited curve through the given ones."""
-    from scipy.signal import resample_poly
-
-    return np.ascontiguousarray(resample_poly(x, 2, 1, axis=1, padtype="line"))
-
-
-def _edges(
-    x: np.ndarray,
-    quiet: tuple[np.ndarray, np.ndarray],
-    traces: np.ndarray,
-    inside: int,
-    ratio: np.ndarray,
-    loud: np.ndarray,
-    noise: np.ndarray,
-    step: float,
-) -> np.ndarray:
-    """Columns of ``rising_edge``, then what the smoothing leaves of the noise and adds to the edge."""
-    if step > _COARSE:  # straight lines between samples so far apart would read every crossing early
-        finer = _finer(traces), 2 * inside, ratio, loud, noise, 0.5 * step
-        table = _edges(_finer(x[:, : int(quiet[1].max())]), (2 * quiet[0], 2 * quiet[1]), *finer)
-        table[:, 2] *= 0.5
-        table[:, 4:-2] *= 0.5
-        table[:, -1] *= 0.5
-        return table
-    halves = np.array([round(width / step) for width in _HALF_WIDTHS])
-    # Colour of the noise: what smoothing leaves of it, pooled over the recording.
-    some = evenly(noise, _NOISE_TRIALS)
-    length = quiet[1][some] - quiet[0][some]
-    part = rows_of(x, some, quiet[0], int(length.max())), np.zeros(some.size, np.int64), length
-    left = np.array([np.mean(smoothed_squares(*part, half)) for half in halves]) / np.mean(noise[some] ** 2)
-    which = np.where(ratio > _HALF_LIMITS[0], 0, np.where(ratio > _HALF_LIMITS[1], 1, 2))
-    half = halves[which]
-    smoothed_noise = loud * np.sqrt(np.maximum(left[which], 1e-12))
-    samples = [max(1, round(duration / step)) for duration in (0.005, 0.0006, 0.006, 0.0012, 0.005)]
-    table = rising_edge(
-        traces, 0, inside, traces.shape[1], half, _BEYOND_NOISE * smoothed_noise, _LEAST_PHASE, *samples, FRACTIONS
-    )
-    # Smoothing by two running means widens the edge: standard deviation of the pair, in samples.
-    widening = np.sqrt(2.0 * half * (half + 1) / 3.0)
-    return np.column_stack([table, smoothed_noise, widening])
+    both = (edge_weight * edge + like_weight * alike.onset) / (edge_weight + like_weight)
+    apart = (edge - alike.onset) / np.sqrt(edge_error**2 + alike.error**2)
+    lost = ~(apart <= _APART) | ((apart < -_APART) & (alike.ratio < _QUIET))
+    own = ~lost & (apart < -_APART)
+    value = np.where(lost, alike.onset, np.where(own, edge, both))
+    spread = np.where(lost, alike.error, np.where(own, edge_error, 1.0 / np.sqrt(edge_weight + like_weight)))
+    disagreement = np.where(np.isfinite(edge), edge - alike.onset, 0.0)
+    return value, standard_error_of_two(spread, disagreement, alike.n_clear)

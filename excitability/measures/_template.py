@@ -11,8 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..kernels.likeness import aligned, best_lag
+from ._detection import Null, stretches_apart
+from ._edges import Smoothing, edges_of
 from ._extremes import learn_extremes
-from ._windows import evenly, rows_of
+from ._onset import onset_from_edge
+from ._windows import rows_of
 
 _CLEAR_SIZE = 8.0  # peak-to-peak amplitude over the noise from which a response may teach
 _CLEAR_SCORE = 10.0
@@ -23,48 +27,99 @@ _BEFORE = 0.001  # s of the template before the onset
 _LONGEST = 0.025
 _LEAST_SPREAD = 0.003  # s on each side of the usual onset that is searched
 _LEAST_ERROR = 0.05  # samples
-_NOISE_TRIALS = 100
+_DOUBT = 1.5  # small responses differ more from the clear ones than these from one another
+_HIDDEN = 0.0004  # s; lateness of a hidden first phase
+_ENOUGH = 0.97  # share of the template's energy that is compared
+_TURNS = 2  # times the responses are aligned with their average
+_LEAD = 0.014  # s before the usual onset that are averaged too: a small first phase may hide there
+_EARLY = 0.008
+_RATIOS = np.array([7.0, 10.0, 14.0, 20.0, 28.0, 40.0, 56.0, 80.0, 112.0, 160.0, 300.0])
 
 
 @dataclass(frozen=True)
 class Likeness:
-    """Score of each trial (standard Gumbel without response), its onset and standard error in samples."""
+    """Score of each trial (standard Gumbel without response), its onset and standard error in samples.
+
+    ``null_score`` is that of the stretches before the pulse, shape (n_stretches, n_null); ``late`` how much later than
+    it is the onset seems where noise hides the beginning of the response; ``ratio`` peak-to-peak over noise.
+    """
 
     score: np.ndarray
+    null_score: np.ndarray
     onset: np.ndarray
     error: np.ndarray
+    late: np.ndarray
+    ratio: np.ndarray
+    n_clear: int
 
 
-def _aligned(traces: np.ndarray, begin: np.ndarray, n_taps: int) -> np.ndarray:
-    """Stretches of ``n_taps`` samples from fractional samples ``begin`` on, by linear interpolation."""
-    whole = np.floor(begin).astype(int)
-    share = (begin - whole)[:, None]
-    columns = whole[:, None] + np.arange(n_taps + 1)
-    columns = np.clip(columns, 0, traces.shape[1] - 1)
-    part = np.take_along_axis(traces, columns, axis=1)
-    return (1 - share) * part[:, :-1] + share * part[:, 1:]
+def _middle(values: np.ndarray) -> np.ndarray:
+    """Median over trials (first axis); np.median takes several times longer."""
+    ordered = np.sort(values.T, axis=-1)
+    n = ordered.shape[-1]
+    return 0.5 * (ordered[..., (n - 1) // 2] + ordered[..., n // 2])
 
 
-def _template(
-    traces: np.ndarray, onset: np.ndarray, end: np.ndarray, size: np.ndarray, step: float
-) -> tuple[np.ndarray, float] | None:
-    """Average of the aligned clear responses, of peak-to-peak amplitude near 1, and the usual onset."""
-    usual = float(np.median(onset))
+@dataclass(frozen=True)
+class Average:
+    """The clear responses' average: ``taps`` of peak-to-peak amplitude near 1, and how its edge is read.
+
+    ``usual`` is the sample at which the taps begin in most trials; ``late`` how much later than in quiet the edge seems
+    to begin at each of ``_RATIOS``: what noise hides.
+    """
+
+    taps: np.ndarray
+    usual: float
+    late: np.ndarray
+
+
+def _average(
+    traces: np.ndarray,
+    onset: np.ndarray,
+    end: np.ndarray,
+    size: np.ndarray,
+    loud: np.ndarray,
+    search: int,
+    how: Smoothing,
+) -> Average | None:
+    """Average of the aligned clear responses; None where they differ."""
+    step = how.step
+    usual = float(_middle(onset))
     near = np.abs(onset - usual) < 0.005 / step
     if near.sum() < _LEAST_CLEAR:
         return None
     before = round(_BEFORE / step)
-    length = min(np.median(end[near] - onset[near]) + before, _LONGEST / step)
+    length = min(_middle(end[near] - onset[near]) + before, _LONGEST / step)
     n_taps = int(before + max(length, 0.005 / step))
     n_taps = min(n_taps, int(traces.shape[1] - usual))
     if n_taps < 8:
         return None
-    parts = _aligned(traces[near], onset[near] - before, n_taps) / size[near, None]
+    rows, begin, size = traces[near], onset[near] - before, size[near]
+    reach = max(2, n_taps // 8)
+    for _ in range(_TURNS):
+        mean = aligned(rows, begin, n_taps, size).mean(axis=0)
+        stretches = aligned(rows, begin - reach, n_taps + 2 * reach, size)
+        begin = begin - reach + best_lag(stretches, 0, 2 * reach + 1, mean - mean.mean())[:, 0]
+    parts = aligned(rows, begin, n_taps, size)
     mean = parts.mean(axis=0)
-    likeness = (parts @ mean) / np.maximum(np.linalg.norm(parts, axis=1) * np.linalg.norm(mean), 1e-300)
-    if not np.median(likeness) > _LIKENESS:
+    likeness = (parts @ mean) / np.sqrt(np.maximum(np.einsum("ij,ij->i", parts, parts) * (mean @ mean), 1e-300))
+    if not _middle(likeness) > _LIKENESS:
         return None
-    return mean, usual
+    energy = np.cumsum(mean**2)
+    taps = mean[: max(int(np.searchsorted(energy, _ENOUGH * energy[-1])) + 1, 8)]
+    usual = float(_middle(begin))
+    lead = int(min(_LEAD / step, usual))
+    whole = _middle(aligned(rows, begin - lead, lead + n_taps, size))
+    # The response may begin before the phase that most trials show, but not before the window.
+    inside = max(lead - int(_EARLY / step), lead - int(usual) + search, 1)
+    span = float(np.ptp(whole[lead:]))
+    noise = 1.25 * np.sqrt(np.sum((loud[near] / size) ** 2)) / len(rows)  # 1.25: of a median
+    # What the artefact leaves is alike in all trials.
+    ratio = span / max(noise, float(np.std(whole[:inside])), 1e-300)
+    ratios = np.append(np.minimum(_RATIOS, ratio), ratio)
+    copies = np.repeat(whole[None], ratios.size, axis=0)
+    read, _ = onset_from_edge(edges_of(copies, inside, np.full(ratios.size, span), span / ratios, how))
+    return Average(taps, usual, read[:-1] - read[-1])
 
 
 def _whitened(template: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, float]:
@@ -85,17 +140,8 @@ def _whitened(template: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, floa
     ridge = covariance.copy()
     ridge[0] *= 1.1
     weights = solve_toeplitz(ridge, template)
-    columns = np.abs(lags[:, None] - lags)
-    return weights, float(np.sqrt(weights @ covariance[columns] @ weights))
-
-
-def _correlation(x: np.ndarray, n_lags: int, weights: np.ndarray) -> np.ndarray:
-    """``sum(weights * x[i, lag :])`` for each lag."""
-    # One product with the shifted weights: this is where most of the time would go otherwise.
-    shifted = np.zeros((n_lags + weights.size - 1, n_lags))
-    for lag in range(n_lags):
-        shifted[lag : lag + weights.size, lag] = weights
-    return x @ shifted
+    own = np.correlate(weights, weights, "full")[template.size - 1 :]
+    return weights, float(np.sqrt(2.0 * (own @ covariance) - own[0] * covariance[0]))
 
 
 def likeness(
@@ -109,7 +155,8 @@ def likeness(
     size: np.ndarray,
     noise: np.ndarray,
     loud: np.ndarray,
-    step: float,
+    before_pulse: Null,
+    how: Smoothing,
 ) -> Likeness | None:
     """Compare every trial with the recording's clear responses; None where there are too few, or they differ.
 
@@ -127,9 +174,12 @@ def likeness(
         Peak-to-peak amplitude, and standard deviation of the noise.
     loud : array, shape (n_trials,)
         The same, with what remains of an artefact.
-    step : float
-        Sampling interval in s.
+    before_pulse : Null
+        The search so far, before the pulse.
+    how : Smoothing
+        Of the edges, as those of the trials were read.
     """
+    step = how.step
     ratio = size / loud
     clear = np.flatnonzero((score > _CLEAR_SCORE) & (ratio > _CLEAR_SIZE) & np.isfinite(onset + end))
     if clear.size < _LEAST_CLEAR:
@@ -137,42 +187,44 @@ def likeness(
     # The largest teach: their onsets are the least disturbed.
     count = min(max(2 * _LEAST_CLEAR, clear.size // 2), _MOST_CLEAR)
     clear = clear[np.argsort(-ratio[clear], kind="stable")[:count]]
-    learnt = _template(traces[clear], onset[clear], end[clear], size[clear], step)
+    learnt = _average(traces[clear], onset[clear], end[clear], size[clear], loud[clear], search, how)
     if learnt is None:
         return None
-    template, usual = learnt
-    before = round(_BEFORE / step)
-    spread = 1.4826 * np.median(np.abs(onset[clear] - usual))
+    template, usual = learnt.taps, learnt.usual
+    spread = 1.4826 * _middle(np.abs(onset[clear] - _middle(onset[clear])))
     reach = int(np.ceil(max(_LEAST_SPREAD / step, 4.0 * spread)))
-    first = int(max(usual - reach, search) - before)
-    first = max(first, 0)
-    n_lags = int(min(usual + reach - before, traces.shape[1] - template.size)) - first + 1
+    first = max(int(max(usual - reach, search - round(_BEFORE / step))), 0)
+    n_lags = int(min(usual + reach, traces.shape[1] - template.size)) - first + 1
     shortest = int(np.min(baseline[1] - baseline[0]))
     if n_lags < 3 or shortest < template.size + n_lags:
         return None
-    quiet = evenly(noise, _NOISE_TRIALS)
+    quiet = before_pulse.trials
     rows = rows_of(x, quiet, baseline[0], shortest)
     rows = (rows - rows.mean(axis=1, keepdims=True)) / noise[quiet, None]
-    weights, deviation = _whitened(template, rows)
+    weights, deviation = _whitened(template, rows[::2])
     length = template.size + n_lags - 1
-    null = np.concatenate(
-        [
-            _correlation(rows[:, shortest - (k + 1) * length : shortest - k * length], n_lags, weights).max(axis=1)
-            for k in range(shortest // length)
-        ]
-    )
-    curve = _correlation(traces[:, first : first + length], n_lags, weights) / (deviation * loud[:, None])
-    at = curve.argmax(axis=1)
-    peak = curve[np.arange(len(x)), at]
-    extremes = learn_extremes(null / deviation, prior_spread=0.6)
-    inner = np.clip(at, 1, n_lags - 2)
-    around = curve[np.arange(len(x))[:, None], inner[:, None] + np.array([-1, 0, 1])]
-    bend = around[:, 0] - 2 * around[:, 1] + around[:, 2]
-    shift = np.where(bend < 0, 0.5 * (around[:, 0] - around[:, 2]) / np.where(bend < 0, bend, 1.0), 0.0)
-    place = first + before + np.where((at > 0) & (at < n_lags - 1), inner + np.clip(shift, -1, 1), at)
+    begins, guard = stretches_apart(shortest, length, step)
+    null = np.empty((len(begins), quiet.size))
+    usual_noise = float(_middle(noise))
+    for k, begin in enumerate(begins):  # judged by noise as far apart as that of a trial is from its window
+        rest = np.hstack([rows[:, : max(begin - guard, 0)], rows[:, begin + length + guard :]])
+        level = noise[quiet] * np.sqrt(np.mean(rest**2, axis=1) + 1e-12)
+        peak = best_lag(rows, begin, n_lags, weights)[:, 1]
+        null[k] = peak * noise[quiet] / (usual_noise * (level / _middle(level)) ** before_pulse.slope)
+    level = usual_noise * (noise / usual_noise) ** before_pulse.slope
+    level = np.where(loud > noise, np.fmax(loud, level), level)
+    lag, peak, bend = best_lag(traces, first, n_lags, weights).T
+    peak, bend = peak / (deviation * level), bend / (deviation * level)
+    extremes = learn_extremes((null / deviation).ravel(), prior_spread=0.6, n_trials=quiet.size)
+    place = first + lag
     # Cramér and Rao: timing error = 1 / (size over noise × bandwidth), the bandwidth from the bend at the peak.
     timing = 1.0 / np.sqrt(np.maximum(-bend * np.maximum(peak, 1e-12), 1e-12))
-    difference = onset[clear] - place[clear]
-    offset = np.median(difference)
-    own = 1.4826 * np.median(np.abs(difference - offset))
-    return Likeness(extremes.score(peak), place + offset, np.sqrt(timing**2 + own**2 + _LEAST_ERROR**2))
+    late = np.interp(ratio, _RATIOS, learnt.late)
+    difference = onset[clear] - late[clear] - place[clear]
+    own = 1.4826 * _middle(np.abs(difference - _middle(difference)))
+    error = np.sqrt(timing**2 + (_DOUBT * own) ** 2 + _LEAST_ERROR**2)
+    place += _middle(difference)
+    # A trial that shows what noise hides in others of its size is not late.
+    late = np.where((np.abs(late) > _HIDDEN / step) & (np.abs(onset - place) < np.abs(onset - late - place)), 0.0, late)
+    null_score = extremes.score(null / deviation)
+    return Likeness(extremes.score(peak), null_score, place, error, late, ratio, clear.size)
