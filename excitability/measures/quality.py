@@ -76,7 +76,7 @@ def trial_flags(
     with np.errstate(invalid="ignore"):  # of infinities
         span = values[:, 1] - values[:, 0]
         known = np.isfinite(span) & np.isfinite(base[:, 1])
-        flat = (span == 0) | _mostly_flat(x, *whole)
+        flat = (span == 0) | (longest_constant(x, *whole) >= max(_FLAT_SHARE * (stop - start), 3))
         large = span > 6.0 * base[:, 1]
         edge = large & ((at == start) | (at == stop - 1)).any(axis=1)
         if latency is not None:
@@ -93,10 +93,11 @@ def trial_flags(
     if quiet is None:
         rules["no_baseline"] = np.ones(n, bool)
     else:
-        blank = _mostly_flat(x, *quiet)
+        same = longest_constant(x, *quiet)
+        blank = same >= np.maximum(_FLAT_SHARE * (quiet[1] - quiet[0]), 3)
         rules["artefact_in_window"] = remains & ~flat & ~blank & known
         rules["flat_baseline"] = blank & known
-        rules["clipped_baseline"] = _rests(x, *quiet, run) & ~blank & known
+        rules["clipped_baseline"] = _rests(x, *quiet, run, (same >= run) & ~blank & known)
     # few different flags, many trials: each combination is spelt once
     kinds, which = np.unique(np.column_stack(list(rules.values())) @ (1 << np.arange(len(rules))), return_inverse=True)
     spelt = [";".join(word for bit, word in enumerate(rules) if kind >> bit & 1) for kind in kinds.tolist()]
@@ -111,16 +112,15 @@ def _baseline(times: np.ndarray, first_pulse: Any, n: int) -> tuple[np.ndarray, 
     return baseline_samples(times, BASELINE, first_pulse, n, "trial_flags")
 
 
-def _mostly_flat(x: np.ndarray, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
-    """Whether a quarter of a stretch holds one value."""
-    return longest_constant(x, start, stop) >= np.maximum(_FLAT_SHARE * (stop - start), 3)
+def _rests(x: np.ndarray, start: np.ndarray, stop: np.ndarray, run: int, some: np.ndarray) -> np.ndarray:
+    """Whether a stretch of ``some`` trials, in which a value is repeated, rests on its highest or lowest value.
 
-
-def _rests(x: np.ndarray, start: np.ndarray, stop: np.ndarray, run: int) -> np.ndarray:
-    """Whether a stretch stays on its highest or lowest value for ``run`` samples, and a twentieth of it lies there."""
-    values, at = extremes(x, start, stop)
-    out = held(x, at, stop, run)
-    for i in np.flatnonzero(out):
-        row = x[i, start[i] : stop[i]]
-        out[i] = max(np.mean(row == value) for value in values[i]) >= _CLIPPED_SHARE
+    For ``run`` samples in a row, and a twentieth of the stretch in all.
+    """
+    out = np.zeros(len(x), bool)
+    rows = np.flatnonzero(some)
+    values, at = extremes(x[rows], start[rows], stop[rows])
+    for i in np.flatnonzero(held(x[rows], at, stop[rows], run)):
+        part = x[rows[i], start[rows[i]] : stop[rows[i]]]
+        out[rows[i]] = max(np.mean(part == value) for value in values[i]) >= _CLIPPED_SHARE
     return out
