@@ -205,7 +205,8 @@ def rising_edge(x, start, search, stop, half, threshold, floor, gap, min_run, lo
         limit = max(threshold[i], floor * span)
         before = s[max(0, inside - lookback) : max(inside, 1)]
         base = before.mean()
-        begin, peak = edge.first_phase(s, base, inside, inside + np.abs(s[inside:] - base).argmax(), limit, gap, min_run)
+        main = inside + np.abs(s[inside:] - base).argmax()
+        begin, peak = edge.first_phase(s, base, inside, main, limit, gap, min_run)
         quiet = s[max(0, begin - guard - lookback) : max(begin - guard, 0)]
         if quiet.size >= lookback // 2:
             base = quiet.mean()
@@ -295,8 +296,8 @@ def responses_among(score, offset, means, spreads, shares, log_prior, certain, n
 
 def aligned(x, begin, length, scale):
     places = np.arange(x.shape[1])
-    rows = [np.interp(a + np.arange(length), places, trial) / size for trial, a, size in zip(x, begin, scale, strict=True)]
-    return np.array(rows)
+    rows = [np.interp(a + np.arange(length), places, trial) for trial, a in zip(x, begin, strict=True)]
+    return np.array(rows) / scale[:, None]
 
 
 def best_lag(x, first, n_lags, weights):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from excitability.kernels import contrast, edge, fits, onset, shape, silence, tails, windows
+from excitability.kernels import contrast, edge, fits, likeness, onset, shape, silence, tails, windows
 
 sys.path.insert(0, str(Path(__file__).parent))
 from references import REFERENCES
@@ -173,7 +173,7 @@ def test_response_end_equals_its_reference(seed):
 def test_every_kernel_has_a_reference():
     kernels = {
         name
-        for module in (contrast, edge, fits, onset, shape, silence, tails, windows)
+        for module in (contrast, edge, fits, likeness, onset, shape, silence, tails, windows)
         for name, value in vars(module).items()
         if inspect.getmodule(getattr(value, "py_func", None)) is module
     }

@@ -95,13 +95,17 @@ def smoothed_squares(x, start, stop, half):
 
 
 @njit
-def first_phase(s, base, search, n, threshold, gap, min_run):
-    """First sample beyond the noise of the response that holds the largest deflection, and its phase's peak."""
-    low, high, _ = range_of(s[search:n])
-    farthest = high if high - base > base - low else low
-    main = search
-    while main < n - 1 and s[main] != farthest:
-        main += 1
+def place_of(s, value, start, n):
+    """First sample from ``start`` on that has the value; the last one where none has."""
+    at = start
+    while at < n - 1 and s[at] != value:
+        at += 1
+    return at
+
+
+@njit
+def first_phase(s, base, search, main, threshold, gap, min_run):
+    """First sample beyond the noise of the response whose largest deflection is at ``main``, and its phase's peak."""
     begin = main
     peak = main
     quiet = 0
@@ -171,11 +175,15 @@ def rising_edge(x, start, search, stop, half, threshold, floor, gap, min_run, lo
         low, high, _ = range_of(s[search - start : n])
         limit = max(threshold[i], floor * (high - low))
         base = mean_of(s, max(0, search - start - lookback), max(search - start, 1))
-        begin, peak = first_phase(s, base, search - start, n, limit, gap, min_run)
+        lowest = place_of(s, low, search - start, n)
+        highest = place_of(s, high, search - start, n)
+        main = highest if high - base > base - low else lowest
+        begin, peak = first_phase(s, base, search - start, main, limit, gap, min_run)
         until = begin - guard
         if until - max(0, until - lookback) >= lookback // 2:
             base = mean_of(s, max(0, until - lookback), until)
-            begin, peak = first_phase(s, base, search - start, n, limit, gap, min_run)
+            main = highest if high - base > base - low else lowest
+            begin, peak = first_phase(s, base, search - start, main, limit, gap, min_run)
         height = s[peak] - base
         out[i, 0] = high - low
         out[i, 1] = height
