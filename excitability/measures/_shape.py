@@ -1,8 +1,8 @@
 """End, turns and phases of every response, read from its smoothed trace.
 
-The end is where the noise-free trace last goes beyond 1.5 % of its peak-to-peak amplitude. In noise only a higher level
-can be read, and the end seen at that level is early. How early is known from the clear responses of the recording,
-which show all levels, and where there are none from responses in general.
+The end is where the noise-free trace last goes beyond 1 % of its peak-to-peak amplitude, as the onset is where it first
+does. Drift makes 1.5 % the lowest level that can be read, noise a higher one, and the end seen at a level is early. How
+early is known from the clear responses of the recording, which show all levels, and else from responses in general.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from ..kernels.windows import extremes
 from ._responses import Responses
 from ._windows import BASELINE, Window, baseline_samples, evenly, interval, rows_of, window_samples
 
-LEVEL = 0.015  # of the peak-to-peak amplitude
+LEVEL = 0.015  # of the peak-to-peak amplitude: the lowest that is read
+_TO_THE_END = 0.03  # of the duration seen at that level, by which the end at 1 % is later in responses at large
 BEYOND = 0.030  # s that a response is followed beyond the window
 _HALF_WIDTH = 0.0004  # s; muscle has little beyond 500 Hz, noise has
 _QUIET = 0.005  # s within the noise that end a response
@@ -72,7 +73,8 @@ class Shapes:
             fraction = readable / self.size
         if (fraction > _FRACTIONS[0]).any():
             seen = self._prolonged(seen, fraction)
-        ends = self.times[0] + np.minimum(self.begin + seen, self.times.size - 1) * step
+        seen = np.minimum(seen + _TO_THE_END * (seen - self.start), self.traces.shape[1] - 1)
+        ends = self.times[0] + (self.begin + seen) * step
         return np.where(self.start >= 0, ends, np.nan)
 
     @functools.cached_property

@@ -22,10 +22,10 @@ def mep_end(
 ) -> np.ndarray:
     """Time from the pulse to the end of the response.
 
-    The end is the last time at which the response itself, without noise, exceeds 1.5 % of its peak-to-peak amplitude,
-    before it stays within that for 5 ms. In noise only a higher level can be read, and the rest of the way is inferred
-    from the clear responses of the recording, or from responses in general where there are none; where muscle falls
-    silent after the response, the noise is that of the silence. A response may outlast the window by 30 ms.
+    The end is the last time at which the response itself, without noise, exceeds 1 % of its peak-to-peak amplitude,
+    before it stays within that for 5 ms. Only 1.5 %, in noise only more, can be read, and the rest of the way is
+    inferred from the clear responses of the recording, or from responses in general where there are none; where muscle
+    falls silent after the response, the noise is that of the silence. A response may outlast the window by 30 ms.
 
     Parameters
     ----------
