@@ -81,10 +81,17 @@ def largest_contrast(x, start, stop, widths):
 
 
 def contrast_power(x, start, stop, widths):
-    return largest_contrast(x, start, stop, widths)[2:]
+    squares, count = np.zeros((len(x), len(widths))), np.zeros((len(x), len(widths)), int)
+    for i, trial in enumerate(x):
+        for k, w in enumerate(widths):
+            for m in range(start[i] + w, stop[i] - w + 1, max(1, w // 3)):
+                squares[i, k] += (trial[m : m + w].mean() - trial[m - w : m].mean()) ** 2
+                count[i, k] += 1
+    return squares, count
 
 
-def contrast_apart(x, start, stop, begin, length, guard, widths):
+def contrast_apart(x, trials, start, stop, begin, length, guard, widths):
+    x, start, stop = x[trials], start[trials], stop[trials]
     largest, inside, apart = np.full((3, len(begin), len(x), len(widths)), np.nan)
     at = np.full(largest.shape, -1)
     for s, first in enumerate(begin):
@@ -241,7 +248,7 @@ def cut_out(x, base, start, split, stop):
     return out, power
 
 
-def refuse_tails(x, base, noise, traces, trials, begin, split, block, raised, quiet, clear):
+def refuse_tails(x, base, noise, traces, trials, begin, split, block, raised, quiet, clear, wider):
     """All powers in units of the noise."""
     held = []
     for i in trials:
@@ -266,6 +273,9 @@ def refuse_tails(x, base, noise, traces, trials, begin, split, block, raised, qu
                 ):
                     until = at
                     break
+        without[until:] = record[until:]
+        if np.ptp(without) > max(wider[0] * np.ptp(record), np.ptp(record) + wider[1]):
+            until = 0
         traces[i, split + until :] = record[until:] * noise[i]
         held.append(until)
     return np.array(held)

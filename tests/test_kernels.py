@@ -61,7 +61,7 @@ def _arguments(name):
         "rectified_area": (x, start + rng.random(n), stop - rng.random(n), centre, 0.0002),
         "largest_contrast": (x, start, stop, np.array([1, 4, 40])),
         "contrast_power": (x, start, stop, np.array([1, 4, 40])),
-        "contrast_apart": (x, start, stop, np.array([0, 9, 35]), 20, 6, np.array([1, 4, 9])),
+        "contrast_apart": (x, np.array([4, 0, 1]), start, stop, np.array([0, 9, 35]), 20, 6, np.array([1, 4, 9])),
         "responses_among": (
             np.geomspace(2, 85, 40) - 5.0,  # where the kernel has its nodes, so that nothing is interpolated
             5.0,
@@ -155,7 +155,7 @@ def test_refuse_tails_equals_its_reference(ends):
     expected = got.copy()
     trials = np.arange(0, n, 2)
     kernel, reference = REFERENCES["refuse_tails"]
-    arguments = (trials, 20, 15, 7, 1.5, 3.0, 4.0)
+    arguments = (trials, 20, 15, 7, 1.5, 3.0, 4.0, (1.3, 4.0))
     held = kernel(x, base, noise, got, *arguments)
     assert held.tolist() == reference(x, base, noise, expected, *arguments).tolist()
     np.testing.assert_allclose(got, expected, atol=1e-12)

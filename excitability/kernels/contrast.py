@@ -71,7 +71,10 @@ def largest_contrast(x, start, stop, widths):
 
 @njit
 def contrast_power(x, start, stop, widths):
-    """Sum of the squared contrasts and their number, as in :func:`largest_contrast`; sum 0 and none with a NaN."""
+    """Sum of squares of the contrasts of each width, a third of it apart, and their number; none with a NaN.
+
+    Contrasts closer together share most of their samples and tell the power no better.
+    """
     n_trials = x.shape[0]
     squares = np.zeros((n_trials, widths.size))
     count = np.zeros((n_trials, widths.size), np.int64)
@@ -91,22 +94,19 @@ def contrast_power(x, start, stop, widths):
             if n < 1:
                 continue
             after, middle = running[2 * w : 2 * w + n], running[w : w + n]
-            a = b = c = d = 0.0
-            even = n - n % 4
-            for j in range(0, even, 4):
+            apart = max(1, w // 3)
+            a = b = 0.0
+            even = n - (n - 1) % (2 * apart) - 1
+            for j in range(0, even, 2 * apart):
                 p = after[j] - 2.0 * middle[j] + running[j]
-                q = after[j + 1] - 2.0 * middle[j + 1] + running[j + 1]
-                r = after[j + 2] - 2.0 * middle[j + 2] + running[j + 2]
-                s = after[j + 3] - 2.0 * middle[j + 3] + running[j + 3]
+                q = after[j + apart] - 2.0 * middle[j + apart] + running[j + apart]
                 a += p * p
                 b += q * q
-                c += r * r
-                d += s * s
-            for j in range(even, n):
+            for j in range(even, n, apart):
                 p = after[j] - 2.0 * middle[j] + running[j]
                 a += p * p
-            squares[i, k] = ((a + b) + (c + d)) / (w * w)
-            count[i, k] = n
+            squares[i, k] = (a + b) / (w * w)
+            count[i, k] = (n - 1) // apart + 1
     return squares, count
 
 
@@ -163,13 +163,15 @@ def sum_and_largest(size, n):
 
 
 @njit
-def contrast_apart(x, start, stop, begin, length, guard, widths):
+def contrast_apart(x, trials, start, stop, begin, length, guard, widths):
     """Largest contrast and mean square of stretches within ``x[i, start[i]:stop[i]]``, and the mean square of the rest.
 
     Parameters
     ----------
-    x : array, shape (n_trials, n_times)
-    start, stop : array of int, shape (n_trials,)
+    x : array, shape (n_all, n_times)
+    trials : array of int, shape (n_trials,)
+        Rows of ``x`` that are looked at.
+    start, stop : array of int, shape (n_all,)
     begin : array of int, shape (n_stretches,)
         First sample of each stretch, counted from ``start``.
     length : int
@@ -185,20 +187,21 @@ def contrast_apart(x, start, stop, begin, length, guard, widths):
     at : array of int, shape (n_stretches, n_trials, n_widths)
         First sample of the later half of the largest contrast, counted from the beginning of the stretch; or −1.
     """
-    shape = (begin.size, x.shape[0], widths.size)
+    shape = (begin.size, trials.size, widths.size)
     largest, inside, apart = np.full(shape, np.nan), np.full(shape, np.nan), np.full(shape, np.nan)
     at = np.full(shape, -1, np.int64)
     n_longest = 0
-    for i in range(x.shape[0]):
+    for i in trials:
         n_longest = max(n_longest, stop[i] - start[i])
     running, size = np.empty(n_longest + 1), np.empty(n_longest + 1)
-    for i in range(x.shape[0]):
-        running_sum(x[i, start[i] : stop[i]], running)
-        if not np.isfinite(running[stop[i] - start[i]]):
+    for i in range(trials.size):
+        first, last = start[trials[i]], stop[trials[i]]
+        running_sum(x[trials[i], first:last], running)
+        if not np.isfinite(running[last - first]):
             continue
         for k in range(widths.size):
             w = widths[k]
-            n = max(stop[i] - start[i] - 2 * w + 1, 0)
+            n = max(last - first - 2 * w + 1, 0)
             after, middle = running[2 * w : 2 * w + n], running[w : w + n]
             for j in range(n):
                 size[j] = abs(after[j] - 2.0 * middle[j] + running[j]) / w

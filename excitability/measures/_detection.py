@@ -93,28 +93,29 @@ def detect(
     power = squares / np.maximum(count, 1) + least
     some = evenly(noise, NOISE_TRIALS)
     begins, guard = stretches_apart(shortest, null_length, step)
-    largest, inside, apart, null_at = contrast_apart(
-        x[some], start[some], stop[some], np.array(begins), null_length, guard, widths
-    )
+    largest, inside, apart, null_at = contrast_apart(x, some, start, stop, np.array(begins), null_length, guard, widths)
     quiet = np.mean(np.log(apart + least[some]), axis=2)
     slope = _loudness_slope(quiet, np.mean(np.log(inside + least[some]), axis=2))
-    values = largest / np.exp(0.5 * slope * (quiet - np.median(quiet, axis=1, keepdims=True)))[..., None]
-    usual = np.maximum(np.median(values, axis=(0, 1)), 0.01 * np.median(noise))
+    values = largest / np.exp(0.5 * slope * _centred(quiet))[..., None]
+    usual = np.sort(values.reshape(-1, widths.size), axis=0)[values[..., 0].size // 2]
+    usual = np.maximum(usual, 0.01 * np.mean(noise))
     null_scaled = values / usual
     loudness = np.mean(np.log(power), axis=1)
-    level = np.exp(slope * (loudness - np.median(loudness)))[:, None]
+    level = np.exp(slope * _centred(loudness))[:, None]
     # Remains of an artefact are noise of this trial.
-    with_remains = residual_from >= 0
-    if with_remains.any():
-        begin = np.where(with_remains, residual_from, search)
-        left, left_count = contrast_power(traces, begin, np.full(n_trials, search), widths)
-        left = left / np.maximum(left_count, 1) / np.exp(np.mean(np.log(power), axis=0))
-        level = np.where(with_remains[:, None], np.fmax(level, left), level)
+    remains = np.flatnonzero(residual_from >= 0)
+    if remains.size:
+        left, left_count = contrast_power(
+            traces[remains], residual_from[remains], np.full(remains.size, search), widths
+        )
+        left /= np.maximum(left_count, 1) * np.exp(np.mean(np.log(power), axis=0))
+        level = np.repeat(level, widths.size, axis=1)
+        level[remains] = np.fmax(level[remains], left)
     scaled = response / np.sqrt(level) / usual
     which = scaled.argmax(axis=1)
     null_which = null_scaled.argmax(axis=2)[..., None]
     null_statistic = np.take_along_axis(null_scaled, null_which, axis=2)[..., 0]
-    longer = float(np.median((length - 2.0 * widths + 1) / (null_length - 2.0 * widths + 1)))
+    longer = (length - 2.0 * widths[1] + 1) / (null_length - 2.0 * widths[1] + 1)
     spread = _PRIOR_SPREAD * float(np.mean(null_statistic)) + 1e-3
     extremes = learn_extremes(null_statistic.ravel(), prior_spread=spread, longer=longer, n_trials=some.size)
     null_place = search + np.take_along_axis(null_at, null_which, axis=2)[..., 0] * length // null_length
@@ -128,13 +129,17 @@ def stretches_apart(n: int, length: int, step: float) -> tuple[tuple[int, ...], 
     return (0, n - length), min(round(_GAP / step), (n - length) // 3)
 
 
+def _centred(values: np.ndarray) -> np.ndarray:
+    """Values less their median, along the last axis."""
+    return values - np.sort(values, axis=-1)[..., values.shape[-1] // 2, None]
+
+
 def _loudness_slope(quiet: np.ndarray, inside: np.ndarray) -> float:
     """How well the noise of a trial tells that of a stretch apart from it, both as logarithms of power.
 
     All in steady contraction, nothing where heart beats come and go.
     """
-    quiet = quiet - np.median(quiet, axis=1, keepdims=True)
-    inside = inside - np.median(inside, axis=1, keepdims=True)
+    quiet, inside = _centred(quiet), _centred(inside)
     prior = _PRIOR_LOUDNESS * _LOUDNESS_SPREAD**2
     slope = (np.sum(quiet * inside) + prior * _USUAL_SLOPE) / (np.sum(quiet**2) + prior)
     return float(np.clip(slope, 0.0, 1.0))

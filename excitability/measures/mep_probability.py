@@ -16,11 +16,13 @@ def mep_probability(
 ) -> np.ndarray:
     """Probability that the window holds a response, from the recording's own noise.
 
-    The largest contrast between neighbouring stretches of the trace, at three widths, and the likeness to the
-    recording's own clear responses are compared with the same searches in the pre-stimulus windows of all trials
-    (level of each trial, colour and extremes of the recording). A mixture of noise and of responses of unknown
-    size, whose shares are learnt from the trials, gives the probability. No fixed voltage takes part, so it
-    holds at rest and in contraction.
+    The largest contrast between neighbouring stretches of the trace, at three widths, its place among the recording's
+    own clear responses and the likeness to them are compared with the same search in stretches before the pulse, each
+    judged by noise as far apart from it: what motor units, heart beats or drift do before a pulse is not taken for a
+    response after it. A mixture of noise and of responses, averaged over how large these may be and how many
+    trials may hold one, gives the probability. No fixed voltage takes part, so it holds at rest and in contraction.
+    Where responses are no larger than the background EMG, the trials leave open how many there are, and the probability
+    of a single one stays near its share.
 
     Parameters
     ----------
