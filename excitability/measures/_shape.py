@@ -115,7 +115,8 @@ def shapes_of(found: Responses, x: np.ndarray, times: np.ndarray, window: Window
     step = interval(times)
     _, stop = window_samples(times, window, "mep_end")
     until = min(stop + round(BEYOND / step), times.size)
-    mark = (x[:, stop:until] @ np.arange(1.0, until - stop + 1.0)).tobytes()
+    # A few samples guard against a caller that changed the trials in place; the search has looked at the others.
+    mark = x[:, stop : until : max((until - stop) // 4, 1)].tobytes()
     if _LAST and _LAST[0][0]() is found and _LAST[0][1] == mark:
         return _LAST[0][2]
     traces = np.concatenate([found.traces, _beyond(found, x, stop, until, step)], axis=1)
@@ -155,7 +156,8 @@ def _beyond(found: Responses, x: np.ndarray, stop: int, until: int, step: float)
     if fitted.size and until > stop:
         n = min(round(0.01 / step), found.traces.shape[1])
         ends = [stop - n, stop - 1]
-        taken = x[fitted][:, ends] - found.base[fitted, None] - found.traces[fitted][:, [-n, -1]]
+        rows = fitted[:, None]
+        taken = x[rows, ends] - found.base[rows] - found.traces[rows, [-n, -1]]
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = taken[:, 1] / taken[:, 0]
         ratio = np.where((ratio > 0) & (ratio < 1), ratio, 0.0)
