@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ._jit import njit
+from .windows import range_of
 
 
 @njit
@@ -65,12 +66,13 @@ def _ended(row, level, without, first, last):
 
 
 @njit
-def refuse_tails(x, base, noise, traces, trials, begin, split, block, raised, quiet, clear):
+def refuse_tails(x, base, noise, traces, trials, begin, split, block, raised, quiet, clear, wider):
     """Put the record back from where it contradicts the tail taken away from it, in place.
 
     A continued tail is contradicted where taking it away raises the power of the window's first block. Later it is
     where the record is quiet (there is neither tail nor response) although the tail is not small, and either the
     record jumps there by half the tail or the next block says the same: a response may cancel a tail for a moment.
+    Nor does a tail hold without which the window's trace spans more than the record.
 
     Parameters
     ----------
@@ -86,6 +88,8 @@ def refuse_tails(x, base, noise, traces, trials, begin, split, block, raised, qu
         Factor by which the power of the first block may grow.
     quiet, clear : float
         Power, in units of the noise, up to which a block of the record is quiet, and by which it must grow.
+    wider : tuple of float
+        Factor of the record's span and standard deviations of the noise by both of which that is exceeded.
 
     Returns
     -------
@@ -116,6 +120,13 @@ def refuse_tails(x, base, noise, traces, trials, begin, split, block, raised, qu
                 break
         for j in range(held[k], length):
             without[j] = row[j] - level
+        low, high, _ = range_of(row)
+        lowest, highest, _ = range_of(without)
+        span = highest - lowest
+        if held[k] > 0 and span > wider[0] * (high - low) and span > high - low + wider[1] * noise[i]:
+            held[k] = 0
+            for j in range(length):
+                without[j] = row[j] - level
     return held
 
 

@@ -183,7 +183,7 @@ def find_pulses(raw: mne.io.BaseRaw, onset: np.ndarray) -> Pulses | None:
         if len(peaks) == 1:  # at the intervals of the other trials a weaker likeness is enough
             peaks = _expected(size[k], alike[k], peaks[0], usual_spans)
         times = (np.array(peaks) + artefact.begins - reach + trigger[k]) / rate
-        first[inside[k]], last[inside[k]], count[inside[k]] = times[0], times[-1], times.size
+        first[inside[k]], last[inside[k]], count[inside[k]] = times[0], times[-1], min(times.size, 2)
     return Pulses(first, last, count)
 
 
@@ -242,7 +242,10 @@ def _beside(bend: np.ndarray, form: np.ndarray, at: np.ndarray, before: int, rea
     """Where the form begins in each trial: the sharpest bend of one artefact may be the next sample's of another."""
     begin, end = (sample - before for sample in _near(reach, rate))
     size, alike = _compared(bend[..., begin : end + form.shape[1] - 1], form)
-    return np.where(alike.max(axis=1) > _ALIKE, begin + (size * (alike > _ALIKE)).argmax(axis=1), at - before)
+    # not farther: what rings is like itself a period later
+    close = np.abs(np.arange(begin, begin + size.shape[1]) - (at - before)[:, None]) <= before
+    size = np.where(close & (alike > _ALIKE), size, 0.0)
+    return np.where(size.max(axis=1) > 0, begin + size.argmax(axis=1), at - before)
 
 
 def _likeness(data: np.ndarray, artefact: _Artefact, reach: int, rate: float) -> tuple[np.ndarray, ...]:
