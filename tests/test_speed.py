@@ -8,6 +8,7 @@ import mne
 import pandas as pd
 
 import excitability as ex
+from excitability.measures import silent_period
 
 _FIRST = """
 import sys
@@ -37,3 +38,12 @@ def test_a_run_of_a_hundred_trials_takes_a_quarter_of_a_second_of_cpu_time():
         assert len(ex.run(raw, "m1/mep"))
         took.append(time.thread_time() - before)
     assert min(took) < 0.25  # the target; 0.03 s on an idle machine
+
+
+def test_a_remembered_search_for_silence_sees_trials_that_were_changed_in_place():
+    x, times, _ = ex.simulate.silent_period_trials(6, background_rms=100e-6, seed=1)
+    first = silent_period(x, times)
+    assert silent_period(x, times).tobytes() == first.tobytes()
+    x[0] = x[1]
+    again = silent_period(x, times)
+    assert again[0] == again[1] == first[1] != first[0]
