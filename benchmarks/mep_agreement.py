@@ -114,6 +114,9 @@ def compare(files: list[File], measure: str, feature: str, factor: float) -> pd.
             continue
         ours, theirs = factor * file.ours[measure].to_numpy(), file.theirs[feature].to_numpy()
         both = file.present[0] & file.present[1] & np.isfinite(ours)
+        if both.sum() < 3:
+            rows.append({"file": file.name, "muscle": file.muscle, "measure": measure, "trials": int(both.sum())})
+            continue
         ours, theirs = ours[both], theirs[both]
         mean, low, high = bland_altman(ours - theirs)
         row = {"file": file.name, "muscle": file.muscle, "measure": measure, "trials": int(both.sum())}
@@ -154,6 +157,8 @@ def count_agreement(files: list[File]) -> pd.DataFrame:
                 continue
             ours, theirs = file.ours[measure].to_numpy(), file.theirs[feature].to_numpy()
             both = file.present[0] & file.present[1] & np.isfinite(ours)
+            if not both.any():
+                continue
             apart = ours[both] - theirs[both]
             row = {"file": file.name, "muscle": file.muscle, "measure": measure, "trials": int(both.sum())}
             row |= {"same": float(np.mean(apart == 0)), "within_1": float(np.mean(np.abs(apart) <= 1))}
@@ -182,7 +187,7 @@ def discordant(files: list[File]) -> pd.DataFrame:
         begin, end = find_muscle(file.muscle).window
         inside = (file.times >= begin) & (file.times < end)
         before = (file.times >= -0.040) & (file.times < -0.005)
-        clear = np.median(file.x[ours & theirs], axis=0)[inside]
+        clear = np.median(file.x[theirs], axis=0)[inside]
         for trial in np.flatnonzero(ours != theirs):
             x = 1e6 * (file.x[trial] - file.x[trial, before].mean())
             size, spread = np.ptp(x[inside]), np.mean(np.abs(x[before]))
@@ -244,6 +249,9 @@ def amplitude_figure(files: list[File], head: dict, output: Path) -> Path:
                 mean = (ours + theirs[both]) / 2
                 _draw(ax, mean, 100 * (ours - theirs[both]) / mean, colour, 3)
             ax.set_xscale("log")
+            if both.sum() < 3:
+                _title(ax, file, int(both.sum()))
+                continue
             _plain(ax, theirs[both])
             _title(ax, file, int(both.sum()))
         _finish(figure, axes, "Mean amplitude (µV)", "Ours − MEPFeatX (%)", len(files))
@@ -254,6 +262,8 @@ def amplitude_figure(files: list[File], head: dict, output: Path) -> Path:
 
 def _draw(ax, mean, difference, colour, reach):
     """Points with their mean and limits; those beyond ``reach`` are triangles at the edge."""
+    if difference.size < 3:
+        return
     within = np.abs(difference) <= reach
     look = {"ms": 2.4, "mew": 0, "alpha": 0.55, "color": colour, "zorder": 3, "ls": ""}
     ax.plot(mean[within], difference[within], "o", **look)
@@ -309,7 +319,7 @@ def draw_traces(files: list[File], table: pd.DataFrame, folder: Path) -> Path:
             file = next(file for file in files if file.name == row["file"])
             seen = file.times > -0.045
             x = 1e6 * file.x[row["trial"]]
-            clear = 1e6 * np.median(file.x[file.present[0] & file.present[1]], axis=0)
+            clear = 1e6 * np.median(file.x[file.present[1]], axis=0)
             ax.plot(1e3 * file.times[seen], clear[seen] * row["peak_to_peak_uV"] / np.ptp(clear[seen]), color="#c8c8c8")
             ax.plot(1e3 * file.times[seen], x[seen], lw=0.8)
             onset = file.ours["mep_latency"].iloc[row["trial"]]
