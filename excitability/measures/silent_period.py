@@ -9,8 +9,9 @@ import numpy as np
 from ..resources import muscle_window
 from ..schema import unknown_word
 from ._registry import check_span, measure
-from ._responses import find_responses
 from ._silence_rules import DEFAULT, Rule, silences
+from .mep_duration import mep_duration
+from .mep_latency import mep_latency
 
 STARTS = ("pulse", "mep_onset", "mep_end")
 #: Flag of a trial whose EMG is silent to the end of the search.
@@ -46,7 +47,7 @@ def silent_period(
         Where the response may lie, in s, or a muscle's name; the search begins with it.
     start : {"pulse", "mep_onset", "mep_end"}
         What the silent period is counted from: the absolute convention, that from :func:`mep_latency`, or the
-        relative one from the end of the response. They differ by some 20 and 50 ms in hand muscles.
+        relative one from the end of the response (:func:`mep_duration`). They differ by some 20 to 50 ms in hands.
     stop : float, optional
         End of the search in s; the end of the epoch by default.
     shortest : float
@@ -96,8 +97,10 @@ def silent_period(
     ends[np.isinf(ends)] = np.nan
     if start == "pulse":
         return ends
-    found = find_responses(x, times, window, first_pulse, name="silent_period")
-    return ends - (found.onset if start == "mep_onset" else found.end)
+    ends -= mep_latency(x, times, window=window, first_pulse=first_pulse)
+    if start == "mep_end":
+        ends -= mep_duration(x, times, window=window, first_pulse=first_pulse)
+    return ends
 
 
 def silent_period_flags(
@@ -117,7 +120,8 @@ def silent_period_flags(
     -------
     array of str, shape (n_trials,)
         ``silent_period_outlasts_epoch`` where EMG is silent and not back at the end of the search: the silent period
-        is longer than that. Else empty; a trial without value and without flag has no silent period.
+        is longer than that, or ends within its last 10 ms. Else empty; a trial without value and without flag has no
+        silent period.
 
     Examples
     --------

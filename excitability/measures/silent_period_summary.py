@@ -24,7 +24,7 @@ _NAMES = ("silent_period_censored_mean", "silent_period_censored_median", "silen
     over="condition",
 )
 def silent_period_summary(
-    table: pd.DataFrame, *, of: str = "silent_period", stop: float | None = None
+    table: pd.DataFrame, *, of: str = "silent_period", longest: float | None = None
 ) -> dict[str, Estimate]:
     """Mean and median of the silent periods when some outlast the epoch, and the share that does.
 
@@ -38,8 +38,9 @@ def silent_period_summary(
         with a reason in ``reject`` are left out.
     of : str
         Column of the silent period.
-    stop : float, optional
-        Where the search ended, in s; by default the longest value of the table, which is on the short side.
+    longest : float, optional
+        Longest silent period that could be measured, in s: the end of the search less the 10 ms of activity that must
+        follow. By default the longest value of the table, which is on the short side.
 
     Returns
     -------
@@ -59,7 +60,7 @@ def silent_period_summary(
     >>> from excitability.measures.silent_period import OUTLASTS
     >>> values = np.r_[np.linspace(0.14, 0.20, 10), np.nan, np.nan]
     >>> table = pd.DataFrame({"silent_period": values, "flag": np.where(np.isnan(values), OUTLASTS, "")})
-    >>> found = silent_period_summary(table, stop=0.2)
+    >>> found = silent_period_summary(table, longest=0.2)
     >>> round(float(found["silent_period_outlasting"]), 3), bool(found["silent_period_censored_mean"] > 0.17)
     (0.167, True)
     """
@@ -72,7 +73,7 @@ def silent_period_summary(
     n, n_longer = known.size + int(longer.sum()), int(longer.sum())
     if n == 0:
         return {name: nothing("no_trials" if not values.size else "no_silent_period", 0, n_rejected) for name in _NAMES}
-    limit = stop if stop is not None else float(known.max(initial=0.0))
+    limit = longest if longest is not None else float(known.max(initial=0.0))
     silent = np.r_[known, np.full(n_longer, np.nan)]
     flag = "censored" if n_longer else ""
     few = join_flags(flag, "few_trials" if known.size < 3 else "")
