@@ -1,6 +1,8 @@
 """The recording's own clear responses as a matched filter: small responses are found, and timed, by their likeness.
 
-The clear responses are aligned at their onsets and averaged. Around the usual latency every trial is compared with
+The clear responses are aligned, first at their onsets, then with their average, and averaged. A small first phase that
+noise hides in single trials shows in their median: read at the noise of each trial, it says how late that trial's edge
+seems. Around the usual latency every trial is compared with
 that average, in the colour of the recording's noise; the same comparison before the pulse says how much
 likeness noise has. Where the responses of a recording do not resemble one another, nothing is used.
 """
@@ -8,6 +10,7 @@ likeness noise has. Where the responses of a recording do not resemble one anoth
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -21,10 +24,11 @@ from ._windows import rows_of
 _CLEAR_SIZE = 8.0  # peak-to-peak amplitude over the noise from which a response may teach
 _CLEAR_SCORE = 10.0
 _LEAST_CLEAR = 6
-_MOST_CLEAR = 100
+_MOST_CLEAR = 64
 _LIKENESS = 0.75  # median correlation of the clear responses with their average, below which it is not used
 _BEFORE = 0.001  # s of the template before the onset
 _LONGEST = 0.025
+_COLOUR_TRIALS = 50  # that tell the colour of the noise
 _LEAST_SPREAD = 0.003  # s on each side of the usual onset that is searched
 _LEAST_ERROR = 0.05  # samples
 _DOUBT = 1.5  # small responses differ more from the clear ones than these from one another
@@ -53,7 +57,7 @@ class Likeness:
     n_clear: int
 
 
-def _middle(values: np.ndarray) -> np.ndarray:
+def _middle(values: np.ndarray) -> Any:
     """Median over trials (first axis); np.median takes several times longer."""
     ordered = np.sort(values.T, axis=-1)
     n = ordered.shape[-1]
@@ -89,7 +93,7 @@ def _average(
     if near.sum() < _LEAST_CLEAR:
         return None
     before = round(_BEFORE / step)
-    length = min(_middle(end[near] - onset[near]) + before, _LONGEST / step)
+    length = min(float(_middle(end[near] - onset[near])) + before, _LONGEST / step)
     n_taps = int(before + max(length, 0.005 / step))
     n_taps = min(n_taps, int(traces.shape[1] - usual))
     if n_taps < 8:
@@ -144,6 +148,25 @@ def _whitened(template: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, floa
     return weights, float(np.sqrt(2.0 * (own @ covariance) - own[0] * covariance[0]))
 
 
+def _null(
+    rows: np.ndarray, noise: np.ndarray, usual: float, weights: np.ndarray, n_lags: int, slope: float, step: float
+) -> np.ndarray:
+    """Largest likeness in stretches before the pulse, (n_stretches, n_trials), over the noise expected there.
+
+    Each is judged by noise as far apart from it as that of a trial is from its window.
+    """
+    length = weights.size + n_lags - 1
+    begins, guard = stretches_apart(rows.shape[1], length, step)
+    null = np.empty((len(begins), noise.size))
+    for k, begin in enumerate(begins):
+        first, last = max(begin - guard, 0), min(begin + length + guard, rows.shape[1])
+        rest = sum(np.einsum("ij,ij->i", part, part) for part in (rows[:, :first], rows[:, last:]))
+        level = noise * np.sqrt(rest / max(rows.shape[1] - last + first, 1) + 1e-12)
+        peak = best_lag(rows, begin, n_lags, weights)[:, 1]
+        null[k] = peak * noise / (usual * (level / _middle(level)) ** slope)
+    return null
+
+
 def likeness(
     x: np.ndarray,
     baseline: tuple[np.ndarray, np.ndarray],
@@ -191,7 +214,7 @@ def likeness(
     if learnt is None:
         return None
     template, usual = learnt.taps, learnt.usual
-    spread = 1.4826 * _middle(np.abs(onset[clear] - _middle(onset[clear])))
+    spread = 1.4826 * float(_middle(np.abs(onset[clear] - _middle(onset[clear]))))
     reach = int(np.ceil(max(_LEAST_SPREAD / step, 4.0 * spread)))
     first = max(int(max(usual - reach, search - round(_BEFORE / step))), 0)
     n_lags = int(min(usual + reach, traces.shape[1] - template.size)) - first + 1
@@ -200,17 +223,11 @@ def likeness(
         return None
     quiet = before_pulse.trials
     rows = rows_of(x, quiet, baseline[0], shortest)
-    rows = (rows - rows.mean(axis=1, keepdims=True)) / noise[quiet, None]
-    weights, deviation = _whitened(template, rows[::2])
-    length = template.size + n_lags - 1
-    begins, guard = stretches_apart(shortest, length, step)
-    null = np.empty((len(begins), quiet.size))
+    rows -= rows.mean(axis=1, keepdims=True)
+    rows /= noise[quiet, None]
+    weights, deviation = _whitened(template, rows[:: max(1, len(rows) // _COLOUR_TRIALS)])
     usual_noise = float(_middle(noise))
-    for k, begin in enumerate(begins):  # judged by noise as far apart as that of a trial is from its window
-        rest = np.hstack([rows[:, : max(begin - guard, 0)], rows[:, begin + length + guard :]])
-        level = noise[quiet] * np.sqrt(np.mean(rest**2, axis=1) + 1e-12)
-        peak = best_lag(rows, begin, n_lags, weights)[:, 1]
-        null[k] = peak * noise[quiet] / (usual_noise * (level / _middle(level)) ** before_pulse.slope)
+    null = _null(rows, noise[quiet], usual_noise, weights, n_lags, before_pulse.slope, step)
     level = usual_noise * (noise / usual_noise) ** before_pulse.slope
     level = np.where(loud > noise, np.fmax(loud, level), level)
     lag, peak, bend = best_lag(traces, first, n_lags, weights).T

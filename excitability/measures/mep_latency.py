@@ -26,8 +26,9 @@ def mep_latency(
     The beginning is the first time at which the response itself, without noise, exceeds 1 % of its peak-to-peak
     amplitude. In a quiet recording that level is read from the edge of the first phase; in noise the lowest readable
     level is, and the rest of the way is inferred, since what the eye sees in noise is late. Where the clear responses
-    of the recording resemble one another, their average times the small ones. The tail of the pulse artefact is
-    modelled before, and nothing is filtered.
+    of the recording resemble one another, their average times the small ones, and tells of a small first phase that
+    noise hides in single trials. The tail of the pulse artefact is modelled before, and nothing is filtered. How well
+    each latency is known: :func:`~excitability.measures.mep_latency_standard_error`.
 
     Parameters
     ----------
