@@ -2,9 +2,9 @@
 
 The clear responses are aligned, first at their onsets, then with their average, and averaged. A small first phase that
 noise hides in single trials shows in their median: read at the noise of each trial, it says how late that trial's edge
-seems. Around the usual latency every trial is compared with
-that average, in the colour of the recording's noise; the same comparison before the pulse says how much
-likeness noise has. Where the responses of a recording do not resemble one another, nothing is used.
+seems. Around the usual latency every trial is compared with the average, in the colour of the recording's noise; the
+same comparison before the pulse says how much likeness noise has. Where the responses of a recording do not resemble
+one another, nothing is used.
 """
 
 from __future__ import annotations
