@@ -48,8 +48,9 @@ def mep_latency(
         ``changepoint_mean``, ``cusum``, ``mad_crossing``, ``xcorr``, ``median_rule``; see
         :func:`~excitability.measures.list_onset_methods`. They are applied to the trials as they are: their
         constants are those commonly used (check your paper), the artefact is not modelled, and many have no test for
-        a response; none has a standard error. Or your own rule, called as ``method(x, times, window=window, baseline=baseline)`` with the
-        window in s and one (start, stop) in s a trial, shape (n_trials, 2); it returns one onset a trial. A
+        a response; none has a standard error. Or your own rule, called as
+        ``method(x, times, window=window, baseline=baseline)`` with the window in s and one (start, stop) in s a
+        trial, shape (n_trials, 2); it returns one onset a trial. A
         published rule with other constants is ``functools.partial`` of its function.
 
     Returns
