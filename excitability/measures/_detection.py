@@ -12,7 +12,7 @@ import numpy as np
 
 from ..kernels.contrast import contrast_apart, contrast_power, largest_contrast
 from ._extremes import learn_extremes
-from ._windows import evenly
+from ._windows import evenly, quantiles
 
 WIDTHS = (0.0015, 0.003, 0.006)  # s on each side: phases of hand, forearm and leg responses
 _GAP = 0.020  # s between the noise of a trial and its window
@@ -94,6 +94,10 @@ def detect(
     some = evenly(noise, NOISE_TRIALS)
     begins, guard = stretches_apart(shortest, null_length, step)
     largest, inside, apart, null_at = contrast_apart(x, some, start, stop, np.array(begins), null_length, guard, widths)
+    # After an earlier pulse the first stretch is louder: then only the last, next to the pulse, tells.
+    kept = _alike(largest[..., 0])
+    largest, inside, apart, null_at = largest[kept], inside[kept], apart[kept], null_at[kept]
+    begins = begins[kept]
     quiet = np.mean(np.log(apart + least[some]), axis=2)
     slope = _loudness_slope(quiet, np.mean(np.log(inside + least[some]), axis=2))
     values = largest / np.exp(0.5 * slope * _centred(quiet))[..., None]
@@ -127,6 +131,12 @@ def detect(
 def stretches_apart(n: int, length: int, step: float) -> tuple[tuple[int, ...], int]:
     """Where the first and the last ``length`` of ``n`` samples begin, and the samples between them and their noise."""
     return (0, n - length), min(round(_GAP / step), (n - length) // 3)
+
+
+def _alike(largest: np.ndarray) -> slice:
+    """Both stretches, or the last alone when far more of the largest contrasts lie in the first."""
+    high = np.sum(largest > quantiles(largest, [0.75])[0], axis=1)
+    return slice(1, 2) if high[0] - high[1] > 3.0 * np.sqrt(high.sum()) else slice(0, 2)
 
 
 def _centred(values: np.ndarray) -> np.ndarray:

@@ -228,6 +228,7 @@ def likeness(
     weights, deviation = _whitened(template, rows[:: max(1, len(rows) // _COLOUR_TRIALS)])
     usual_noise = float(_middle(noise))
     null = _null(rows, noise[quiet], usual_noise, weights, n_lags, before_pulse.slope, step)
+    null = null[-len(before_pulse.begins) :]  # the stretches that tell
     level = usual_noise * (noise / usual_noise) ** before_pulse.slope
     level = np.where(loud > noise, np.fmax(loud, level), level)
     lag, peak, bend = best_lag(traces, first, n_lags, weights).T
