@@ -248,12 +248,16 @@ def cut_out(x, base, start, split, stop):
     return out, power
 
 
-def refuse_tails(x, base, noise, traces, trials, begin, split, block, raised, quiet, clear, wider):
+def refuse_tails(x, base, noise, traces, trials, begin, split, block, raised, quiet, clear, wider, least):
     """All powers in units of the noise."""
     held = []
     for i in trials:
         record = (x[i] - base[i])[begin + split : begin + traces.shape[1]] / noise[i]
         without = traces[i, split:] / noise[i]
+        tail = np.abs(record - without)
+        if max(tail[: 2 * block].max(), tail[2 * block :: 5].max(initial=0.0)) <= least:
+            held.append(len(record))
+            continue
         n = len(record) // block
         before = np.mean(record[: n * block].reshape(n, block) ** 2, axis=1)
         rise = np.mean(without[: n * block].reshape(n, block) ** 2, axis=1) - before

@@ -16,6 +16,7 @@ from references import REFERENCES
 
 # Small helpers that are tested through the kernels that call them.
 _INNER = {
+    "_small",
     "_ended",
     "_rise",
     "mean_of",
@@ -146,7 +147,7 @@ def test_first_rest_equals_its_reference():
 def test_refuse_tails_equals_its_reference(ends):
     rng = np.random.default_rng(ends)
     n, noise = 40, rng.uniform(0.5, 2.0, 40)
-    tail = rng.uniform(6.0, 9.0, (n, 1)) * np.exp(-np.arange(65) / rng.uniform(60, 90, (n, 1)))
+    tail = rng.choice([0.5, 6.0, 7.5, 9.0], (n, 1)) * np.exp(-np.arange(65) / rng.uniform(60, 90, (n, 1)))
     base = 0.1 * rng.standard_normal(n)
     x = noise[:, None] * rng.standard_normal((n, 100)) + base[:, None]
     x[:, 35:] += np.where(np.arange(65) < ends, tail, 0.0)
@@ -155,7 +156,7 @@ def test_refuse_tails_equals_its_reference(ends):
     expected = got.copy()
     trials = np.arange(0, n, 2)
     kernel, reference = REFERENCES["refuse_tails"]
-    arguments = (trials, 20, 15, 7, 1.5, 3.0, 4.0, (1.3, 4.0))
+    arguments = (trials, 20, 15, 7, 1.5, 3.0, 4.0, (1.3, 4.0), 0.9)
     held = kernel(x, base, noise, got, *arguments)
     assert held.tolist() == reference(x, base, noise, expected, *arguments).tolist()
     np.testing.assert_allclose(got, expected, atol=1e-12)

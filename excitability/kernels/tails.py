@@ -66,7 +66,18 @@ def _ended(row, level, without, first, last):
 
 
 @njit
-def refuse_tails(x, base, noise, traces, trials, begin, split, block, raised, quiet, clear, wider):
+def _small(row, level, without, first, least):
+    """Whether a tail stays below ``least``: in its first samples, and after them wherever it is looked at."""
+    largest = 0.0
+    for j in range(first):
+        largest = max(largest, abs(row[j] - level - without[j]))
+    for j in range(first, row.size, 5):
+        largest = max(largest, abs(row[j] - level - without[j]))
+    return largest <= least
+
+
+@njit
+def refuse_tails(x, base, noise, traces, trials, begin, split, block, raised, quiet, clear, wider, least):
     """Put the record back from where it contradicts the tail taken away from it, in place.
 
     A continued tail is contradicted where taking it away raises the power of the window's first block. Later it is
@@ -90,6 +101,8 @@ def refuse_tails(x, base, noise, traces, trials, begin, split, block, raised, qu
         Power, in units of the noise, up to which a block of the record is quiet, and by which it must grow.
     wider : tuple of float
         Factor of the record's span and standard deviations of the noise by both of which that is exceeded.
+    least : float
+        Standard deviations of the noise below which a tail is not worth the question.
 
     Returns
     -------
@@ -103,6 +116,8 @@ def refuse_tails(x, base, noise, traces, trials, begin, split, block, raised, qu
         row, level, without = x[i, begin + split : begin + traces.shape[1]], base[i], traces[i, split:]
         power = noise[i] * noise[i]
         held[k] = length
+        if _small(row, level, without, min(2 * block, length), least * noise[i]):
+            continue
         for first in range(0, length - block + 1, block):
             before, rise = _rise(row, level, without, first, block)
             if rise <= clear * power or not (before <= quiet * power or (first == 0 and rise > (raised - 1) * before)):

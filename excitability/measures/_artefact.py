@@ -40,6 +40,7 @@ _BLOCK = 0.0015  # s in which the record is compared with the tail taken away fr
 _RAISED = 1.5  # factor by which that may raise the power of the window's first block
 _QUIET = 3.0  # power, over that of the noise, with which the record shows neither tail nor response
 _WIDER = (1.3, 4.0)  # factor and standard deviations of the noise by which it may not widen the window's trace
+_LEAST = 0.9  # standard deviations of the noise below which a tail is not questioned
 _CLEAR = 4.0  # and by which a tail that is not there must raise it to be told from noise
 
 
@@ -253,7 +254,7 @@ def _check_tails(
     what follows.
     """
     block = max(round(_BLOCK / step), 3)
-    held = refuse_tails(x, base, noise, traces, fitted, start, split, block, _RAISED, _QUIET, _CLEAR, _WIDER)
+    held = refuse_tails(x, base, noise, traces, fitted, start, split, block, _RAISED, _QUIET, _CLEAR, _WIDER, _LEAST)
     unused = held == 0
     # A fit that leaves more than noise, or that did not hold, may make the trace smaller, never larger.
     ended = (held > 0) & (held < traces.shape[1] - split)
