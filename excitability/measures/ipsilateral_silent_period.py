@@ -28,7 +28,7 @@ _ONE_SD = functools.partial(sd, deviations=1.0, smoothing=0.0, below=0.005, abov
         "ipsilateral_silent_period_normalised_area": "1",
         "transcallosal_conduction_time": "s",
     },
-    references=["10.1016/j.clinph.2015.02.001"],
+    references=["10.1016/j.jneumeth.2020.108950"],
 )
 def ipsilateral_silent_period(
     x: np.ndarray,

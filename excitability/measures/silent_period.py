@@ -18,7 +18,7 @@ STARTS = ("pulse", "mep_onset", "mep_end")
 OUTLASTS = "silent_period_outlasts_epoch"
 
 
-@measure(kind="trial", unit="s", references=["10.1016/j.clinph.2015.02.001"])
+@measure(kind="trial", unit="s", references=["10.1016/j.jneumeth.2020.108950"])
 def silent_period(
     x: np.ndarray,
     times: np.ndarray,

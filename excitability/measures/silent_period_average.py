@@ -20,7 +20,7 @@ _NAME = "silent_period_average"
         "silent_period_average_duration": "s",
         "silent_period_average_from_mep_onset": "s",
     },
-    references=["10.1016/j.clinph.2015.02.001"],
+    references=["10.1016/j.jneumeth.2020.108950"],
 )
 def silent_period_average(
     x: np.ndarray,
