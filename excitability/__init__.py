@@ -19,6 +19,7 @@ _HOMES = {
     "list_measures": "measures",
     "list_protocols": "protocol",
     "load_protocol": "protocol",
+    "next_intensity": "threshold",
     "read": "recording",
     "report": "html_report",
     "run": "protocol",

@@ -300,6 +300,45 @@ def simulate(
     typer.echo(f"next: excitability batch {path} --protocol m1_exercise -o {path}/derivatives/excitability")
 
 
+@app.command()
+def threshold(
+    responses: Annotated[
+        Path | None, typer.Argument(help="Lines 'INTENSITY RESPONSE', or a TSV; typed on standard input without it.")
+    ] = None,
+    method: Annotated[
+        str,
+        typer.Option(help="maximum_likelihood, bayesian, stochastic_approximation or relative_frequency."),
+    ] = "maximum_likelihood",
+    start: Annotated[float, typer.Option(help="First intensity, %MSO.")] = 50.0,
+    criterion: Annotated[float, typer.Option(help="Smallest response in V: 50e-6 at rest, 200e-6 active.")] = 50e-6,
+    unit: Annotated[str, typer.Option(help="Unit of amplitudes: mV, uV or V; typed ones are in mV.")] = "",
+    step: Annotated[float, typer.Option(help="Resolution of the stimulator, %MSO.")] = 1.0,
+    maximum: Annotated[float, typer.Option(help="Highest intensity that may be given, %MSO.")] = 100.0,
+) -> None:
+    """Find a motor threshold: after each response the next intensity, the estimate, and when to stop."""
+    from excitability.threshold import Search, read_response, read_responses
+
+    def typed() -> Iterator[tuple[float, bool]]:
+        for line in sys.stdin:
+            if line.strip():
+                try:
+                    answer = read_response(line, search.proposal.intensity, criterion, unit or "mV")
+                except ValueError as error:
+                    if not sys.stdin.isatty():
+                        raise
+                    typer.echo(str(error), err=True)
+                    continue
+                yield answer
+
+    search = Search(method, start=start, step=step, maximum=maximum)
+    typer.echo(str(search.proposal))
+    for intensity, response in typed() if responses is None else read_responses(responses, criterion, unit):
+        typer.echo(str(search.add(intensity, response)))
+        if responses is None and search.proposal.done:
+            break
+    typer.echo(search.summary)
+
+
 @protocols_app.command("list")
 def list_all() -> None:
     """All protocols and batteries with their titles."""

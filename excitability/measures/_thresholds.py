@@ -17,10 +17,13 @@ SPREAD = 0.07
 LAPSE = 0.01
 #: Gives exp(−ln2·exp(−c·z)) the slope of the normal distribution at z = 0.
 _SAME_SLOPE = 2 / np.log(2) / np.sqrt(2 * np.pi)
-#: Share of responses of criterion size that look no different from the EMG before the pulse, worth a flag: single
-#: motor units that fire by themselves pass the clinical criterion too.
-DOUBTFUL = 0.05
-METHODS = ("relative_frequency", "mills_nithi", "mlpest", "bayesian", "regression")
+#: Mean chance, worth a flag, that a response of criterion size is none, among those up to some intensity: single motor
+#: units that fire by themselves pass the clinical criterion too, and the weakest stimuli decide about the threshold.
+DOUBTFUL = 0.25
+_LEAST_DOUBTED = 5  # responses
+METHODS = ("relative_frequency", "mills_nithi", "mlpest", "bayesian", "stochastic_approximation", "regression")
+#: First gain of stochastic approximation (%MSO): steps of 10 until the response first changes.
+GAIN = 20.0
 
 
 def response_probability(intensity: np.ndarray, threshold: float, spread: float = SPREAD) -> np.ndarray:
@@ -48,10 +51,9 @@ def thresholds(table: pd.DataFrame, name: str, of: str, by: str, criterion: floa
         floor = NOISE_RANGE * float(np.median(numbers(table, "background_emg")[known]))
         noise = "criterion_below_noise" if of == "mep_amplitude" and floor > criterion else ""
     if seen is not None and (response & known).any():
-        doubtful = float(np.mean(~seen[response & known]))
         if noise:  # noise alone reaches the criterion: only what stands out of it is a response
             response &= seen
-        elif doubtful > DOUBTFUL:
+        elif _doubt(table, s, seen, response & known) > DOUBTFUL:
             noise = "some_responses_doubtful"
     s, size, response = s[known], size[known], response[known]
     found = _all(s, size, response, criterion) if s.size else {m: nothing("no_trials") for m in METHODS}
@@ -60,6 +62,20 @@ def thresholds(table: pd.DataFrame, name: str, of: str, by: str, criterion: floa
         for method, value in found.items()
     }
     return {name: found["bayesian"], **{f"{name}_{method}": value for method, value in found.items()}}
+
+
+def _doubt(table: pd.DataFrame, s: np.ndarray, seen: np.ndarray, response: np.ndarray) -> float:
+    """Largest mean chance that the responses counted up to some intensity are none, at least five of them."""
+    chance = 1.0 - numbers(table, "mep_probability") if "mep_probability" in table else ~seen * 1.0
+    s, chance = s[response], chance[response]
+    known = np.isfinite(chance)
+    order = np.argsort(s[known])
+    s, chance = s[known][order], chance[known][order]
+    if not s.size:
+        return 0.0
+    until = np.searchsorted(s, np.unique(s), side="right")  # trials of one intensity are judged together
+    until = until[until >= min(_LEAST_DOUBTED, s.size)]
+    return float(np.max(np.cumsum(chance)[until - 1] / until))
 
 
 def _all(s: np.ndarray, size: np.ndarray, response: np.ndarray, criterion: float) -> dict[str, Estimate]:
@@ -71,6 +87,7 @@ def _all(s: np.ndarray, size: np.ndarray, response: np.ndarray, criterion: float
         "mills_nithi": mills_nithi(levels, count, yes),
         "mlpest": maximum_likelihood(levels, count, yes),
         "bayesian": bayesian(levels, count, yes),
+        "stochastic_approximation": stochastic_approximation(s, response),
         "regression": intensity_by_regression(s, size, criterion),
     }
 
@@ -136,12 +153,17 @@ def maximum_likelihood(levels: np.ndarray, count: np.ndarray, yes: np.ndarray) -
 
     As in adaptive PEST, two virtual trials (none at 0, a response at 100 %MSO) keep the maximum in range.
     """
+    return _inside(*likelihood_limits(levels, count, yes), levels)
+
+
+def likelihood_limits(levels: np.ndarray, count: np.ndarray, yes: np.ndarray) -> tuple[float, float, float]:
+    """Maximum of the likelihood of a threshold with κ = 0.07, and where it has fallen by 1.92."""
     grid = np.arange(1.0, 130.05, 0.1)
     chance = ndtr((levels - grid[:, None]) / (SPREAD * grid[:, None]))
     likelihood = _log_likelihood(chance, count, yes) + np.log(np.maximum(ndtr((100 - grid) / (SPREAD * grid)), 1e-12))
     inside = grid[likelihood >= likelihood.max() - 1.92]
     best = grid[likelihood >= likelihood.max() - 1e-9]
-    return _inside(float(best.mean()), float(inside[0]), float(inside[-1]), levels)
+    return float(best.mean()), float(inside[0]), float(inside[-1])
 
 
 def bayesian(levels: np.ndarray, count: np.ndarray, yes: np.ndarray) -> Estimate:
@@ -153,6 +175,11 @@ def bayesian(levels: np.ndarray, count: np.ndarray, yes: np.ndarray) -> Estimate
     ``tests/test_real.py``), where responses fail above the threshold more often than they appear below it; equal
     weights move their estimates by at most 0.1 %MSO.
     """
+    return _inside(*posterior_limits(levels, count, yes), levels)
+
+
+def posterior_limits(levels: np.ndarray, count: np.ndarray, yes: np.ndarray) -> tuple[float, float, float]:
+    """Median and 95 % limits of the posterior of a threshold whose spread and shape are unknown."""
     grid = np.arange(1.0, 150.05, 0.2)
     steps = np.linspace(-2.5, 2.5, 15)
     spread = SPREAD * np.exp(np.log(1.8) * steps)
@@ -169,7 +196,48 @@ def bayesian(levels: np.ndarray, count: np.ndarray, yes: np.ndarray) -> Estimate
     posterior = np.exp(log_posterior - log_posterior.max()).sum(axis=(0, 2))
     cumulative = np.cumsum(posterior) - posterior / 2
     low, middle, high = np.interp(np.array([0.025, 0.5, 0.975]) * posterior.sum(), cumulative, grid)
-    return _inside(float(middle), float(low), float(high), levels)
+    return float(middle), float(low), float(high)
+
+
+def stochastic_steps(intensity: np.ndarray, response: np.ndarray) -> tuple[np.ndarray, int]:
+    """Where stochastic approximation goes after each response, and the number of steps that were shortened.
+
+    ``s ← s − a_k (y − ½)`` (Robbins & Monro 1951): the gain ``a_k`` stays ``GAIN`` until the response first changes and
+    is ``GAIN / k`` from there on. Intensities that were delivered are rounded, so each step starts where the last one
+    ended wherever that agrees with what was delivered.
+    """
+    place = np.empty(len(response))
+    k, at = 1, float(intensity[0])
+    for i, (delivered, y) in enumerate(zip(intensity, response, strict=True)):
+        at = at if abs(at - delivered) <= 1 else float(delivered)
+        k += k > 1 or (i > 0 and y != response[i - 1])
+        at -= GAIN / k * (float(y) - 0.5)
+        place[i] = at
+    return place, k - 1
+
+
+def stochastic_approximation(intensity: np.ndarray, response: np.ndarray) -> Estimate:
+    """Where stochastic approximation ends, for trials that it led; the interval is that of its limit distribution.
+
+    Around its limit the variance is ``(a/2)² / (2 a β − 1) / k`` after k shortened steps, β being the slope of the
+    response probability at the threshold (κ = 0.08, a little shallower than usual).
+    """
+    intensity, response = np.asarray(intensity, dtype=float), np.asarray(response, dtype=bool)
+    place, k = stochastic_steps(intensity, response)
+    followed = np.abs(np.clip(place[:-1], 0, 100) - intensity[1:]) <= 1
+    if response.size < 6 or followed.mean() < 0.9:
+        return nothing("not_led_by_stochastic_approximation")
+    value = float(place[-1])
+    if k == 0:
+        return nothing("below_tested_range" if response[-1] else "ceiling" if value >= 100 else "above_tested_range")
+    reach = stochastic_reach(value, k)
+    return _inside(value, value - reach, value + reach, intensity)
+
+
+def stochastic_reach(value: float, k: int) -> float:
+    """Half the width of the 95 % interval of a stochastic approximation after k shortened steps."""
+    slope = 1 / (np.sqrt(2 * np.pi) * 0.08 * value)
+    return float(1.96 * GAIN / 2 / np.sqrt(max(2 * GAIN * slope - 1, 0.5) * k))
 
 
 def _log_likelihood(chance: np.ndarray, count: np.ndarray, yes: np.ndarray) -> np.ndarray:

@@ -1,0 +1,321 @@
+"""Live search for a motor threshold: from the responses so far to the next intensity, and when to stop."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .measures._tables import is_kept, numbers, single_pulses
+from .measures._thresholds import likelihood_limits, posterior_limits, stochastic_reach, stochastic_steps
+from .schema import Estimate, unknown_word
+from .tables import read_table
+
+METHODS = ("maximum_likelihood", "bayesian", "stochastic_approximation", "relative_frequency")
+#: Pulses at the highest intensity before the search may end there without a threshold.
+AT_CEILING = 5
+#: Pulses a level of the relative-frequency method (Rossini & Rothwell).
+PULSES = 10
+#: The search never moves by more than this at once (%MSO), however little is known.
+LARGEST_STEP = 10.0
+_YES = {"y", "yes", "true"}
+_NO = {"n", "no", "false"}
+_VOLTS = {"V": 1.0, "mV": 1e-3, "uV": 1e-6, "µV": 1e-6}
+#: No evoked potential is larger (V): a number beyond it is in another unit than was said.
+_LARGEST = 0.05
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What a threshold search says after the responses so far.
+
+    Attributes
+    ----------
+    intensity : float
+        Next intensity (%MSO); NaN when the search is over.
+    estimate : Estimate
+        Threshold so far with its 95 % interval; NaN with the flag ``ceiling`` when it is beyond the stimulator.
+    done : bool
+        True when the rule to stop is met.
+    reason : str
+        That rule, in words; empty before.
+    """
+
+    intensity: float
+    estimate: Estimate
+    done: bool
+    reason: str = ""
+
+    def __str__(self) -> str:
+        known = self.estimate
+        said = f"{float(known):.1f} %MSO" if math.isfinite(known) else known.flag.replace("_", " ")
+        if math.isfinite(known.ci_low) or math.isfinite(known.ci_high):
+            low, high = (f"{limit:.1f}" if math.isfinite(limit) else "" for limit in (known.ci_low, known.ci_high))
+            said += f" [{low}, {high}]"
+        end = f"stop: {self.reason}" if self.done else f"next: {self.intensity:g} %MSO"
+        return f"pulse {known.n:<3} threshold {said}   {end}"
+
+
+def next_intensity(
+    intensities: Sequence[float],
+    responses: Sequence[bool],
+    method: str = "maximum_likelihood",
+    *,
+    start: float = 50.0,
+    step: float = 1.0,
+    maximum: float = 100.0,
+    precision: float = 2.5,
+    fewest: int = 12,
+    most: int = 30,
+) -> Proposal:
+    """Next intensity of a threshold search, the estimate so far, and whether to stop.
+
+    Nothing is remembered between calls: the answer follows from the responses given, whoever chose the intensities.
+
+    Parameters
+    ----------
+    intensities : sequence of float
+        Intensities delivered so far (%MSO), in order.
+    responses : sequence of bool
+        Whether each evoked a response.
+    method : {"maximum_likelihood", "bayesian", "stochastic_approximation", "relative_frequency"}
+        ``maximum_likelihood`` (adaptive PEST; Awiszus 2003) stimulates at the most likely threshold, relative spread
+        0.07. ``bayesian`` stimulates at the posterior median, the spread unknown: a few more pulses, an interval that
+        holds for shallow curves too. ``stochastic_approximation`` (Robbins & Monro 1951) steps down after a response
+        and up without one, by ever smaller steps. ``relative_frequency`` (Rossini–Rothwell) descends in levels of ten
+        pulses and ends a level as soon as it is decided.
+    start : float
+        First intensity (%MSO); for ``relative_frequency`` one above the threshold.
+    step : float
+        Resolution of the stimulator (%MSO); for ``relative_frequency`` the step between levels.
+    maximum : float
+        Highest intensity that may be given (%MSO).
+    precision : float
+        Half the width of the 95 % interval (%MSO) at which the search ends.
+    fewest, most : int
+        The search ends after ``fewest`` pulses at the earliest and ``most`` at the latest.
+
+    Returns
+    -------
+    Proposal
+        The search also ends without a threshold when most of five pulses at ``maximum`` fail and the estimate lies
+        there or beyond (flag ``ceiling``: right-censored, only ``ci_low`` is known). For ``relative_frequency`` the
+        only rule is that a level failed one step below one that did not.
+
+    Raises
+    ------
+    ValueError
+        For an unknown method, sequences of different length, or an intensity outside 0–100 %MSO.
+
+    Examples
+    --------
+    >>> next_intensity([], []).intensity
+    50.0
+    >>> answer = next_intensity([50, 43, 47, 49, 47], [True, False, False, True, False])
+    >>> answer.intensity, answer.done
+    (48.0, False)
+    """
+    if method not in METHODS:
+        raise ValueError(unknown_word("method", method, METHODS))
+    s, y = np.asarray(intensities, dtype=float), np.asarray(responses, dtype=bool)
+    if s.shape != y.shape or s.ndim != 1:
+        raise ValueError(f"every intensity needs one response, got {s.size} intensities and {y.size} responses")
+    if s.size and not ((s >= 0) & (s <= 100)).all():
+        raise ValueError(f"an intensity is given in %MSO, 0 to 100, not {s[~((s >= 0) & (s <= 100))][0]:g}")
+    if not s.size:
+        return Proposal(min(start, maximum), Estimate(math.nan, flag="no_trials"), False)
+    if method == "relative_frequency":
+        return _descending(s, y, step, maximum)
+    value, low, high = _so_far(s, y, method)
+    aim = np.clip(value, s[-1] - LARGEST_STEP, s[-1] + LARGEST_STEP)
+    level = float(np.clip(np.round(aim / step) * step, step, maximum))
+    estimate = Estimate(value, low, high, s.size)
+    if y.all():
+        estimate = Estimate(math.nan, ci_high=high, n=s.size, flag="below_tested_range")
+    elif not y.any():
+        estimate = Estimate(math.nan, ci_low=low, n=s.size, flag="above_tested_range")
+    top = s >= maximum - step / 2
+    if top.sum() >= AT_CEILING and y[top].mean() < 0.5 and value >= maximum - step:
+        return _ceiling(low, s.size, maximum)
+    if s.size >= fewest and not estimate.flag and (high - low) / 2 <= precision:
+        return Proposal(math.nan, estimate, True, f"the interval is within ±{precision:g} %MSO")
+    if s.size >= most:
+        return Proposal(math.nan, estimate, True, f"{most} pulses were given")
+    return Proposal(level, estimate, False)
+
+
+def _so_far(s: np.ndarray, y: np.ndarray, method: str) -> tuple[float, float, float]:
+    """Where the search is and the 95 % limits of the threshold."""
+    if method == "stochastic_approximation":
+        place, k = stochastic_steps(s, y)
+        reach = stochastic_reach(float(place[-1]), k) if k else math.inf
+        return float(place[-1]), max(float(place[-1]) - reach, 0.0), float(place[-1]) + reach
+    levels, index = np.unique(np.round(s, 1), return_inverse=True)
+    find = likelihood_limits if method == "maximum_likelihood" else posterior_limits
+    return find(levels, np.bincount(index), np.bincount(index, weights=y))
+
+
+def _ceiling(low: float, n: int, maximum: float) -> Proposal:
+    known = Estimate(math.nan, low, math.nan, n, "ceiling")
+    return Proposal(math.nan, known, True, f"no threshold up to {maximum:g} %MSO")
+
+
+def _descending(s: np.ndarray, y: np.ndarray, step: float, maximum: float) -> Proposal:
+    """Rossini–Rothwell: the lowest level with half of ten responses whose lower neighbour has fewer."""
+    half = PULSES // 2
+    levels = np.unique(s)
+    passed = [float(level) for level in levels if y[s == level].sum() >= half]
+    failed = [float(level) for level in levels if (~y[s == level]).sum() > half]
+    n, last = s.size, float(s[-1])
+    if last not in passed and last not in failed:  # the level is not decided yet
+        return Proposal(last, Estimate(math.nan, n=n, flag="level_undecided"), False)
+    highest_failed = max(failed, default=-math.inf)
+    above = [level for level in passed if level > highest_failed]
+    if not above:
+        if highest_failed >= maximum - step / 2:
+            return _ceiling(highest_failed, n, maximum)
+        # where a lower level passed, only the next levels can tell; else the threshold may be far
+        rise = min(highest_failed + (step if passed else LARGEST_STEP / 2), maximum)
+        flag = "inconsistent_responses" if passed else "above_tested_range"
+        return Proposal(rise, Estimate(math.nan, highest_failed, math.nan, n, flag), False)
+    lowest = min(above)
+    estimate = Estimate(lowest, n=n)
+    if lowest - highest_failed <= step * 1.001:
+        return Proposal(math.nan, estimate, True, f"{highest_failed:g} %MSO failed, {lowest:g} %MSO did not")
+    if lowest - step <= 0:
+        return Proposal(math.nan, Estimate(math.nan, math.nan, lowest, n, "below_tested_range"), True, "no lower level")
+    return Proposal(lowest - step, estimate, False)
+
+
+class Search:
+    """A threshold search, response by response; ``proposal`` is what it says now.
+
+    Parameters
+    ----------
+    method, **options
+        As for :func:`next_intensity`.
+
+    Examples
+    --------
+    >>> search = Search("maximum_likelihood", start=46)
+    >>> search.proposal.intensity, search.add(46, True).intensity
+    (46, 36.0)
+    """
+
+    def __init__(self, method: str = "maximum_likelihood", **options: float) -> None:
+        self.method, self.options = method, options
+        self.intensities: list[float] = []
+        self.responses: list[bool] = []
+        self.proposal = next_intensity([], [], method, **options)  # type: ignore[arg-type]
+
+    def add(self, intensity: float, response: bool) -> Proposal:
+        """Take one more response and say what to do next."""
+        s, y = [*self.intensities, intensity], [*self.responses, response]
+        self.proposal = next_intensity(s, y, self.method, **self.options)  # type: ignore[arg-type]
+        self.intensities, self.responses = s, y
+        return self.proposal
+
+    @property
+    def summary(self) -> str:
+        """The result in one line; the interval is that of an unknown spread, which any sequence of pulses allows."""
+        y = self.responses
+        if not any(y) or all(y):
+            return f"no threshold from {len(y)} pulses: {self.proposal.estimate.flag.replace('_', ' ')}"
+        value, low, high = _so_far(np.array(self.intensities), np.array(y, dtype=bool), "bayesian")
+        end = "" if self.proposal.done else "; the rule to stop is not met yet"
+        return f"{len(y)} pulses, spread unknown (bayesian): {value:.1f} %MSO [{low:.1f}, {high:.1f}]{end}"
+
+
+def read_response(words: str, proposed: float, criterion: float = 50e-6, unit: str = "mV") -> tuple[float, bool]:
+    """Intensity and response from a typed line: ``52 y``, ``52 0.08``, or ``y`` alone at the proposed intensity.
+
+    Parameters
+    ----------
+    words : str
+        y or n, or an amplitude in ``unit``; the intensity (%MSO) before it where it is not the proposed one.
+    proposed : float
+        Intensity that was proposed.
+    criterion : float
+        Smallest response (V).
+    unit : {"mV", "uV", "V"}
+        Unit of typed amplitudes.
+
+    Returns
+    -------
+    (intensity, responded) : (float, bool)
+
+    Raises
+    ------
+    ValueError
+        For anything else, with what to type.
+
+    Examples
+    --------
+    >>> read_response("52 0.08", 50), read_response("n", 50)
+    ((52.0, True), (50.0, False))
+    """
+    if unit not in _VOLTS:
+        raise ValueError(unknown_word("unit", unit, ["V", "mV", "uV"]))
+    parts = words.replace(",", ".").replace(";", " ").split()
+    wanted = f"type the intensity and y, n or the amplitude in {unit}, e.g. '52 y', not {words.strip()!r}"
+    if not 1 <= len(parts) <= 2:
+        raise ValueError(wanted)
+    answer = parts[-1].lower()
+    try:
+        intensity = float(parts[0]) if len(parts) == 2 else float(proposed)
+        if math.isnan(intensity):
+            raise ValueError(wanted)
+        if answer in _YES | _NO:
+            return intensity, answer in _YES
+        amplitude = float(answer) * _VOLTS[unit]
+    except ValueError:
+        raise ValueError(wanted) from None
+    if not 0 <= amplitude <= _LARGEST:
+        raise ValueError(f"{answer} {unit} is no amplitude of an evoked potential; say --unit uV where that is meant")
+    return intensity, amplitude >= criterion
+
+
+def read_responses(path: str | Path, criterion: float = 50e-6, unit: str = "") -> list[tuple[float, bool]]:
+    """Intensities and responses of a file: typed lines, or a TSV with a header.
+
+    Parameters
+    ----------
+    path : path
+        Lines as :func:`read_response` takes them, or a table with ``intensity`` (%MSO) and either ``response`` (y or n)
+        or ``mep_amplitude``, such as the trial table of one channel; its rejected rows are left out.
+    criterion : float
+        Smallest response (V).
+    unit : {"", "mV", "uV", "V"}
+        Unit of amplitudes: mV in typed lines and V in tables where nothing is said.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such file.
+    ValueError
+        When the table lacks a column or holds several channels, or a line cannot be understood.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no file of responses {path}")
+    lines = [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    if lines and lines[0].split()[0].replace(".", "").replace(",", "").isdigit():
+        return [read_response(line, math.nan, criterion, unit or "mV") for line in lines]
+    table = single_pulses(read_table(path))
+    table = table[is_kept(table)]
+    of = next((name for name in ("response", "mep_amplitude") if name in table), None)
+    if of is None:
+        raise ValueError(f"{path} has no column 'response' or 'mep_amplitude'; its columns: {', '.join(table.columns)}")
+    if "channel" in table and table["channel"].nunique() > 1:
+        channels = ", ".join(map(str, table["channel"].unique()))
+        raise ValueError(f"{path} holds several channels ({channels}); keep the rows of one")
+    s = numbers(table, "intensity")
+    if of == "mep_amplitude":
+        size = numbers(table, of) * _VOLTS[unit or "V"]
+        known = np.isfinite(s) & np.isfinite(size)
+        return [(float(a), bool(b >= criterion)) for a, b in zip(s[known], size[known], strict=True)]
+    words = table[of].astype(str).str.strip().str.lower().replace({"1": "y", "0": "n", "1.0": "y", "0.0": "n"})
+    return [read_response(f"{a:g} {word}", math.nan) for a, word in zip(s, words, strict=True) if word != "nan"]
