@@ -37,10 +37,17 @@ def quietest_stretch(x, start, stop, centre, limit, half, longest_burst):
         begin = 0
         best = 0.0
         highest = 0.0
+        low = 0.5 * limit[i]
+        high = 2.0 * limit[i]
         for j in range(n):
-            # Within a factor of two of the limit the evidence is graded.
-            evidence = np.log(limit[i] / max(power[j], 1e-300)) / 0.69
-            total += min(max(evidence, -1.0), 1.0)
+            # Within a factor of two of the limit the evidence is graded; most samples need no logarithm.
+            if power[j] >= high:
+                total -= 1.0
+            elif power[j] <= low:
+                total += 1.0
+            else:
+                evidence = np.log(limit[i] / max(power[j], 1e-300)) / 0.69
+                total += min(max(evidence, -1.0), 1.0)
             highest = max(highest, total)
             if total <= 0.0 or highest - total > longest_burst:
                 total = 0.0
@@ -58,14 +65,21 @@ def quietest_stretch(x, start, stop, centre, limit, half, longest_burst):
 def smallest_power(x, start, stop, centre, width):
     """Smallest mean square about ``centre`` over ``width`` samples within ``x[i, start[i]:stop[i]]``."""
     out = np.full(x.shape[0], np.nan)
+    square = np.empty(x.shape[1])
     for i in range(x.shape[0]):
-        total = 0.0
+        row = x[i, start[i] : stop[i]]
+        for j in range(row.size):
+            square[j] = (row[j] - centre[i]) ** 2
         best = np.inf
-        for j in range(start[i], stop[i]):
-            total += (x[i, j] - centre[i]) ** 2
-            if j - start[i] >= width:
-                total -= (x[i, j - width] - centre[i]) ** 2
-            if j - start[i] >= width - 1:
+        if row.size >= width:
+            total = 0.0
+            for j in range(width):
+                total += square[j]
+            best = total
+            ahead = square[width : row.size]
+            # what a step changes is taken first: the sum then waits for one addition only
+            for j in range(ahead.size):
+                total += ahead[j] - square[j]
                 best = min(best, total)
         out[i] = max(best, 0.0) / width
     return out

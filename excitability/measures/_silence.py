@@ -35,27 +35,34 @@ def find_silences(
     levels = level(x, *quiet)
     centre, power = levels[:, 0], levels[:, 1] ** 2
     begin, end = np.full(len(x), search), np.full(len(x), last)
+    floor = smallest_power(x, begin, end, centre, max(2, round(0.010 / step)))
+    # Most trials at rest have no such stretch at all: only the others are searched.
+    silent = (floor < _LEAST_DEPTH**2 * power) & np.isfinite(power)
     half, burst = max(1, round(0.0015 / step)), _LONGEST_BURST / step
     limit = _QUIET_SHARE**2 * power
-    stretch = quietest_stretch(x, begin, end, centre, limit, half, burst)
-    # The background has gaps of its own; a silence must be longer than theirs.
-    gaps = quietest_stretch(x, *quiet, centre, limit, half, burst)[:, 2]
-    usual_gap = np.nanquantile(gaps, 0.9) if len(x) else 0.0
-    longest_gap = max(shortest / step, 1.2 * usual_gap)
-    floor = smallest_power(x, begin, end, centre, max(2, round(0.010 / step)))
-    silent = (stretch[:, 2] >= longest_gap) & (floor < _LEAST_DEPTH**2 * power)
-    silent &= np.isfinite(x[:, search:last]).all(axis=1) & np.isfinite(power)
+    stretch = quietest_stretch(x, begin, np.where(silent, end, begin), centre, limit, half, burst)
+    silent &= stretch[:, 2] >= shortest / step
+    if silent.any():
+        # The background has gaps of its own; a silence must be longer than theirs.
+        gaps = quietest_stretch(x, *quiet, centre, limit, half, burst)[:, 2]
+        silent &= stretch[:, 2] >= 1.2 * np.quantile(gaps, 0.9)
+        silent[silent] = np.isfinite(x[silent, search:last]).all(axis=1)
+    found = np.full((len(x), 2), np.nan)
+    if not silent.any():
+        return found
     # What follows the stretch must be activity, by the same count.
     returns = silent & (last - stretch[:, 1] >= _RETURNED / step)
-    inner = stretch[:, :2].astype(np.int64)
-    rest = np.where(silent, _typical_power(x, inner[:, 0], inner[:, 1], centre), np.nan)
+    first, stop = stretch.astype(np.int64).T[:2]
+    rest = np.full(len(x), np.nan)
+    rest[silent] = _typical_power(x[silent], first[silent], stop[silent], centre[silent])
     rest = np.where(np.isfinite(rest) & (rest > 0), rest, 1e-18)
     ramps = np.array([max(1, round(ramp / step)) for ramp in _RAMPS])
-    guess, first = np.where(returns, inner[:, 1], -1), np.where(silent, inner[:, 0], 0)
     samples = max(1.0, _INDEPENDENT / step)
-    found = return_onset(x, guess, round(0.008 / step), first, last, centre, rest, power, ramps, samples)
-    ends = np.where(silent & ~returns, np.inf, times[0] + found * step)
-    return np.column_stack([np.where(silent, times[0] + stretch[:, 0] * step, np.nan), ends])
+    guess = np.where(returns, stop, -1)
+    ends = return_onset(x, guess, round(0.008 / step), first, last, centre, rest, power, ramps, samples)
+    found[:, 0] = np.where(silent, times[0] + stretch[:, 0] * step, np.nan)
+    found[:, 1] = np.where(silent & ~returns, np.inf, times[0] + ends * step)
+    return found
 
 
 def _typical_power(x: np.ndarray, start: np.ndarray, stop: np.ndarray, centre: np.ndarray) -> np.ndarray:
