@@ -6,11 +6,11 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtrit
 
 from ..schema import Estimate, join_flags, unknown_word
+from ._ratios import Trials, noise_floor_limits, ratio_of_levels
 from ._registry import measure
-from ._tables import FEWEST, LEVEL, is_kept, level, log_level, nothing, numbers, responded, with_condition
+from ._tables import nothing, with_condition
 
 FORMS = ("ratio", "log_ratio", "percent", "percent_inhibition")
 
@@ -27,6 +27,7 @@ def conditioned_ratio(
     *,
     of: str = "mep_amplitude",
     test: str = "test",
+    second: str | None = None,
     form: Literal["ratio", "log_ratio", "percent", "percent_inhibition"] = "ratio",
     aggregate: Literal["mean", "median", "geometric_mean"] = "mean",
 ) -> Estimate | dict[str, Estimate]:
@@ -34,7 +35,9 @@ def conditioned_ratio(
 
     ``R = mean(conditioned) / mean(test)``: below 1 is inhibition, above 1 facilitation. Single trials are never
     divided by each other, which would be biased. The 95 % interval is built on ``ln R``, with the variances of
-    the two levels added and Welch's degrees of freedom.
+    the two levels added and Welch's degrees of freedom; for values that may be negative it is Fieller's. Where the
+    table has ``background_emg``, the interval of peak-to-peak amplitudes also holds the ratio without what noise adds
+    to them: noise draws small ratios towards 1.
 
     Parameters
     ----------
@@ -45,6 +48,9 @@ def conditioned_ratio(
         Column with the size of the response: an amplitude or an area.
     test : str
         Condition of the unconditioned trials. In a SICF session these are the first pulse alone.
+    second : str, optional
+        Condition of the second pulse alone, where that evokes responses (SICF): the conditioned response is then
+        compared with the sum of both, ``R = mean(pair) / (mean(first) + mean(second))``.
     form : {"ratio", "log_ratio", "percent", "percent_inhibition"}
         ``R``, ``ln R``, ``100 R`` or ``100 (1 − R)``.
     aggregate : {"mean", "median", "geometric_mean"}
@@ -56,12 +62,14 @@ def conditioned_ratio(
         One for each conditioned condition; the Estimate itself where there is only one. ``n`` counts conditioned
         trials. Flags: ``no_trials``, ``no_test_trials``, ``few_trials``, ``test_at_noise_floor`` (NaN: nothing
         to divide by), ``conditioned_at_noise_floor`` (most conditioned trials hold no response: the ratio is an
-        upper limit, and ``ci_low`` counts these responses as zero), ``non_positive``.
+        upper limit, and ``ci_low`` counts these responses as zero), ``conditioned_at_noise_floor_in_some`` (at least
+        a fifth hold none), ``baseline_is_sum`` (``second`` was given), ``non_positive`` (NaN; the interval begins at
+        0 where the conditioned level alone is not positive).
 
     Raises
     ------
     ValueError
-        For an unknown column, form or aggregate.
+        For an unknown column, form or aggregate, and a sum of other levels than means.
 
     Examples
     --------
@@ -79,80 +87,29 @@ def conditioned_ratio(
         raise ValueError(unknown_word("form", form, FORMS))
     table = with_condition(table, test)
     condition = table["condition"].fillna("").astype(str)
-    names = list(dict.fromkeys(name for name in condition if name not in ("", test)))
-    tests = _trials(table[condition == test], of)
-    ratios = {
-        name: in_form(_ratio(_trials(table[condition == name], of), tests, aggregate), form) for name in sorted(names)
-    }
-    return next(iter(ratios.values())) if len(ratios) == 1 else ratios
+    names = sorted(set(condition) - {"", test, second})
+    bases = tuple(Trials(table[condition == name], of) for name in (test, second) if name is not None)
+    ratios = {name: in_form(_ratio(Trials(table[condition == name], of), bases, aggregate), form) for name in names}
+    return next(iter(ratios.values())) if len(ratios) == 1 and second is None else ratios
 
 
-def _trials(table: pd.DataFrame, of: str) -> tuple[np.ndarray, np.ndarray | None, int]:
-    """Values of the kept trials, whether each is a response, and how many trials were rejected."""
-    kept = is_kept(table)
-    values, response = numbers(table, of), responded(table, of)
-    known = kept & np.isfinite(values)
-    return values[known], None if response is None else response[known], int((~kept).sum())
-
-
-def _ratio(conditioned: tuple, tests: tuple, aggregate: str) -> Estimate:
-    values, response, n_rejected = conditioned
-    baseline, test_response, _ = tests
-    n = values.size
-    if n == 0 or baseline.size == 0:
-        return nothing("no_trials" if n == 0 else "no_test_trials", n, n_rejected)
-    if test_response is not None and test_response.mean() < 0.5:
-        return nothing("test_at_noise_floor", n, n_rejected)
-    ratio, low, high = ratio_of_levels(values, baseline, aggregate)
-    flag = "" if np.isfinite(ratio) else "non_positive"
-    if np.isfinite(ratio) and not np.isfinite(low):
+def _ratio(conditioned: Trials, bases: tuple[Trials, ...], aggregate: str) -> Estimate:
+    n, lost = conditioned.size.size, conditioned.n_rejected
+    if n == 0 or any(base.size.size == 0 for base in bases):
+        return nothing("no_trials" if n == 0 else "no_test_trials", n, lost)
+    if bases[0].share < 0.5:
+        return nothing("test_at_noise_floor", n, lost)
+    measured = ratio_of_levels(conditioned.size, bases[0].size, aggregate, *(base.size for base in bases[1:]))
+    low, high = noise_floor_limits(conditioned, bases, aggregate, measured)
+    ratio, flag = measured[0], ""
+    if not np.isfinite(ratio) or ratio <= 0:
+        ratio, flag = np.nan, "non_positive"
+    elif not np.isfinite(low):
         flag = "few_trials"
-    if response is not None and response.mean() < 0.5:
-        flag = join_flags(flag, "conditioned_at_noise_floor")
-        smallest = np.where(response, values, 0.0)  # a response hidden in noise lies between 0 and what was measured
-        low = min(low, ratio_of_levels(smallest, baseline, "mean")[1] if response.sum() > 1 else 0.0)
-    return Estimate(ratio, low, high, n=n, flag=flag, n_rejected=n_rejected)
-
-
-def ratio_of_levels(values: np.ndarray, baseline: np.ndarray, aggregate: str) -> tuple[float, float, float]:
-    """Ratio of two levels with its interval, built on the logarithm."""
-    if aggregate == "median":
-        return _ratio_of_medians(values, baseline)
-    if aggregate not in ("mean", "geometric_mean"):
-        raise ValueError(unknown_word("aggregate", aggregate, ["mean", "median", "geometric_mean"]))
-    if aggregate == "geometric_mean" and min(values.min(), baseline.min()) <= 0:
-        return np.nan, np.nan, np.nan
-    if min(values.mean(), baseline.mean()) <= 0:
-        return np.nan, np.nan, np.nan
-    (top, top_variance, top_df), (base, base_variance, base_df) = (
-        log_level(part, aggregate) if part.min() > 0 else _signed_level(part) for part in (values, baseline)
-    )
-    variance = top_variance + base_variance
-    if not np.isfinite(variance):
-        return float(np.exp(top - base)), np.nan, np.nan
-    spread = top_variance**2 / max(top_df, 1) + base_variance**2 / max(base_df, 1)
-    df = variance**2 / spread if spread > 0 else 1.0
-    reach = float(stdtrit(df, (1 + LEVEL) / 2)) * np.sqrt(variance)
-    return tuple(float(np.exp(top - base + step)) for step in (0.0, -reach, reach))  # type: ignore[return-value]
-
-
-def _signed_level(values: np.ndarray) -> tuple[float, float, float]:
-    """Log of a mean whose trials may be zero or negative (background-subtracted areas)."""
-    n, mean = values.size, values.mean()
-    return float(np.log(mean)), float(values.var(ddof=1) / mean**2 / n) if n >= FEWEST else np.nan, n - 1
-
-
-def _ratio_of_medians(values: np.ndarray, baseline: np.ndarray) -> tuple[float, float, float]:
-    """Ratio of medians; its interval recovers the variances from the two intervals (Zou & Donner 2008)."""
-    (top, top_low, top_high), (base, base_low, base_high) = level(values, "median"), level(baseline, "median")
-    if min(top, base) <= 0:
-        return np.nan, np.nan, np.nan
-    ratio = top / base
-    if not np.all(np.isfinite([top_low, top_high, base_low, base_high])) or min(top_low, base_low) <= 0:
-        return ratio, np.nan, np.nan
-    down = np.hypot(np.log(top / top_low), np.log(base_high / base))
-    up = np.hypot(np.log(top_high / top), np.log(base / base_low))
-    return ratio, float(ratio * np.exp(-down)), float(ratio * np.exp(up))
+    if conditioned.share <= 0.8:
+        word = "conditioned_at_noise_floor"
+        flag = join_flags(flag, word if conditioned.share < 0.5 else f"{word}_in_some")
+    return Estimate(ratio, low, high, n, join_flags(flag, "baseline_is_sum" if len(bases) > 1 else ""), lost)
 
 
 def in_form(ratio: Estimate, form: str) -> Estimate:
