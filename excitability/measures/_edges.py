@@ -12,6 +12,7 @@ from ._windows import evenly, rows_of
 
 _HALF_WIDTHS = (0.0002, 0.0004, 0.0008)  # s; the smaller the response, the more its edge is smoothed
 _HALF_LIMITS = (40.0, 12.0)  # peak-to-peak over noise above which the first and the second are used
+_KURTOSIS = 3.2  # above which noise comes in bursts, as that of a contraction; 3 is Gaussian
 _NOISE_TRIALS = 60  # trials that tell the colour of the noise
 _COARSE = 0.00026  # s between samples, beyond which edges are read on a finer grid
 _LEAST_PHASE = 0.012  # of the peak-to-peak amplitude, that a first phase must exceed
@@ -21,12 +22,16 @@ _SPANS = (0.005, 0.0006, 0.006, 0.0012, 0.005)  # s; gap, min_run, lookback, gua
 
 @dataclass(frozen=True)
 class Smoothing:
-    """Half widths (samples) of the running means, what each leaves of the noise, and the sampling interval (s)."""
+    """Half widths (samples) of the running means, what each leaves of the noise, and the sampling interval (s).
+
+    ``finer`` samples are read in place of each; ``bursts`` is whether the noise comes in bursts.
+    """
 
     halves: np.ndarray
     left: np.ndarray
     step: float
     finer: int
+    bursts: bool
 
 
 def _finer(x: np.ndarray) -> np.ndarray:
@@ -55,10 +60,12 @@ def smoothing_of(x: np.ndarray, quiet: tuple[np.ndarray, np.ndarray], noise: np.
     finer = 2 if step > _COARSE else 1  # straight lines between samples so far apart would read every crossing early
     if finer == 2:
         rows, length = _finer(rows), 2 * length
+    squares = (rows - rows.mean(axis=1, keepdims=True)) ** 2
+    bursts = bool(np.mean(squares**2) > _KURTOSIS * np.mean(squares.mean(axis=1) ** 2))
     halves = np.array([round(width * finer / step) for width in _HALF_WIDTHS])
     part = rows, np.zeros(some.size, np.int64), length
     left = np.array([np.mean(smoothed_squares(*part, half)) for half in halves]) / np.mean(noise[some] ** 2)
-    return Smoothing(halves, np.sqrt(np.maximum(left, 1e-12)), step, finer)
+    return Smoothing(halves, np.sqrt(np.maximum(left, 1e-12)), step, finer, bursts)
 
 
 def edges_of(traces: np.ndarray, inside: int, size: np.ndarray, loud: np.ndarray, how: Smoothing) -> np.ndarray:

@@ -24,7 +24,7 @@ _LEAST_NOISE = 1e-4  # of the peak-to-peak amplitude
 _LEAST_ERROR = 0.05  # samples; straight lines between them are no better
 _UNSURE = 0.5  # share of what noise hides that may be wrong
 _APART = 3.0  # standard errors between edge and likeness beyond which one of them is wrong
-_QUIET = 40.0  # peak-to-peak over noise from which an early edge is believed
+_QUIET = (12.0, 120.0)  # peak-to-peak over even noise, and over noise in bursts, from which an early edge is believed
 
 
 @dataclass(frozen=True)
@@ -200,7 +200,8 @@ def _combined(onset: np.ndarray, error: np.ndarray, alike: Likeness) -> tuple[np
     """Onset by the edge and by likeness, each weighted by what is known of its error.
 
     Beyond their errors a late edge is one that has skipped a small first phase, and an early one in noise is noise: the
-    likeness, which uses the whole response, decides. In quiet an early edge is a phase that the others lack.
+    likeness, which uses the whole response, decides. An early edge far above the noise is a phase that the others lack,
+    unless a burst of a contraction may have joined it.
     """
     edge = onset - alike.late
     edge_error = np.sqrt(np.maximum(error, _LEAST_ERROR) ** 2 + (_UNSURE * alike.late) ** 2)
@@ -208,7 +209,7 @@ def _combined(onset: np.ndarray, error: np.ndarray, alike: Likeness) -> tuple[np
     like_weight = 1.0 / alike.error**2
     both = (edge_weight * edge + like_weight * alike.onset) / (edge_weight + like_weight)
     apart = (edge - alike.onset) / np.sqrt(edge_error**2 + alike.error**2)
-    lost = ~(apart <= _APART) | ((apart < -_APART) & (alike.ratio < _QUIET))
+    lost = ~(apart <= _APART) | ((apart < -_APART) & (alike.ratio < _QUIET[int(alike.bursts)]))
     own = ~lost & (apart < -_APART)
     value = np.where(lost, alike.onset, np.where(own, edge, both))
     spread = np.where(lost, alike.error, np.where(own, edge_error, 1.0 / np.sqrt(edge_weight + like_weight)))

@@ -45,7 +45,8 @@ class Likeness:
     """Score of each trial (standard Gumbel without response), its onset and standard error in samples.
 
     ``null_score`` is that of the stretches before the pulse, shape (n_stretches, n_null); ``late`` how much later than
-    it is the onset seems where noise hides the beginning of the response; ``ratio`` peak-to-peak over noise.
+    it is the onset seems where noise hides the beginning of the response; ``ratio`` peak-to-peak over noise; ``bursts`` whether
+    the noise comes in bursts.
     """
 
     score: np.ndarray
@@ -55,6 +56,7 @@ class Likeness:
     late: np.ndarray
     ratio: np.ndarray
     n_clear: int
+    bursts: bool
 
 
 def _middle(values: np.ndarray) -> Any:
@@ -68,13 +70,14 @@ def _middle(values: np.ndarray) -> Any:
 class Average:
     """The clear responses' average: ``taps`` of peak-to-peak amplitude near 1, and how its edge is read.
 
-    ``usual`` is the sample at which the taps begin in most trials; ``late`` how much later than in quiet the edge seems
-    to begin at each of ``_RATIOS``: what noise hides.
+    ``usual`` is the sample at which the taps begin in most trials; from there, response ``begins``, and it seems to begin
+    at ``seen`` in the noise of each of ``_RATIOS``.
     """
 
     taps: np.ndarray
     usual: float
-    late: np.ndarray
+    seen: np.ndarray
+    begins: float
 
 
 def _average(
@@ -123,7 +126,7 @@ def _average(
     ratios = np.append(np.minimum(_RATIOS, ratio), ratio)
     copies = np.repeat(whole[None], ratios.size, axis=0)
     read, _ = onset_from_edge(edges_of(copies, inside, np.full(ratios.size, span), span / ratios, how))
-    return Average(taps, usual, read[:-1] - read[-1])
+    return Average(taps, usual, read[:-1] - lead, float(read[-1]) - lead)
 
 
 def _whitened(template: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, float]:
@@ -165,6 +168,19 @@ def _null(
         peak = best_lag(rows, begin, n_lags, weights)[:, 1]
         null[k] = peak * noise / (usual * (level / _middle(level)) ** slope)
     return null
+
+
+def _lateness(learnt: Average, ratio: np.ndarray, clear: np.ndarray, seen: np.ndarray, least: float) -> np.ndarray:
+    """How much later than it is each onset seems, in samples.
+
+    ``seen`` is where the onsets of the clear responses seem to be, from their beginnings. Where that is sooner than
+    the average says, its first phase is small only because the phases do not keep their distances: less is hidden.
+    """
+    late = np.interp(ratio, _RATIOS, learnt.seen - learnt.begins)
+    sooner = seen - np.interp(ratio[clear], _RATIOS, learnt.seen)
+    less = float(_middle(sooner))
+    sure = 1.4826 * float(_middle(np.abs(sooner - less))) / np.sqrt(clear.size)
+    return np.where(late > 0, np.clip(late + less, 0.0, None), late) if less < -max(2.0 * sure, least) else late
 
 
 def likeness(
@@ -237,7 +253,7 @@ def likeness(
     place = first + lag
     # Cramér and Rao: timing error = 1 / (size over noise × bandwidth), the bandwidth from the bend at the peak.
     timing = 1.0 / np.sqrt(np.maximum(-bend * np.maximum(peak, 1e-12), 1e-12))
-    late = np.interp(ratio, _RATIOS, learnt.late)
+    late = _lateness(learnt, ratio, clear, onset[clear] - place[clear], _HIDDEN / step)
     difference = onset[clear] - late[clear] - place[clear]
     own = 1.4826 * _middle(np.abs(difference - _middle(difference)))
     error = np.sqrt(timing**2 + (_DOUBT * own) ** 2 + _LEAST_ERROR**2)
@@ -245,4 +261,4 @@ def likeness(
     # A trial that shows what noise hides in others of its size is not late.
     late = np.where((np.abs(late) > _HIDDEN / step) & (np.abs(onset - place) < np.abs(onset - late - place)), 0.0, late)
     null_score = extremes.score(null / deviation)
-    return Likeness(extremes.score(peak), null_score, place, error, late, ratio, clear.size)
+    return Likeness(extremes.score(peak), null_score, place, error, late, ratio, clear.size, how.bursts)
