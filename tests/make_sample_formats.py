@@ -302,6 +302,29 @@ def make_tables() -> None:
     )
 
 
+def make_localite() -> None:
+    """Coil positions of four pulses, as Localite TMS Navigator lists them; the stimulator told its power."""
+    here = folder("localite") / "TMSTrigger"
+    here.mkdir(exist_ok=True)
+    markers = ""
+    for index in range(len(AMPLITUDES)):
+        place = (-50.0 + index, 5.0 - 2.0 * index, 85.0)
+        matrix = np.eye(4)
+        matrix[:3, 3] = place
+        cells = " ".join(f'data{row}{column}="{matrix[row, column]}"' for row in range(4) for column in range(4))
+        markers += (
+            f'    <TriggerMarker color="#ffafaf" description="" recordingTime="{200 + 400 * index}" selected="false" '
+            f'set="true" visibility="true">\n        <ResponseValues>\n'
+            f'            <Value key="amplitudeA" response="{50.0 + index}"/>\n'
+            f"        </ResponseValues>\n        <Matrix4D {cells}/>\n    </TriggerMarker>\n"
+        )
+    head = (
+        '<?xml version="1.0" encoding="UTF-8"?>\n<TriggerMarkerList coordinateSpace="MNI" startTime="12:00:00.000">\n'
+    )
+    for name, content in (("Coil0_20200101120000000", ""), ("Coil0_20200101120100000", markers)):
+        (here / f"TriggerMarkers_{name}.xml").write_text(head + content + "</TriggerMarkerList>\n", encoding="utf-8")
+
+
 def write_registry() -> None:
     """List the hash of every sample, the study included, in ``sample_data/registry.txt``."""
     registry = ROOT / "registry.txt"
@@ -315,7 +338,7 @@ def main() -> None:
         warnings.simplefilter("ignore")
         for make in (
             make_mne_formats, make_bids, make_signal_matlab, make_acqknowledge_matlab, make_brainsight,
-            make_labchart_text, make_arrays, make_tables,
+            make_labchart_text, make_arrays, make_tables, make_localite,
         ):  # fmt: skip
             make()
     write_registry()

@@ -440,7 +440,7 @@ def test_smooth_map_has_one_peak_and_two_hills_have_two():
 def test_map_at_the_border_is_truncated():
     found = motor_map(map_table(np.random.default_rng(28), centre=(0.0, 0.03)))
     assert found["map_truncated"] == 1
-    assert found["centre_of_gravity_x"].flag == "truncated"
+    assert found["centre_of_gravity_x"].flag == "map_truncated"
 
 
 def test_scattered_positions_give_the_same_centre():
@@ -461,7 +461,7 @@ def test_overlap_of_maps():
     assert same["map_overlap_jaccard"] == 1
     assert same["centre_of_gravity_distance"] == 0
     assert apart["map_overlap_jaccard"] < 0.8
-    assert covered(apart["centre_of_gravity_distance"], 0.023)
+    assert covered(apart["centre_of_gravity_distance"], 0.025)
     with pytest.raises(ValueError, match="same pulses"):
         map_overlap(a, b.iloc[:-1])
     with pytest.raises(ValueError, match="coil_x"):

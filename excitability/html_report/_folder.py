@@ -14,6 +14,7 @@ import pandas as pd
 from ..batch import load_results, windows_of
 from ..measures._curve_fit import fit_recruitment_curve
 from ..plots import mep_overlay, tep_butterfly
+from ..plots import motor_map as draw_motor_map
 from ..plots import recruitment_curve as draw_recruitment_curve
 from ..plots._labels import condition_label
 from ..protocol import Protocol, run_all
@@ -122,6 +123,9 @@ def _emg(done: Run, who: str) -> Iterator[tuple[str, Figure, str]]:
     trials, stem = done.trials, done.protocol.name.rsplit("/", 1)[-1]
     if not len(trials) or stem in _THRESHOLDS:
         return
+    if stem == "motor_map":
+        yield from _maps(trials, who)
+        return
     for channel, table in trials.groupby("channel", sort=False):
         if stem == "recruitment_curve":
             yield f"Recruitment curve of {channel} ({who})", _curve(done, table, str(channel)), _EXAMPLE
@@ -142,6 +146,27 @@ def _emg(done: Run, who: str) -> Iterator[tuple[str, Figure, str]]:
             f"Responses of {channel} ({who})",
             figure,
             f"{_EXAMPLE} Every kept trial, and the mean in black.{_looked(table)}",
+        )
+
+
+def _maps(trials: pd.DataFrame, who: str) -> Iterator[tuple[str, Figure, str]]:
+    """Maps of the muscles, two by two; none where the recording has no positions or no response."""
+    tables = list(trials.groupby("channel", sort=False))
+    for start in range(0, len(tables), 2):
+        pair = tables[start : start + 2]
+        names = [str(name) for name, _ in pair]
+        own = [table.reset_index(drop=True) for _, table in pair]
+        try:
+            figure = draw_motor_map(own[0], *own[1:], channel=names[0], other_channel=names[-1])
+        except ValueError as error:
+            warnings.warn(f"no map of {' and '.join(names)}: {error}", stacklevel=2)
+            continue
+        yield (
+            f"Motor map of {' and '.join(names)} ({who})",
+            figure,
+            f"{_EXAMPLE} Circles are stimulated positions, their size the response there; shades are the surface "
+            "through them. The line encloses the active area, the star is the hotspot, the dot the centre of gravity "
+            "with its 95 % interval.",
         )
 
 

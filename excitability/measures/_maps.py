@@ -1,17 +1,25 @@
-"""A map of responses over coil positions: sites, their mean response, and maps redrawn with their error."""
+"""A map of responses over coil positions: sites, their mean response, and maps that the same trials allow."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
+from ..schema import Estimate, join_flags, unknown_word
+from ._surface import Surface, fit_surface
 from ._tables import is_kept, numbers, single_pulses
 
 AXES = ("coil_x", "coil_y", "coil_z")
 #: Positions closer than this are one site (m).
 SAME_SITE = 0.001
+N_DRAWS = 400
+SURFACES = ("auto", "sites", "smooth")
+SurfaceChoice = Literal["auto", "sites", "smooth"]
+_AROUND = np.array([(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if i or j], dtype=float)
 
 
 @dataclass(frozen=True)
@@ -21,130 +29,197 @@ class ResponseMap:
     Attributes
     ----------
     sites : ndarray, shape (n_sites, 2 or 3)
-        Positions (m).
+        Positions (m): those that were stimulated, or nodes of a surface.
+    flat : ndarray, shape (n_sites, 2)
+        The same in the plane of the map: (x, y), or the plane through positions that have a height.
     mean : ndarray, shape (n_sites,)
-        Mean response (V).
-    operator : ndarray, shape (n_sites, n_trials)
-        Weights with which single trials make the means.
-    size : ndarray, shape (n_trials,)
-        Responses (V).
-    error : ndarray, shape (n_trials,)
-        Standard deviation of single trials about their mean (V).
+        Mean response (V), as measured at the sites or of the surface at the nodes.
+    share : ndarray, shape (n_sites,)
+        Share of the site's trials that reach the criterion; 1 at nodes of a surface.
+    surface : Surface
+        Model of the responses, from which maps are redrawn.
     spacing : float
         Distance of neighbouring sites (m).
     gridded : bool
-        The sites are those that were stimulated; else they are nodes of an interpolated surface.
-    inflation : float
-        How much more a surface scatters than redrawn weights show: each node leans on few trials, one of them its own.
+        The sites are those that were stimulated.
+    coverage : float
+        Share of the cells of the stimulated rectangle that hold a pulse.
+    n, n_rejected : int
+        Trials in the map, and rejected ones.
     """
 
     sites: np.ndarray
+    flat: np.ndarray
     mean: np.ndarray
-    operator: np.ndarray
-    size: np.ndarray
-    error: np.ndarray
+    share: np.ndarray
+    surface: Surface
     spacing: float
     gridded: bool
-    inflation: float
+    coverage: float
+    n: int
+    n_rejected: int
 
-    @property
-    def n(self) -> int:
-        """Trials in the map."""
-        return int(self.error.size)
+    def draws(self, rng: np.random.Generator, noise: np.ndarray | None = None) -> np.ndarray:
+        """Maps of expected responses that could have given these trials, shape (N_DRAWS, n_sites)."""
+        if noise is None:
+            noise = rng.standard_normal((N_DRAWS, len(self.surface.place)))
+        return self.surface.draws(self.flat, N_DRAWS, rng, noise)
 
-    def redrawn(self, rng: np.random.Generator) -> np.ndarray:
-        """Site means as another session could have given them.
+    def neighbours(self) -> np.ndarray:
+        """Number of the site in each of the eight places around a site, -1 where there is none; (n_sites, 8)."""
+        from scipy.spatial import cKDTree
 
-        A grid keeps its sites and gets new noise; scattered positions are drawn anew too (random weights a trial).
-        """
-        if self.gridded:
-            noise = self.operator @ (self.error * rng.standard_normal(self.n))
-            return np.maximum(self.mean + noise, 1e-12 * float(self.mean.max()))
-        weights = self.operator * rng.standard_exponential(self.n)
-        return np.asarray(weights @ self.size / weights.sum(axis=1))
+        wanted = self.flat[:, None] + self.spacing * _AROUND
+        apart, near = cKDTree(self.flat).query(wanted)
+        return np.where(apart < 0.5 * self.spacing, near, -1)
 
-    def adjacent(self) -> np.ndarray:
-        """Whether two sites are neighbours (eight around each on a square grid), shape (n_sites, n_sites)."""
-        apart = np.linalg.norm(self.sites[:, None, :2] - self.sites[None, :, :2], axis=2)
-        return np.asarray((apart <= 1.5 * self.spacing) & (apart > 0))
+    def outside(self) -> np.ndarray:
+        """Which places beside the map would be needed were a site active; (n_sites, n_places)."""
+        missing = self.neighbours() < 0
+        wanted = (self.flat[:, None] + self.spacing * _AROUND)[missing]
+        if not len(wanted):
+            return np.zeros((len(self.sites), 0), dtype=bool)
+        cells = np.round((wanted - self.flat.min(axis=0)) / self.spacing)
+        places, number = np.unique(cells, axis=0, return_inverse=True)
+        needed = np.zeros((len(self.sites), len(places)), dtype=bool)
+        needed[np.nonzero(missing)[0], number.ravel()] = True
+        return needed
 
 
-def response_map(table: pd.DataFrame, of: str, spacing: float | None = None) -> ResponseMap | None:
-    """Map of the kept single pulses with a position; None with fewer than four sites."""
-    table = single_pulses(table)
-    height = [axis for axis in AXES[2:] if axis in table and np.isfinite(numbers(table, axis)).any()]
-    place = np.stack([numbers(table, axis) for axis in (*AXES[:2], *height)], axis=1)
-    size = numbers(table, of)
-    known = is_kept(table) & np.isfinite(size) & np.isfinite(place).all(axis=1)
-    place, size = place[known], size[known]
+def response_map(
+    tables: Sequence[pd.DataFrame],
+    of: str,
+    spacing: float | None = None,
+    surface: SurfaceChoice = "auto",
+    criterion: float = 0.0,
+) -> list[ResponseMap] | None:
+    """Maps of one or more muscles from the same pulses; None with fewer than four sites.
+
+    Kept single pulses with a position and a response in all muscles enter.
+    """
+    if surface not in SURFACES:
+        raise ValueError(unknown_word("surface", surface, SURFACES))
+    tables = [single_pulses(table) for table in tables]
+    kept = np.all([is_kept(table) for table in tables], axis=0)
+    first = tables[0]
+    height = [axis for axis in AXES[2:] if axis in first and np.isfinite(numbers(first, axis)).any()]
+    place = np.stack([numbers(first, axis) for axis in (*AXES[:2], *height)], axis=1)
+    sizes = np.stack([numbers(table, of) for table in tables])
+    known = kept & np.isfinite(sizes).all(axis=0) & np.isfinite(place).all(axis=1)
+    place, sizes = place[known], sizes[:, known]
     if len(place) < 4:
         return None
-    _, first, site = np.unique(np.round(place[:, :2] / SAME_SITE), axis=0, return_index=True, return_inverse=True)
-    site = site.ravel()
-    n_sites = int(first.size)
-    if n_sites < 4:
+    axes, middle = _plane(place), place.mean(axis=0)
+    flat = (place - middle) @ axes[:, :2] + middle[:2]
+    _, start, at = np.unique(np.round(flat / SAME_SITE), axis=0, return_index=True, return_inverse=True)
+    at = at.ravel()
+    if start.size < 4:
         return None
-    from scipy.spatial import cKDTree
-
-    grid = _is_grid(place, n_sites)
-    if grid:
-        operator = np.zeros((n_sites, size.size))
-        operator[site, np.arange(size.size)] = 1.0
-        operator /= operator.sum(axis=1, keepdims=True)
-        sites, expected = operator @ place, (operator @ size)[site]
-        spacing = spacing or float(np.median(cKDTree(sites[:, :2]).query(sites[:, :2], k=2)[0][:, 1]))
-        spent = float(n_sites)
-    else:
-        spacing = spacing or float(np.sqrt(np.prod(np.ptp(place[:, :2], axis=0)) / len(place)))
-        sites = _nodes(place, spacing)
-        operator = _kernel(sites, place, spacing)
-        hat = _kernel(place, place, spacing)
-        expected, spent = hat @ size, float(np.trace(hat))
-    error = _scatter(size, expected, spent)
-    inflation = 1.0 if grid else float(np.sqrt(size.size / max(size.size - spent, 1)))
-    return ResponseMap(sites, operator @ size, operator, size, error, spacing, grid, inflation)
-
-
-def _is_grid(place: np.ndarray, n_sites: int) -> bool:
-    """Repeated sites, or rows and columns: otherwise the positions are scattered."""
-    rows, columns = (np.unique(np.round(place[:, i] / SAME_SITE)).size for i in (0, 1))
-    return 2 * n_sites <= len(place) or rows * columns <= 2 * n_sites
+    sites = np.stack([np.bincount(at, column) for column in place.T], axis=1) / np.bincount(at)[:, None]
+    gridded = _is_grid(flat, int(start.size))
+    spots = (sites - middle) @ axes[:, :2] + middle[:2]
+    apart = spacing or (_nearest(spots) if gridded else _room(flat))
+    as_measured = gridded and surface != "smooth"
+    nodes = spots if gridded and (as_measured or spacing is None) else _nodes(spots, apart)
+    places = sites if nodes is spots else _back(nodes, spots, sites, axes, apart)
+    coverage, n_rejected = _coverage(spots, apart, gridded), int((~kept).sum())
+    maps = []
+    for size in sizes:
+        fitted = fit_surface(spots, at, size, apart)
+        if as_measured:
+            mean = np.bincount(at, size) / np.bincount(at)
+            share = np.bincount(at, size >= criterion) / np.bincount(at)
+        else:
+            mean, share = fitted.mean(nodes), np.ones(len(nodes))
+        maps.append(
+            ResponseMap(places, nodes, mean, share, fitted, apart, as_measured, coverage, size.size, n_rejected)
+        )
+    return maps
 
 
-def _nodes(place: np.ndarray, spacing: float) -> np.ndarray:
-    """Square grid over the stimulated area; height is that of the stimulated positions around."""
-    low, high = place[:, :2].min(axis=0), place[:, :2].max(axis=0)
-    axes = [np.arange(low[i], high[i] + spacing / 2, spacing) for i in (0, 1)]
-    nodes = np.stack([axis.ravel() for axis in np.meshgrid(*axes)], axis=1)
-    from scipy.spatial import cKDTree
+def _plane(place: np.ndarray) -> np.ndarray:
+    """Two directions in the plane of the map, the first nearest to x, and its normal: columns of (2 or 3, 2 or 3).
 
-    nodes = nodes[cKDTree(place[:, :2]).query(nodes)[0] <= spacing]
+    On the side of the head, (x, y) of navigated positions would show the map foreshortened.
+    """
     if place.shape[1] == 2:
+        return np.eye(2)
+    rest = place - place.mean(axis=0)
+    if np.ptp(rest[:, 2]) < SAME_SITE:
+        return np.eye(3)
+    normal = np.linalg.svd(rest, full_matrices=False)[2][2]
+    if abs(normal[2]) < 0.05:  # upright: no view from above
+        return np.eye(3)
+    normal = normal * np.sign(normal[2])
+    first = np.array([1.0, 0, 0]) - normal[0] * normal
+    first = first / np.linalg.norm(first)
+    return np.stack([first, np.cross(normal, first), normal], axis=1)
+
+
+def _back(nodes: np.ndarray, spots: np.ndarray, sites: np.ndarray, axes: np.ndarray, spacing: float) -> np.ndarray:
+    """Positions of nodes in space: their height above the plane is that of the stimulated positions around."""
+    if sites.shape[1] == 2:
         return nodes
-    return np.column_stack([nodes, _kernel(nodes, place, spacing) @ place[:, 2]])
+    squared = np.sum((nodes[:, None] - spots[None]) ** 2, axis=2)
+    weights = np.exp(-(squared - squared.min(axis=1, keepdims=True)) / (2 * spacing**2))
+    height = weights @ (sites @ axes[:, 2]) / weights.sum(axis=1)
+    origin = sites[0] - axes[:, :2] @ spots[0]  # what the plane's own coordinates leave out
+    origin = origin - axes[:, 2] * (origin @ axes[:, 2])
+    return np.asarray(nodes @ axes[:, :2].T + origin + height[:, None] * axes[:, 2])
 
 
-def _kernel(nodes: np.ndarray, place: np.ndarray, spacing: float) -> np.ndarray:
-    """Weights of a Gaussian kernel average with a standard deviation of 0.7 spacings."""
-    squared = np.sum((nodes[:, None, :2] - place[None, :, :2]) ** 2, axis=2)
-    weights = np.exp(-squared / (2 * (0.7 * spacing) ** 2))
-    return weights / weights.sum(axis=1, keepdims=True)
+def _is_grid(flat: np.ndarray, n_sites: int) -> bool:
+    """Repeated sites, or rows and columns: otherwise the positions are scattered."""
+    rows, columns = (np.unique(np.round(flat[:, i] / SAME_SITE)).size for i in (0, 1))
+    return 2 * n_sites <= len(flat) or rows * columns <= 2 * n_sites
 
 
-def _scatter(size: np.ndarray, expected: np.ndarray, spent: float) -> np.ndarray:
-    """Scatter of single trials: in proportion to the response, on top of that of the smallest ones."""
-    expected = np.maximum(expected, 1e-12)
-    freedom = size.size / max(size.size - spent, 1)
-    squared = (size - expected) ** 2 * freedom
-    floor = float(np.median(squared[expected <= np.quantile(expected, 0.25)]))
-    high = expected > 0.2 * expected.max()  # the few large sites make the centre of gravity
-    share = max(float(np.mean((squared[high] - floor) / expected[high] ** 2)), 0.0)
-    return np.asarray(np.sqrt(share * expected**2 + floor))
+def _nearest(flat: np.ndarray) -> float:
+    """Median distance of a site to the next one."""
+    from scipy.spatial import cKDTree
+
+    return float(np.median(cKDTree(flat).query(flat, k=2)[0][:, 1]))
+
+
+def _room(flat: np.ndarray) -> float:
+    """Side of the square that each of scattered positions has to itself."""
+    return float(np.sqrt(np.prod(np.ptp(flat, axis=0)) / len(flat)))
+
+
+def _nodes(flat: np.ndarray, spacing: float) -> np.ndarray:
+    """Square grid over the stimulated area: within the outline of the positions, or half a step beside one."""
+    nodes = _rectangle(flat, spacing)
+    return np.asarray(nodes[stimulated(nodes, flat, 0.5 * spacing)])
+
+
+def stimulated(nodes: np.ndarray, flat: np.ndarray, margin: float) -> np.ndarray:
+    """Whether nodes lie within the outline (convex hull) of positions, or within a margin of one."""
+    from scipy.spatial import Delaunay, QhullError, cKDTree
+
+    near = cKDTree(flat).query(nodes)[0] <= margin
+    try:
+        return np.asarray(near | (Delaunay(flat).find_simplex(nodes) >= 0))
+    except QhullError:  # positions on one line
+        return np.asarray(near)
+
+
+def _rectangle(flat: np.ndarray, spacing: float) -> np.ndarray:
+    low, high = flat.min(axis=0), flat.max(axis=0)
+    axes = [np.arange(low[i], high[i] + spacing / 2, spacing) for i in (0, 1)]
+    return np.stack([axis.ravel() for axis in np.meshgrid(*axes)], axis=1)
+
+
+def _coverage(flat: np.ndarray, spacing: float, gridded: bool) -> float:
+    """Share of the cells of the stimulated rectangle with a pulse near their middle."""
+    from scipy.spatial import cKDTree
+
+    apart = cKDTree(flat).query(_rectangle(flat, spacing))[0]
+    return float(np.mean(apart <= (0.5 if gridded else 1.0) * spacing))
 
 
 def active_sites(mean: np.ndarray, fraction: float, criterion: float) -> np.ndarray:
-    """Sites that respond: at least a share of the largest response and the criterion."""
-    return np.asarray(mean >= max(fraction * float(mean.max()), criterion))
+    """Sites that respond: at least a share of the largest response of the map and the criterion; (…, n_sites)."""
+    return np.asarray(mean >= np.maximum(fraction * mean.max(axis=-1, keepdims=True), criterion))
 
 
 def centre_of_gravity(sites: np.ndarray, mean: np.ndarray) -> np.ndarray:
@@ -156,4 +231,28 @@ def centre_of_gravity(sites: np.ndarray, mean: np.ndarray) -> np.ndarray:
     >>> centre_of_gravity(sites, np.array([0.1, 0.4, 0.2, 0.05, 0.8, 0.3])).round(6)
     array([4.189189, 0.621622])
     """
-    return np.asarray(mean @ sites / mean.sum())
+    return np.asarray(mean @ sites / mean.sum(axis=-1, keepdims=True))
+
+
+def with_interval(value: float, drawn: np.ndarray, found: ResponseMap, flag: str = "", cell: float = 0.0) -> Estimate:
+    """A value with the central 95 % of what redrawn maps gave.
+
+    A count of cells (each ``cell`` large) stands for an area that ends between them: the draws are spread over a cell.
+    """
+    drawn = drawn[np.isfinite(drawn)]
+    if not drawn.size:
+        return as_estimate(value, np.nan, np.nan, found, flag)
+    if not cell:
+        low, high = np.percentile(drawn, [2.5, 97.5])
+        return as_estimate(value, low, high, found, flag)
+    places = (np.arange(drawn.size) + 0.5) / drawn.size - 0.5
+    low, high = np.percentile(drawn + cell * np.random.default_rng(0).permutation(places), [2.5, 97.5])
+    return as_estimate(value, max(low, 0.0), max(high, 0.0), found, flag)
+
+
+def as_estimate(value: float, low: float, high: float, found: ResponseMap, flag: str = "") -> Estimate:
+    """The value with its limits; one outside them is what few pulses make of a maximum, and is flagged."""
+    slack = 1e-9 * max(abs(low), abs(high))
+    if np.isfinite(low) and not low - slack <= value <= high + slack:
+        flag, low, high = join_flags(flag, "biased_by_few_pulses"), min(low, value), max(high, value)
+    return Estimate(value, low, high, found.n, flag, found.n_rejected)

@@ -1,57 +1,47 @@
-"""Motor map: centre of gravity, area, volume, hotspot, peaks and truncation."""
+"""Motor map: centre of gravity, area, volume, hotspot, peaks, truncation and coverage."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from ..schema import Estimate, unknown_word
-from ._maps import ResponseMap, active_sites, centre_of_gravity, response_map
+from ._maps import ResponseMap, SurfaceChoice, active_sites, centre_of_gravity, response_map, with_interval
 from ._registry import measure
-from ._tables import nothing
+from ._tables import is_kept, nothing
 
-#: Maps redrawn with the error of their site means.
-N_DRAWS = 200
-KEYS = (
-    "centre_of_gravity_x",
-    "centre_of_gravity_y",
-    "centre_of_gravity_z",
-    "map_area",
-    "map_volume",
-    "map_normalised_volume",
-    "hotspot_x",
-    "hotspot_y",
-    "map_peaks",
-    "map_truncated",
-)
+UNITS = {
+    "centre_of_gravity_x": "m",
+    "centre_of_gravity_y": "m",
+    "centre_of_gravity_z": "m",
+    "map_area": "m^2",
+    "map_volume": "V*m^2",
+    "map_normalised_volume": "1",
+    "map_spread": "m",
+    "hotspot_x": "m",
+    "hotspot_y": "m",
+    "map_peaks": "1",
+    "map_truncated": "1",
+    "map_sites_needed": "1",
+    "map_active_share": "1",
+    "map_coverage": "1",
+}
+#: Values that stop at the edge of what was stimulated.
+_BIASED_BY_TRUNCATION = ("centre", "map_area", "map_volume", "map_normalised_volume", "map_spread", "hotspot")
 
 
-@measure(
-    kind="summary",
-    unit={
-        "centre_of_gravity_x": "m",
-        "centre_of_gravity_y": "m",
-        "centre_of_gravity_z": "m",
-        "map_area": "m^2",
-        "map_volume": "V*m^2",
-        "map_normalised_volume": "1",
-        "hotspot_x": "m",
-        "hotspot_y": "m",
-        "map_peaks": "1",
-        "map_truncated": "1",
-    },
-    over="table",
-    references=["10.1016/j.clinph.2015.02.001"],
-)
+@measure(kind="summary", unit=UNITS, over="table", references=["10.1016/j.clinph.2015.02.001"])
 def motor_map(
     table: pd.DataFrame,
     *,
     of: str = "mep_amplitude",
     fraction: float = 0.1,
     criterion: float = 0.0,
+    share: float = 0.0,
     sites: Literal["active", "all"] = "active",
+    surface: SurfaceChoice = "auto",
     spacing: float | None = None,
     min_height: float = 0.5,
     neighbours: int = 7,
@@ -60,9 +50,13 @@ def motor_map(
 ) -> dict[str, Estimate]:
     """Where and how widely a muscle answers, from responses at many coil positions.
 
-    Positions on a grid (several pulses a site, or rows and columns) are averaged by site. Scattered positions are
-    turned into a surface first: a Gaussian kernel average on a square grid. A site is active when its mean response is
-    at least ``fraction`` of the largest one and ``criterion``.
+    With ``M`` the mean response of a site at ``(x, y)``, over the active sites: centre of gravity ``Σ M x / Σ M``,
+    area ``count × spacing²``, volume ``Σ M × spacing²``, normalised volume ``Σ M / max M``, spread
+    ``sqrt(Σ M d² / Σ M)`` about the centre. A site is active when ``M`` is at least ``fraction`` of the largest one
+    and ``criterion``, and at least ``share`` of its trials reach the criterion.
+
+    Sites of a grid have the means of their trials. Scattered positions are turned into a surface first, a Gaussian
+    process on the logarithm of the responses, which is read on a square grid.
 
     Parameters
     ----------
@@ -70,12 +64,18 @@ def motor_map(
         Trials of one channel with ``coil_x``, ``coil_y`` and perhaps ``coil_z`` (m).
     of : str
         Column with the size of the response: amplitude at rest, background-subtracted area in a contracting muscle.
-    fraction, criterion : float
-        What makes a site active: share of the largest response, and size (in the unit of the column).
+    fraction, criterion, share : float
+        What makes a site active: share of the largest response, size (in the unit of the column), and share of its
+        trials that have this size. Usual choices: ``fraction=0.1``; ``fraction=0, criterion=50e-6, share=0.5``; in a
+        contracting muscle ``fraction=0`` and a ``criterion`` one or two SD above the mean of the background.
     sites : {"active", "all"}
-        Sites that enter centre of gravity and volumes.
+        Sites that enter centre of gravity, volumes and spread.
+    surface : {"auto", "sites", "smooth"}
+        ``"sites"``: means as measured, on a grid. ``"smooth"``: the surface, also on a grid; it does not lean on the
+        largest of noisy means, so that area and normalised volume do not shrink when pulses are few.
+        ``"auto"``: the former on a grid, the latter elsewhere.
     spacing : float, optional
-        Distance of sites (m); by default that of the grid, or what scattered positions allow.
+        Distance of sites (m); by default that of the grid, or the room that each of scattered positions has.
     min_height, neighbours, margin : float, int, float
         A discrete peak is at least ``min_height`` of the largest response, and larger by ``margin`` of it than
         ``neighbours`` of the sites around it.
@@ -86,15 +86,18 @@ def motor_map(
     -------
     dict of Estimate
         ``centre_of_gravity_x``, ``_y``, ``_z`` (m), ``map_area`` (m²), ``map_volume`` (V·m²),
-        ``map_normalised_volume`` (sum of the site means over the largest), ``hotspot_x``, ``hotspot_y`` (m),
-        ``map_peaks`` (count), ``map_truncated`` (1 when a border site is active).
-        Flags: ``few_sites``, ``no_response``, ``truncated`` (responses reach beyond the grid; biased), ``no_height``
-        (no coil_z).
+        ``map_normalised_volume``, ``map_spread`` (m), ``hotspot_x``, ``hotspot_y`` (m), ``map_peaks`` (count),
+        ``map_truncated`` (1 when a site at the border is active), ``map_sites_needed`` (sites to add beside the active
+        ones at the border), ``map_active_share`` (active over all sites), ``map_coverage`` (share of the cells of the
+        stimulated rectangle that were sampled; no interval). Intervals are the central 95 % of 400 surfaces that
+        the trials allow; they are about the map of *expected* responses on the same sites.
+        Flags: ``few_sites``, ``no_response``, ``map_truncated`` (responses reach beyond the sites: biased),
+        ``biased_by_few_pulses`` (the value as measured lies outside what the trials allow), ``no_coil_z``.
 
     Raises
     ------
     ValueError
-        For an unknown column or choice of sites.
+        For an unknown column, choice of sites or surface.
 
     Examples
     --------
@@ -107,69 +110,97 @@ def motor_map(
     """
     if sites not in ("active", "all"):
         raise ValueError(unknown_word("choice of sites", sites, ["active", "all"]))
-    found = response_map(table, of, spacing)
-    if found is None:
-        return {key: nothing("few_sites") for key in KEYS}
-    if not active_sites(found.mean, fraction, criterion).any() or found.mean.max() <= 0:
-        return {key: nothing("no_response", found.n) for key in KEYS}
-    around = found.adjacent()
-    border = around.sum(axis=1) < 8
+    maps = response_map([table], of, spacing, surface, criterion)
+    if maps is None:
+        return {key: nothing("few_sites", n_rejected=int((~is_kept(table)).sum())) for key in UNITS}
+    found = maps[0]
+    if not _active(found, found.mean[None], fraction, criterion, share).any() or found.mean.max() <= 0:
+        return {key: nothing("no_response", found.n, found.n_rejected) for key in UNITS}
+    rules: dict[str, Any] = {"fraction": fraction, "criterion": criterion, "share": share, "sites": sites}
+    peaks = {"min_height": min_height, "neighbours": neighbours, "margin": margin}
+    draws = found.draws(np.random.default_rng(seed))
+    drawn = _numbers(found, draws[draws.max(axis=1) > 0], peaks, **rules)
+    value = {key: float(values[0]) for key, values in _numbers(found, found.mean[None], peaks, **rules).items()}
+    cells = {"map_area": found.spacing**2, "map_active_share": 1 / len(found.sites)}
+    estimates = {}
+    for key in UNITS:
+        flag = "map_truncated" if value["map_truncated"] and key.startswith(_BIASED_BY_TRUNCATION) else ""
+        if key == "map_coverage":
+            estimates[key] = Estimate(found.coverage, n=found.n, n_rejected=found.n_rejected)
+        elif key not in value:
+            estimates[key] = nothing("no_coil_z", found.n, found.n_rejected)
+        else:
+            estimates[key] = with_interval(value[key], drawn[key], found, flag, cells.get(key, 0.0))
+    return estimates
 
-    def numbers_of(mean: np.ndarray) -> dict[str, float]:
-        return _numbers(found, mean, around, border, (fraction, criterion, sites, min_height, neighbours, margin))
 
-    value = numbers_of(found.mean)
-    rng = np.random.default_rng(seed)
-    drawn = [numbers_of(found.redrawn(rng)) for _ in range(N_DRAWS)]
-    flag = "truncated" if value["map_truncated"] else ""
-    return {
-        key: _with_interval(key, value[key], np.array([draw[key] for draw in drawn]), found, flag)
-        if key in value
-        else nothing("no_height", found.n)
-        for key in KEYS
-    }
-
-
-def _with_interval(key: str, value: float, drawn: np.ndarray, found: ResponseMap, flag: str) -> Estimate:
-    """Interval from redrawn maps: their spread about the value; for counts and places the central 95 % of them."""
-    if key.startswith(("hotspot", "map_peaks", "map_truncated")):
-        low, high = np.percentile(drawn, [2.5, 97.5])
-        return Estimate(value, min(low, value), max(high, value), found.n, "" if key == "map_truncated" else flag)
-    reach = 1.959964 * found.inflation * float(np.std(drawn))
-    return Estimate(value, value - reach, value + reach, found.n, flag)
+def _active(found: ResponseMap, means: np.ndarray, fraction: float, criterion: float, share: float) -> np.ndarray:
+    """Active sites of many maps, shape (n_maps, n_sites)."""
+    return active_sites(means, fraction, criterion) & (found.share >= share)
 
 
 def _numbers(
-    found: ResponseMap, mean: np.ndarray, around: np.ndarray, border: np.ndarray, rules: tuple
-) -> dict[str, float]:
-    """Every quantity of one map."""
-    fraction, criterion, sites, min_height, neighbours, margin = rules
-    active = active_sites(mean, fraction, criterion)
-    weights = np.where(active, mean, 0.0) if sites == "active" else mean
-    centre = centre_of_gravity(found.sites, weights)
-    top, cell = int(np.argmax(mean)), found.spacing**2
+    found: ResponseMap, means: np.ndarray, peaks: dict[str, Any], *, fraction: float, criterion: float, share: float,
+    sites: str,
+) -> dict[str, np.ndarray]:  # fmt: skip
+    """Every quantity of many maps, shape (n_maps,) each."""
+    active = _active(found, means, fraction, criterion, share)
+    weights = np.where(active, means, 0.0) if sites == "active" else means
+    total = weights.sum(axis=1)
+    top, cell = means.argmax(axis=1), found.spacing**2
+    with np.errstate(divide="ignore", invalid="ignore"):  # a redrawn map may have no active site
+        centre = centre_of_gravity(found.sites, weights)
+        squared = np.sum((found.sites[None] - centre[:, None]) ** 2, axis=2)
+        spread = np.sqrt(np.sum(weights * squared, axis=1) / total)
+    around = found.neighbours()
     return {
-        **{f"centre_of_gravity_{letter}": float(place) for letter, place in zip("xyz", centre, strict=False)},
-        "map_area": float(active.sum()) * cell,
-        "map_volume": float(weights.sum()) * cell,
-        "map_normalised_volume": float(weights.sum() / mean[top]),
-        "hotspot_x": float(found.sites[top, 0]),
-        "hotspot_y": float(found.sites[top, 1]),
-        "map_peaks": float(discrete_peaks(mean, around, min_height, neighbours, margin).sum()),
-        "map_truncated": float((active & border).any()),
+        **{f"centre_of_gravity_{letter}": places for letter, places in zip("xyz", centre.T, strict=False)},
+        "map_area": active.sum(axis=1) * cell,
+        "map_volume": total * cell,
+        "map_normalised_volume": total / means.max(axis=1),
+        "map_spread": spread,
+        "hotspot_x": found.sites[top, 0],
+        "hotspot_y": found.sites[top, 1],
+        "map_peaks": discrete_peaks(means, around, **peaks).sum(axis=1).astype(float),
+        "map_truncated": (active & (around < 0).any(axis=1)).any(axis=1).astype(float),
+        "map_sites_needed": (active @ found.outside()).sum(axis=1).astype(float),
+        "map_active_share": active.mean(axis=1),
     }
 
 
 def discrete_peaks(
-    mean: np.ndarray, around: np.ndarray, min_height: float, neighbours: int, margin: float
+    means: np.ndarray, around: np.ndarray, min_height: float = 0.5, neighbours: int = 7, margin: float = 0.05
 ) -> np.ndarray:
-    """Sites that are discrete peaks; of neighbours that qualify, the largest; one site of the map at least."""
-    top = mean.max()
-    lower = np.sum(around & (mean[None, :] < mean[:, None] - margin * top), axis=1)
-    needed = np.clip(around.sum(axis=1) - 1, 1, neighbours)
-    peaks = (mean >= min_height * top) & (lower >= needed)
-    best = np.where(peaks, mean, -np.inf)
-    peaks &= ~np.any(around & (best[None, :] > mean[:, None]), axis=1)
-    if not peaks.any():
-        peaks[int(np.argmax(mean))] = True
-    return peaks
+    """Sites of each map that are discrete peaks.
+
+    Of neighbours that qualify, the largest; one site of a map at least.
+
+    Parameters
+    ----------
+    means : ndarray, shape (n_maps, n_sites)
+    around : ndarray, shape (n_sites, 8)
+        Numbers of the neighbours of each site, -1 where there is none.
+    min_height, neighbours, margin
+        As for :func:`motor_map`.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_maps, n_sites)
+
+    Examples
+    --------
+    >>> around = np.array([[1, -1], [0, 2], [1, 3], [2, -1]])  # a row of four sites
+    >>> discrete_peaks(np.array([[1.0, 0.2, 0.2, 0.7]]), around).tolist()
+    [[True, False, False, True]]
+    """
+    top = means.max(axis=1, keepdims=True)
+    here = around >= 0
+    beside = np.where(here, means[:, around], -np.inf)
+    lower = np.sum(here & (beside < (means - margin * top)[:, :, None]), axis=2)
+    needed = np.clip(here.sum(axis=1) - 1, 1, neighbours)
+    peaks = (means >= min_height * top) & (lower >= needed)
+    best = np.where(peaks, means, -np.inf)
+    peaks &= ~np.any(here & (best[:, around] > means[:, :, None]), axis=2)
+    none = ~peaks.any(axis=1)
+    peaks[none, means[none].argmax(axis=1)] = True
+    return np.asarray(peaks)

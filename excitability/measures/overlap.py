@@ -6,25 +6,31 @@ import numpy as np
 import pandas as pd
 
 from ..schema import Estimate
-from ._maps import ResponseMap, active_sites, centre_of_gravity, response_map
+from ._maps import (
+    N_DRAWS,
+    ResponseMap,
+    SurfaceChoice,
+    active_sites,
+    as_estimate,
+    centre_of_gravity,
+    response_map,
+    with_interval,
+)
 from ._registry import measure
 from ._tables import nothing
 
 KEYS = (
     "map_overlap_jaccard",
     "map_overlap_dice",
+    "map_overlap_coefficient",
     "map_overlap_volume",
     "map_overlap_correlation",
+    "map_overlap_cosine",
     "centre_of_gravity_distance",
 )
-N_DRAWS = 300
 
 
-@measure(
-    kind="summary",
-    unit={**dict.fromkeys(KEYS[:4], "1"), "centre_of_gravity_distance": "m"},
-    over="pairs",
-)
+@measure(kind="summary", unit={**dict.fromkeys(KEYS[:-1], "1"), "centre_of_gravity_distance": "m"}, over="pairs")
 def map_overlap(
     table_a: pd.DataFrame,
     table_b: pd.DataFrame,
@@ -32,6 +38,7 @@ def map_overlap(
     of: str = "mep_amplitude",
     fraction: float = 0.1,
     criterion: float = 0.0,
+    surface: SurfaceChoice = "auto",
     spacing: float | None = None,
     seed: int = 0,
 ) -> dict[str, Estimate]:
@@ -43,7 +50,7 @@ def map_overlap(
         Trial tables of two channels of one recording, with ``coil_x``, ``coil_y`` (m).
     of : str
         Column with the size of the response.
-    fraction, criterion, spacing
+    fraction, criterion, surface, spacing
         As for ``motor_map``.
     seed : int
         Seed of the draws that make the intervals.
@@ -51,10 +58,13 @@ def map_overlap(
     Returns
     -------
     dict of Estimate
-        ``map_overlap_jaccard`` (shared over all active sites), ``map_overlap_dice``, ``map_overlap_volume``
-        (``Σ min / Σ max`` of the maps, each relative to its peak), ``map_overlap_correlation`` (Pearson), and
-        ``centre_of_gravity_distance`` (m). The intervals redraw the site means with their errors, the two muscles
-        independently. Flag: ``few_sites``.
+        With ``A`` and ``B`` the active sites and ``a``, ``b`` the maps relative to their peaks:
+        ``map_overlap_jaccard`` ``|A∩B| / |A∪B|``, ``map_overlap_dice`` ``2|A∩B| / (|A| + |B|)``,
+        ``map_overlap_coefficient`` ``|A∩B| / min(|A|, |B|)``, ``map_overlap_volume`` ``Σ min(a, b) / Σ max(a, b)``,
+        ``map_overlap_correlation`` (Pearson) and ``map_overlap_cosine`` of the maps, and
+        ``centre_of_gravity_distance`` (m). Intervals redraw both maps; what the responses of the two muscles to one
+        pulse share stays shared. That of the distance is corrected for the error that always makes it longer.
+        Flags: ``few_sites``, ``no_response``, ``biased_by_few_pulses``.
 
     Raises
     ------
@@ -74,44 +84,78 @@ def map_overlap(
             f"the overlap of two maps needs the same pulses for both muscles, "
             f"got {len(table_a)} and {len(table_b)} rows"
         )
-    both = _kept_in_both(table_a, table_b)
-    maps = [response_map(table[both], of, spacing) for table in (table_a, table_b)]
-    if maps[0] is None or maps[1] is None or maps[0].sites.shape != maps[1].sites.shape:
+    maps = response_map([table_a, table_b], of, spacing, surface, criterion)
+    if maps is None:
         return {key: nothing("few_sites") for key in KEYS}
-    first, second = maps[0], maps[1]
-    value = _overlap(first, first.mean, second.mean, fraction, criterion)
+    first, second = maps
+    shares, centres = _overlap(first, first.mean[None], second.mean[None], fraction, criterion)
+    if not np.isfinite(shares[0]).all():
+        return {key: nothing("no_response", first.n, first.n_rejected) for key in KEYS}
+    drawn, drawn_centres = _overlap(first, *_drawn_together(first, second, seed), fraction, criterion)
+    found = {}
+    for i, key in enumerate(KEYS[:-1]):
+        found[key] = with_interval(float(shares[0, i]), drawn[:, i], first)
+    distance = float(np.linalg.norm(centres[0]))
+    found[KEYS[-1]] = as_estimate(distance, *distance_interval(drawn_centres), first)
+    return found
+
+
+def _drawn_together(first: ResponseMap, second: ResponseMap, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Redrawn maps of two muscles whose responses to one pulse are alike."""
     rng = np.random.default_rng(seed)
-    drawn = [_overlap(first, first.redrawn(rng), second.redrawn(rng), fraction, criterion) for _ in range(N_DRAWS)]
-    low, high = np.nanpercentile(np.array(drawn), [2.5, 97.5], axis=0)
-    return {
-        key: Estimate(value[i], min(low[i], value[i]), max(high[i], value[i]), first.n) for i, key in enumerate(KEYS)
-    }
+    rest_a, rest_b = first.surface.residuals(), second.surface.residuals()
+    both = np.linalg.norm(rest_a) * np.linalg.norm(rest_b)
+    alike = float(np.clip(rest_a @ rest_b / both, -1, 1)) if both > 0 else 0.0
+    noise_a, own = rng.standard_normal((2, N_DRAWS, len(first.surface.place)))
+    noise_b = alike * noise_a + np.sqrt(1 - alike**2) * own
+    return first.draws(rng, noise_a), second.draws(rng, noise_b)
 
 
-def _kept_in_both(table_a: pd.DataFrame, table_b: pd.DataFrame) -> np.ndarray:
-    kept = np.ones(len(table_a), dtype=bool)
-    for table in (table_a, table_b):
-        if "reject" in table:
-            kept &= (table["reject"].isna() | (table["reject"] == "")).to_numpy()
-    return kept
-
-
-def _overlap(found: ResponseMap, a: np.ndarray, b: np.ndarray, fraction: float, criterion: float) -> tuple[float, ...]:
+def _overlap(
+    found: ResponseMap, a: np.ndarray, b: np.ndarray, fraction: float, criterion: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The shares of pairs of maps, shape (n_maps, 6), and the way between their centres of gravity."""
     active_a, active_b = (active_sites(mean, fraction, criterion) for mean in (a, b))
-    shared, total = int((active_a & active_b).sum()), int((active_a | active_b).sum())
-    if not active_a.any() or not active_b.any() or min(a.max(), b.max()) <= 0:
-        return (np.nan,) * len(KEYS)
-    relative_a, relative_b = a / a.max(), b / b.max()
-    volume = np.minimum(relative_a, relative_b).sum() / np.maximum(relative_a, relative_b).sum()
-    level = np.std(a) > 0 and np.std(b) > 0
-    correlation = float(np.corrcoef(a, b)[0, 1]) if level else np.nan
-    apart = centre_of_gravity(found.sites, np.where(active_a, a, 0.0)) - centre_of_gravity(
-        found.sites, np.where(active_b, b, 0.0)
-    )
-    return (
-        shared / total,
-        2 * shared / int(active_a.sum() + active_b.sum()),
-        float(volume),
-        correlation,
-        float(np.linalg.norm(apart)),
-    )
+    shared, n_a, n_b = (part.sum(axis=1) for part in (active_a & active_b, active_a, active_b))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        relative_a, relative_b = (mean / mean.max(axis=1, keepdims=True) for mean in (a, b))
+        volume = np.minimum(relative_a, relative_b).sum(axis=1) / np.maximum(relative_a, relative_b).sum(axis=1)
+        level_a, level_b = (mean - mean.mean(axis=1, keepdims=True) for mean in (a, b))
+        shares = np.stack(
+            [shared / (n_a + n_b - shared), 2 * shared / (n_a + n_b), shared / np.minimum(n_a, n_b), volume,
+             _cosine(level_a, level_b), _cosine(a, b)], axis=1,
+        )  # fmt: skip
+        centres = [centre_of_gravity(found.sites, np.where(active, mean, 0.0)) for active, mean in
+                   ((active_a, a), (active_b, b))]  # fmt: skip
+    usable = (n_a > 0) & (n_b > 0) & (a.max(axis=1) > 0) & (b.max(axis=1) > 0)
+    return np.where(usable[:, None], shares, np.nan), np.where(usable[:, None], centres[0] - centres[1], np.nan)
+
+
+def _cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.sum(a * b, axis=1) / np.sqrt(np.sum(a**2, axis=1) * np.sum(b**2, axis=1))
+
+
+def distance_interval(drawn: np.ndarray) -> tuple[float, float]:
+    """Distances that are likely, from redrawn ways between two centres, shape (n_draws, 2 or 3).
+
+    An error in any direction makes a short way longer, so the lengths of the redrawn ways say too much: the limits are
+    the distances that would give the mean way with a probability of more than 2.5 % on either side.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> low, high = distance_interval(np.array([1.0, 0.0]) + rng.standard_normal((400, 2)))
+    >>> low, 2 < high < 4
+    (0.0, True)
+    """
+    drawn = drawn[np.isfinite(drawn).all(axis=1)]
+    if len(drawn) < 2:
+        return np.nan, np.nan
+    way = drawn.mean(axis=0)
+    error = drawn - way
+    distance = max(float(np.linalg.norm(way)), 1e-12)
+    tried = np.linspace(0.0, distance + 1.2 * float(np.linalg.norm(error, axis=1).max()), 400)
+    seen = np.linalg.norm(tried[:, None, None] * way / distance + error[None], axis=2)
+    shorter = np.mean(seen <= distance, axis=1)  # falls as the true distance grows
+    possible = tried[(shorter < 0.975) & (shorter > 0.025)]
+    return (float(possible.min()), float(possible.max())) if possible.size else (0.0, 0.0)

@@ -9,6 +9,7 @@ from ._style import style
 from .change_forest import change_forest
 from .individual_lines import individual_lines
 from .mep_overlay import mep_overlay
+from .motor_map import motor_map
 from .paired_pulse import paired_pulse
 from .power_spectrum import power_spectrum
 from .recruitment_curve import recruitment_curve
@@ -19,6 +20,7 @@ __all__ = [
     "change_forest",
     "individual_lines",
     "mep_overlay",
+    "motor_map",
     "paired_pulse",
     "power_spectrum",
     "recruitment_curve",

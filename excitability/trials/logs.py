@@ -10,12 +10,15 @@ import numpy as np
 import pandas as pd
 
 from ..schema import STIMULUS_COLUMNS, TRIAL_COLUMNS, validate
+from .localite import is_localite, read_localite
 from .stimuli import check_columns
 
 
 def read_log(path: str | Path) -> pd.DataFrame:
-    """Read a stimulus log (CSV or TSV)."""
+    """Read a stimulus log: CSV or TSV, or positions of the coil from a Localite session (file or folder)."""
     path = Path(path)
+    if is_localite(path):
+        return read_localite(path)
     if not path.is_file():
         raise FileNotFoundError(f"no stimulus log {path}; expected a CSV or TSV with one row a trial")
     raw = path.read_bytes()

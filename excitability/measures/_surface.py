@@ -1,0 +1,192 @@
+"""A smooth surface through responses at coil positions, and other surfaces that the same responses allow.
+
+Gaussian process on the logarithm of the responses (Matérn kernel of order 5/2): responses scatter in proportion to
+their size, and neighbouring positions respond alike. The range of that likeness, the strength of the surface and the
+scatter of trials are not fixed but averaged over what the data allow. The sum of the responses anchors the size of the
+surface, so that nothing depends on the trials being log-normal. Responses that may be negative (background-subtracted
+areas) are modelled as they are, with a scatter that grows with their size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+N_LENGTHS, N_RATIOS = 8, 13
+#: Variance of the surface's level before anything is seen, in units of its variance over positions.
+LEVEL_VARIANCE = 4.0
+
+
+@dataclass(frozen=True)
+class Surface:
+    """What trials at positions say of the expected response everywhere.
+
+    Attributes
+    ----------
+    place : ndarray, shape (n_places, 2)
+        Distinct positions (m).
+    at : ndarray, shape (n_trials,)
+        Position of each trial.
+    size : ndarray, shape (n_trials,)
+        Responses.
+    level : ndarray, shape (n_places,)
+        Mean of the (logarithmic) responses at each position, about ``middle``.
+    weight : ndarray, shape (n_places,)
+        Trials at each position, over their relative variance.
+    middle : float
+        Mean (logarithmic) response.
+    logarithmic : bool
+        Responses were positive and enter by their logarithm.
+    lengths, ratios : ndarray
+        Ranges of the kernel (m) and its variances relative to that of a trial, and
+    probability : ndarray, shape (n_lengths, n_ratios)
+        how well each pair explains the responses.
+    spent : ndarray, shape (n_lengths, n_ratios)
+        Sum of squares that the scatter of a trial is known from, on
+    freedom : float
+        degrees of freedom.
+    modes : tuple of (values, vectors)
+        Modes of the kernel at the positions for each of ``lengths``.
+    """
+
+    place: np.ndarray
+    at: np.ndarray
+    size: np.ndarray
+    level: np.ndarray
+    weight: np.ndarray
+    middle: float
+    logarithmic: bool
+    lengths: np.ndarray
+    ratios: np.ndarray
+    probability: np.ndarray
+    spent: np.ndarray
+    freedom: float
+    modes: tuple[tuple[np.ndarray, np.ndarray], ...]
+
+    def mean(self, nodes: np.ndarray) -> np.ndarray:
+        """Expected response at nodes, shape (n_nodes,)."""
+        both = np.zeros(len(nodes) + len(self.place))
+        for row, length in enumerate(self.lengths):
+            share = self.probability[row]
+            if share.sum() < 1e-3:
+                continue
+            values, vectors = self.modes[row]
+            known = (vectors.T @ (np.sqrt(self.weight) * self.level))[:, None]
+            gain = vectors @ (known * (self.ratios / (1 + values[:, None] * self.ratios)) @ share)
+            across = _kernel(np.vstack([nodes, self.place]), self.place, length)
+            both += across @ (np.sqrt(self.weight) * gain)
+        both = both / self.probability.sum() + self.middle
+        return self._anchored(both[None], len(nodes), np.ones(1))[0]
+
+    def draws(self, nodes: np.ndarray, count: int, rng: np.random.Generator, noise: np.ndarray) -> np.ndarray:
+        """Surfaces that could have given these responses, shape (count, n_nodes).
+
+        ``noise`` (count, n_places) is the standardised error of the positions' levels: muscles that were recorded
+        together share a part of it.
+        """
+        pick = rng.choice(self.probability.size, size=count, p=(self.probability / self.probability.sum()).ravel())
+        rows, columns = np.unravel_index(pick, self.probability.shape)
+        variance = self.spent[rows, columns] / rng.chisquare(self.freedom, count)
+        found = np.empty((count, len(nodes) + len(self.place)))
+        root = np.sqrt(self.weight)
+        for row in np.unique(rows):
+            mine = np.flatnonzero(rows == row)
+            ratio, scale = self.ratios[columns[mine]][:, None], np.sqrt(variance[mine])[:, None]
+            joint = _kernel(np.vstack([nodes, self.place]), np.vstack([nodes, self.place]), self.lengths[row])
+            joint[np.diag_indices_from(joint)] += 1e-8
+            before = (
+                np.sqrt(ratio) * scale * (rng.standard_normal((mine.size, len(joint))) @ np.linalg.cholesky(joint).T)
+            )
+            gap = self.level - before[:, len(nodes) :] - scale * noise[mine] / root
+            values, vectors = self.modes[row]
+            gain = ((root * gap) @ vectors * (ratio / (1 + values * ratio))) @ vectors.T
+            found[mine] = before + (root * gain) @ joint[len(nodes) :]
+        # the sum of all responses varies as its trials do
+        total = np.exp(self.total_error() * rng.standard_t(self.freedom, count)) if self.logarithmic else np.ones(count)
+        return self._anchored(found + self.middle, len(nodes), total)
+
+    def residuals(self) -> np.ndarray:
+        """What trials differ by from the surface, on the scale they were modelled on; shape (n_trials,)."""
+        expected = self.mean(self.place)[self.at]
+        return np.log(self.size / expected) if self.logarithmic else self.size - expected
+
+    def total_error(self) -> float:
+        """Standard error of the sum of all responses, relative to it."""
+        expected = self.mean(self.place)[self.at]
+        rest = self.size - expected
+        relative = float(np.sum(rest**2) / np.sum(expected**2)) * self.size.size / max(self.freedom_left(), 1.0)
+        logs = rest if not self.logarithmic else np.log(self.size / expected)
+        if self.logarithmic:  # skewed trials: the variance is underestimated just when the mean is
+            relative = float(np.clip(np.expm1(min(np.var(logs), 20.0)), relative, 1.25 * relative))
+        return float(np.sqrt(relative * np.sum(expected**2)) / np.sum(expected))
+
+    def freedom_left(self) -> float:
+        """Trials less what the surface spends on following them."""
+        row, column = np.unravel_index(int(np.argmax(self.probability)), self.probability.shape)
+        values, _ = self.modes[row]
+        return float(self.size.size - np.sum(values * self.ratios[column] / (1 + values * self.ratios[column])))
+
+    def _anchored(self, levels: np.ndarray, n_nodes: int, total: np.ndarray) -> np.ndarray:
+        """Responses from levels at nodes and positions: their sum over the trials is the one that was seen."""
+        if not self.logarithmic:
+            return levels[:, :n_nodes]
+        trials = np.bincount(self.at, minlength=len(self.place))
+        top = levels.max(axis=1, keepdims=True)
+        shape = np.exp(levels - top)
+        return shape[:, :n_nodes] * (self.size.sum() * total / (shape[:, n_nodes:] @ trials))[:, None]
+
+
+def fit_surface(place: np.ndarray, at: np.ndarray, size: np.ndarray, spacing: float) -> Surface:
+    """Surface through the responses ``size`` of trials at positions ``place[at]``."""
+    logarithmic = bool(size.min() > 0)
+    trials = np.bincount(at).astype(float)
+    response = np.log(size) if logarithmic else size
+    middle = float(response.mean())
+    level = np.bincount(at, response - middle) / trials
+    weight = trials if logarithmic else trials / _relative_variance(place, at, size, spacing)
+    relative = (trials / weight)[at]
+    within = float(np.sum((response - middle - level[at]) ** 2 / relative))
+    extent = float(np.ptp(place, axis=0).max())
+    lengths = np.geomspace(0.7 * spacing, max(1.5 * extent, 2 * spacing), N_LENGTHS)
+    ratios = np.geomspace(0.1, 1e5, N_RATIOS)
+    log_evidence, spent = np.empty((N_LENGTHS, N_RATIOS)), np.empty((N_LENGTHS, N_RATIOS))
+    freedom = float(size.size - 1)
+    floor = 1e-12 * float(np.sum((response - middle) ** 2)) + 1e-300
+    modes = tuple(_modes(place, weight, length) for length in lengths)
+    for row, (values, vectors) in enumerate(modes):
+        known = (vectors.T @ (np.sqrt(weight) * level)) ** 2
+        spread = 1 + values[:, None] * ratios
+        spent[row] = within + (known[:, None] / spread).sum(axis=0) + floor
+        log_evidence[row] = -0.5 * np.log(spread).sum(axis=0) - 0.5 * freedom * np.log(spent[row])
+    probability = np.exp(log_evidence - log_evidence.max())
+    return Surface(
+        place, at, size, level, weight, middle, logarithmic, lengths, ratios, probability, spent, freedom, modes
+    )
+
+
+def _relative_variance(place: np.ndarray, at: np.ndarray, size: np.ndarray, spacing: float) -> np.ndarray:
+    """Variance of a trial at each position, relative to their mean: it grows with the square of the response."""
+    squared = np.sum((place[:, None] - place[None]) ** 2, axis=2)
+    near = np.exp(-squared / (2 * (0.7 * spacing) ** 2))[:, at]
+    expected = np.maximum(near @ size / near.sum(axis=1), 0.0)
+    rest = (size - expected[at]) ** 2
+    low = expected[at] <= np.quantile(expected, 0.4)
+    floor = max(float(rest[low].mean()), 1e-6 * float(rest.mean()), 1e-300)
+    high = expected[at] > 0.2 * expected.max()
+    share = max(float(np.mean(rest[high]) - floor) / max(float(np.mean(expected[at][high] ** 2)), 1e-300), 0.0)
+    variance = share * expected**2 + floor
+    return np.asarray(variance / variance.mean())
+
+
+def _kernel(a: np.ndarray, b: np.ndarray, length: float) -> np.ndarray:
+    """Matérn kernel of order 5/2 of unit variance, and the level's variance."""
+    apart = np.sqrt(5 * np.sum((a[:, None] - b[None]) ** 2, axis=2)) / length
+    return np.asarray((1 + apart + apart**2 / 3) * np.exp(-apart) + LEVEL_VARIANCE)
+
+
+def _modes(place: np.ndarray, weight: np.ndarray, length: float) -> tuple[np.ndarray, np.ndarray]:
+    """Eigenvalues and vectors of the kernel at the positions, each weighted by its trials."""
+    root = np.sqrt(weight)
+    values, vectors = np.linalg.eigh(root[:, None] * _kernel(place, place, length) * root)
+    return np.maximum(values, 0.0), vectors
