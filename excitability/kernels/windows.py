@@ -146,6 +146,34 @@ def longest_constant(x, start, stop):
 
 
 @njit
+def rested_share(x, start, stop, run):
+    """Share of ``x[i, start[i]:stop[i]]`` that lies on its lowest or on its highest value, whichever is more.
+
+    Zero where the trial stays on neither for ``run`` samples in a row, and where the stretch is empty or holds a NaN.
+    """
+    out = np.zeros(x.shape[0])
+    for i in range(x.shape[0]):
+        row = x[i, start[i] : stop[i]]
+        low, high, missing = range_of(row)
+        if missing:
+            continue
+        most = 0
+        longest = 0
+        for value in (low, high):
+            count = 0
+            length = 0
+            for j in range(row.size):
+                same = row[j] == value
+                count += same
+                length = length + 1 if same else 0
+                longest = max(longest, length)
+            most = max(most, count)
+        if longest >= run:
+            out[i] = most / row.size
+    return out
+
+
+@njit
 def rectified_area(x, start, stop, centre, step):
     """Integral of ``|x - centre|`` from time ``start`` to ``stop`` of each trial, in samples with fractions.
 

@@ -39,7 +39,8 @@ class Measure:
 
 
 def _checked(x: Any, times: Any, name: str, ndim: int, shape: str) -> tuple[np.ndarray, np.ndarray]:
-    x = np.ascontiguousarray(x, dtype=np.float64)
+    # an array that was pickled stays itself, and what is remembered of it is found again
+    x = np.ascontiguousarray(x).astype(np.float64, copy=False)
     times = np.ascontiguousarray(times, dtype=np.float64)
     if x.ndim != ndim or times.ndim != 1 or x.shape[-1] != times.size:
         raise ValueError(

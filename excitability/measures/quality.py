@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels.windows import extremes, held, level, longest_constant
+from ..kernels.windows import extremes, held, level, longest_constant, rested_share
 from ._windows import BASELINE, SHORTEST_BASELINE, baseline_samples, interval, window_samples
 
 _CLIPPED_RUN = 0.0006  # s for which a clipped trace holds one value; a fine converter rarely repeats one that long
@@ -97,7 +97,9 @@ def trial_flags(
         blank = same >= np.maximum(_FLAT_SHARE * (quiet[1] - quiet[0]), 3)
         rules["artefact_in_window"] = remains & ~flat & ~blank & known
         rules["flat_baseline"] = blank & known
-        rules["clipped_baseline"] = _rests(x, *quiet, run, (same >= run) & ~blank & known)
+        rests = (same >= run) & ~blank & known
+        rests &= rested_share(x, quiet[0], np.where(rests, quiet[1], quiet[0]), run) >= _CLIPPED_SHARE
+        rules["clipped_baseline"] = rests
     # few different flags, many trials: each combination is spelt once
     kinds, which = np.unique(np.column_stack(list(rules.values())) @ (1 << np.arange(len(rules))), return_inverse=True)
     spelt = [";".join(word for bit, word in enumerate(rules) if kind >> bit & 1) for kind in kinds.tolist()]
@@ -110,17 +112,3 @@ def _baseline(times: np.ndarray, first_pulse: Any, n: int) -> tuple[np.ndarray, 
     if BASELINE[1] - max(earliest, BASELINE[0]) < SHORTEST_BASELINE:
         return None
     return baseline_samples(times, BASELINE, first_pulse, n, "trial_flags")
-
-
-def _rests(x: np.ndarray, start: np.ndarray, stop: np.ndarray, run: int, some: np.ndarray) -> np.ndarray:
-    """Whether a stretch of ``some`` trials, in which a value is repeated, rests on its highest or lowest value.
-
-    For ``run`` samples in a row, and a twentieth of the stretch in all.
-    """
-    out = np.zeros(len(x), bool)
-    rows = np.flatnonzero(some)
-    values, at = extremes(x[rows], start[rows], stop[rows])
-    for i in np.flatnonzero(held(x[rows], at, stop[rows], run)):
-        part = x[rows[i], start[rows[i]] : stop[rows[i]]]
-        out[rows[i]] = max(np.mean(part == value) for value in values[i]) >= _CLIPPED_SHARE
-    return out

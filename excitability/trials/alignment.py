@@ -164,13 +164,14 @@ def find_pulses(raw: mne.io.BaseRaw, onset: np.ndarray) -> Pulses | None:
     picks = picks[:_CHANNELS]
     trigger = np.round(onset[inside] * rate).astype(int)
     some = np.unique(np.linspace(0, inside.size - 1, min(inside.size, _PROBE)).astype(int))
-    artefact = _learn(_read(raw, trigger[some] - reach, 2 * reach + 1, picks), reach, rate)
-    if artefact is None:
+    learnt = _learn(_read(raw, trigger[some] - reach, 2 * reach + 1, picks), reach, rate)
+    if learnt is None:
         return Pulses(first, last, count)
-    parts = []
-    for begin in range(0, inside.size, _PROBE):  # a few at a time: a long recording must not lie in memory
-        data = _read(raw, trigger[begin : begin + _PROBE] - reach, 2 * reach + 1, picks)
-        parts.append(_likeness(data, artefact, reach, rate))
+    artefact, begun = learnt
+    parts = [_likeness(begun, artefact, reach, rate)] if some.size == inside.size else []
+    for begin in range(0, inside.size if not parts else 0, _PROBE):  # a few: a long recording must not lie in memory
+        bend = np.diff(_read(raw, trigger[begin : begin + _PROBE] - reach, 2 * reach + 1, picks), n=artefact.order)
+        parts.append(_likeness((bend, *_begin(bend, artefact.order, reach, rate)[:2]), artefact, reach, rate))
     has, at, size, alike = (np.concatenate(part) for part in zip(*parts, strict=True))
     shortest, longest = round(SHORTEST * rate), round(LONGEST * rate)
     found = [_peaks(size[k], alike[k], at[k], shortest, longest) for k in range(len(at))]
@@ -196,7 +197,11 @@ class _Artefact:
     begins: int
 
 
-def _learn(data: np.ndarray, reach: int, rate: float) -> _Artefact | None:
+#: Bends of some trials, whether each has an artefact, and where it begins.
+_Begun = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def _learn(data: np.ndarray, reach: int, rate: float) -> tuple[_Artefact, _Begun] | None:
     """The usual artefact of some trials, (n, n_channels, n_times) about their triggers; None without one in most."""
     before = max(round(_BEFORE * rate), 1)
     length = before + max(round(_FORM * rate), 4)
@@ -210,11 +215,11 @@ def _learn(data: np.ndarray, reach: int, rate: float) -> _Artefact | None:
         return None
     usual = np.flatnonzero(has)[np.argsort(height[has], kind="stable")[has.sum() // 2]]
     start = at[usual] - before
-    at = _beside(bend, bend[usual][:, start : start + length], at, before, reach, rate)
-    form = np.median(np.stack([b[:, k : k + length] for b, k in zip(bend[has], at[has], strict=True)]), axis=0)
+    alike = _beside(bend, bend[usual][:, start : start + length], at, before, reach, rate)
+    form = np.median(np.stack([bend[k, :, alike[k] : alike[k] + length] for k in np.flatnonzero(has)]), axis=0)
     spread = np.maximum(np.median(np.abs(bend), axis=(0, 2))[:, None], 1e-3 * np.abs(form).max(axis=1, keepdims=True))
     slope = np.abs((np.cumsum(form, axis=1) if order == 2 else form) / np.maximum(spread, 1e-15)).mean(axis=0)
-    return _Artefact(order, form, int((slope > _BEGIN * slope.max()).argmax()) + order)
+    return _Artefact(order, form, int((slope > _BEGIN * slope.max()).argmax()) + order), (bend, has, at)
 
 
 def _near(reach: int, rate: float) -> tuple[int, int]:
@@ -248,10 +253,9 @@ def _beside(bend: np.ndarray, form: np.ndarray, at: np.ndarray, before: int, rea
     return np.where(size.max(axis=1) > 0, begin + size.argmax(axis=1), at - before)
 
 
-def _likeness(data: np.ndarray, artefact: _Artefact, reach: int, rate: float) -> tuple[np.ndarray, ...]:
+def _likeness(begun: _Begun, artefact: _Artefact, reach: int, rate: float) -> tuple[np.ndarray, ...]:
     """Whether and where each trial has the artefact of its trigger, and where else something is like it."""
-    bend = np.diff(data, n=artefact.order, axis=-1)
-    has, at, _ = _begin(bend, artefact.order, reach, rate)
+    bend, has, at = begun
     at = _beside(bend, artefact.form, at, max(round(_BEFORE * rate), 1), reach, rate)
     return has, at, *(part.astype(np.float32) for part in _compared(bend, artefact.form))
 
@@ -270,7 +274,7 @@ def _read(raw: mne.io.BaseRaw, starts: np.ndarray, length: int, picks: np.ndarra
         windows = np.stack(
             [raw.get_data(picks=picks, start=s, stop=s + length, verbose="ERROR") for s in starts.tolist()]
         )
-    return np.nan_to_num(windows)
+    return windows if np.isfinite(windows.sum()) else np.nan_to_num(windows, copy=False)
 
 
 def _compared(bend: np.ndarray, form: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
