@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,8 +27,8 @@ FRACTION = 0.1
 SHARED = 0.6  # correlation of the logarithms of two muscles' responses to one pulse
 SINGLE = ("centre_of_gravity_x", "centre_of_gravity_y", "map_area", "map_volume", "map_normalised_volume", "map_spread")
 PAIR = ("map_overlap_jaccard", "map_overlap_volume", "centre_of_gravity_distance")
-#: Surfaces that nothing was tuned on.
-UNSEEN = ("plateau", "gaussian on nothing")
+#: Surfaces that were drawn up after the method was fixed.
+UNSEEN = ("crescent",)
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ SCENARIOS = (
         for surface in ("gaussian", "elongated", "two peaks", "plateau")
         for side, pulses, variation in DESIGNS
     ),
+    *(Scenario("crescent", side, pulses, 0.7) for side, pulses in ((6, 5), (8, 3), (0, 120))),
     Scenario("gaussian on nothing", 7, 5, 0.7),
     Scenario("gaussian", 7, 5, 0.7, trials="gamma"),
     Scenario("gaussian", 0, 120, 1.0, trials="gamma"),
@@ -77,6 +79,9 @@ def expected(kind: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     elif kind == "two peaks":
         shape = np.exp(-((x + 0.012) ** 2 + y**2) / (2 * 0.008**2))
         shape = shape + 0.8 * np.exp(-((x - 0.013) ** 2 + (y - 0.006) ** 2) / (2 * 0.008**2))
+    elif kind == "crescent":
+        away, angle = np.hypot(x + 0.015, y), np.arctan2(y, x + 0.015)
+        shape = np.exp(-(((away - 0.018) / 0.006) ** 2) / 2 - (angle / 0.9) ** 2 / 2)
     else:
         shape = 1 / (1 + np.exp((np.hypot(x, y - 0.004) - 0.013) / 0.003))
     return 1e-3 * (shape + (1e-6 if kind.endswith("nothing") else 0.03))
@@ -125,22 +130,37 @@ def truth_of_pair(a: np.ndarray, b: np.ndarray, sites: np.ndarray, cell: float) 
     return dict(zip(PAIR, ((in_a & in_b).sum() / (in_a | in_b).sum(), volume, np.hypot(*way)), strict=True))
 
 
-def simulate(scenario: Scenario, rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
+def placed(scenario: Scenario, rng: np.random.Generator) -> Callable[[np.ndarray, np.ndarray, float], np.ndarray]:
+    """The expected response at places, of a muscle so far along: turned and shifted between the sites at random."""
+    turn, (left, down) = rng.uniform(0, 2 * np.pi), rng.uniform(-0.005, 0.005, 2)
+
+    def response(x: np.ndarray, y: np.ndarray, along: float) -> np.ndarray:
+        x, y = x - scenario.extent / 2 - left, y - scenario.extent / 2 - down
+        x, y = x * np.cos(turn) + y * np.sin(turn) - along, y * np.cos(turn) - x * np.sin(turn)
+        return expected(scenario.surface, x, y)
+
+    return response
+
+
+def simulate(
+    scenario: Scenario, rng: np.random.Generator, response: Callable[[np.ndarray, np.ndarray, float], np.ndarray]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Trial tables of two muscles."""
     x, y = positions(scenario, rng)
     first, own = rng.standard_normal((2, x.size))
     second = SHARED * first + np.sqrt(1 - SHARED**2) * own
-    middle = scenario.extent / 2
     tables = []
     for shift, noise in ((0.0, first), (scenario.apart, second)):
-        mean = expected(scenario.surface, x - middle - shift, y - middle)
+        mean = response(x, y, shift)
         tables.append(pd.DataFrame({"coil_x": x, "coil_y": y, "mep_amplitude": scattered(mean, scenario, noise)}))
     return tables[0], tables[1]
 
 
 def one_map(scenario: Scenario, seed: int) -> list[dict[str, object]]:
     """Estimates and truths of one simulated session."""
-    tables = simulate(scenario, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    response = placed(scenario, rng)
+    tables = simulate(scenario, rng, response)
     rows: list[dict[str, object]] = []
     for surface in ("sites", "smooth") if scenario.side else ("smooth",):
         start = time.process_time()
@@ -149,8 +169,7 @@ def one_map(scenario: Scenario, seed: int) -> list[dict[str, object]]:
         found |= map_overlap(*tables, surface=surface, seed=seed)
         spent = {True: middle - start, False: time.process_time() - middle}
         nodes = response_map(tables[:1], "mep_amplitude", surface=surface)[0]
-        shifted = nodes.sites[:, :2] - scenario.extent / 2
-        means = [expected(scenario.surface, shifted[:, 0] - shift, shifted[:, 1]) for shift in (0.0, scenario.apart)]
+        means = [response(*nodes.sites.T, shift) for shift in (0.0, scenario.apart)]
         truth = truth_of(means[0], nodes.sites, nodes.spacing**2)
         truth |= truth_of_pair(*means, nodes.sites, nodes.spacing**2)
         for name, answer in truth.items():
@@ -220,7 +239,7 @@ def sections(table: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
     return [
         ("By measure", f"Mean, lowest and highest coverage over scenarios. {unit}",
          across(table, ["positions", "values", "measure"])),
-        ("Surfaces that nothing was tuned on", f"{', '.join(UNSEEN)}. {unit}",
+        ("A surface that nothing was tuned on", f"{', '.join(UNSEEN)}. {unit}",
          across(table[table["surface"].isin(UNSEEN)], ["positions", "values", "measure"])),
         ("By scenario", "Coverage of nominal 95 % intervals.", coverage),
     ]  # fmt: skip

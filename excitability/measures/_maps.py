@@ -65,6 +65,17 @@ class ResponseMap:
             noise = rng.standard_normal((N_DRAWS, len(self.surface.place)))
         return self.surface.draws(self.flat, N_DRAWS, rng, noise)
 
+    def tops(self, draws: np.ndarray) -> np.ndarray:
+        """Largest response of each redrawn map, shape (n_draws, 1).
+
+        Chance raises the largest of many sites, in redrawn maps once more than in the surface they scatter about;
+        the latter's is their middle.
+        """
+        largest = draws.max(axis=1, keepdims=True)
+        middle = float(np.median(largest))
+        top = float(self.surface.mean(self.flat).max())
+        return np.asarray(largest * (top / middle if middle > 0 and top > 0 else 1.0))
+
     def neighbours(self) -> np.ndarray:
         """Number of the site in each of the eight places around a site, -1 where there is none; (n_sites, 8)."""
         from scipy.spatial import cKDTree
@@ -217,9 +228,10 @@ def _coverage(flat: np.ndarray, spacing: float, gridded: bool) -> float:
     return float(np.mean(apart <= (0.5 if gridded else 1.0) * spacing))
 
 
-def active_sites(mean: np.ndarray, fraction: float, criterion: float) -> np.ndarray:
+def active_sites(mean: np.ndarray, fraction: float, criterion: float, top: np.ndarray | None = None) -> np.ndarray:
     """Sites that respond: at least a share of the largest response of the map and the criterion; (…, n_sites)."""
-    return np.asarray(mean >= np.maximum(fraction * mean.max(axis=-1, keepdims=True), criterion))
+    top = mean.max(axis=-1, keepdims=True) if top is None else top
+    return np.asarray(mean >= np.maximum(fraction * top, criterion))
 
 
 def centre_of_gravity(sites: np.ndarray, mean: np.ndarray) -> np.ndarray:

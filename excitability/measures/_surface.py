@@ -103,7 +103,10 @@ class Surface:
             gain = ((root * gap) @ vectors * (ratio / (1 + values * ratio))) @ vectors.T
             found[mine] = before + (root * gain) @ joint[len(nodes) :]
         # the sum of all responses varies as its trials do
-        total = np.exp(self.total_error() * rng.standard_t(self.freedom, count)) if self.logarithmic else np.ones(count)
+        total = np.ones(count)
+        if self.logarithmic:
+            error, freedom = self.total_error()
+            total = np.exp(error * rng.standard_t(freedom, count))
         return self._anchored(found + self.middle, len(nodes), total)
 
     def residuals(self) -> np.ndarray:
@@ -111,15 +114,16 @@ class Surface:
         expected = self.mean(self.place)[self.at]
         return np.log(self.size / expected) if self.logarithmic else self.size - expected
 
-    def total_error(self) -> float:
-        """Standard error of the sum of all responses, relative to it."""
+    def total_error(self) -> tuple[float, float]:
+        """Standard error of the sum of all responses, relative to it, and the large trials that it is known from."""
         expected = self.mean(self.place)[self.at]
         rest = self.size - expected
         relative = float(np.sum(rest**2) / np.sum(expected**2)) * self.size.size / max(self.freedom_left(), 1.0)
-        logs = rest if not self.logarithmic else np.log(self.size / expected)
-        if self.logarithmic:  # skewed trials: the variance is underestimated just when the mean is
-            relative = float(np.clip(np.expm1(min(np.var(logs), 20.0)), relative, 1.25 * relative))
-        return float(np.sqrt(relative * np.sum(expected**2)) / np.sum(expected))
+        # skewed trials: the variance is underestimated just when the mean is
+        logs = float(np.var(np.log(self.size / expected)))
+        relative = float(np.clip(np.expm1(min(logs, 20.0)), relative, 1.5 * relative))
+        large = float(np.sum(expected**2) ** 2 / np.sum(expected**4))
+        return float(np.sqrt(relative * np.sum(expected**2)) / np.sum(expected)), max(large - 1, 2.0)
 
     def freedom_left(self) -> float:
         """Trials less what the surface spends on following them."""

@@ -114,13 +114,15 @@ def motor_map(
     if maps is None:
         return {key: nothing("few_sites", n_rejected=int((~is_kept(table)).sum())) for key in UNITS}
     found = maps[0]
-    if not _active(found, found.mean[None], fraction, criterion, share).any() or found.mean.max() <= 0:
+    if not (active_sites(found.mean, fraction, criterion) & (found.share >= share)).any() or found.mean.max() <= 0:
         return {key: nothing("no_response", found.n, found.n_rejected) for key in UNITS}
     rules: dict[str, Any] = {"fraction": fraction, "criterion": criterion, "share": share, "sites": sites}
     peaks = {"min_height": min_height, "neighbours": neighbours, "margin": margin}
     draws = found.draws(np.random.default_rng(seed))
-    drawn = _numbers(found, draws[draws.max(axis=1) > 0], peaks, **rules)
-    value = {key: float(values[0]) for key, values in _numbers(found, found.mean[None], peaks, **rules).items()}
+    draws = draws[draws.max(axis=1) > 0]
+    drawn = _numbers(found, draws, found.tops(draws), peaks, **rules)
+    top = np.array([[found.mean.max()]])
+    value = {key: float(values[0]) for key, values in _numbers(found, found.mean[None], top, peaks, **rules).items()}
     cells = {"map_area": found.spacing**2, "map_active_share": 1 / len(found.sites)}
     estimates = {}
     for key in UNITS:
@@ -134,20 +136,15 @@ def motor_map(
     return estimates
 
 
-def _active(found: ResponseMap, means: np.ndarray, fraction: float, criterion: float, share: float) -> np.ndarray:
-    """Active sites of many maps, shape (n_maps, n_sites)."""
-    return active_sites(means, fraction, criterion) & (found.share >= share)
-
-
 def _numbers(
-    found: ResponseMap, means: np.ndarray, peaks: dict[str, Any], *, fraction: float, criterion: float, share: float,
+    found: ResponseMap, means: np.ndarray, top: np.ndarray, peaks: dict[str, Any], *, fraction: float, criterion: float, share: float,
     sites: str,
 ) -> dict[str, np.ndarray]:  # fmt: skip
-    """Every quantity of many maps, shape (n_maps,) each."""
-    active = _active(found, means, fraction, criterion, share)
+    """Every quantity of many maps with their largest responses ``top`` (n_maps, 1), shape (n_maps,) each."""
+    active = active_sites(means, fraction, criterion, top) & (found.share >= share)
     weights = np.where(active, means, 0.0) if sites == "active" else means
     total = weights.sum(axis=1)
-    top, cell = means.argmax(axis=1), found.spacing**2
+    hotspot, cell = means.argmax(axis=1), found.spacing**2
     with np.errstate(divide="ignore", invalid="ignore"):  # a redrawn map may have no active site
         centre = centre_of_gravity(found.sites, weights)
         squared = np.sum((found.sites[None] - centre[:, None]) ** 2, axis=2)
@@ -157,10 +154,10 @@ def _numbers(
         **{f"centre_of_gravity_{letter}": places for letter, places in zip("xyz", centre.T, strict=False)},
         "map_area": active.sum(axis=1) * cell,
         "map_volume": total * cell,
-        "map_normalised_volume": total / means.max(axis=1),
+        "map_normalised_volume": total / top[:, 0],
         "map_spread": spread,
-        "hotspot_x": found.sites[top, 0],
-        "hotspot_y": found.sites[top, 1],
+        "hotspot_x": found.sites[hotspot, 0],
+        "hotspot_y": found.sites[hotspot, 1],
         "map_peaks": discrete_peaks(means, around, **peaks).sum(axis=1).astype(float),
         "map_truncated": (active & (around < 0).any(axis=1)).any(axis=1).astype(float),
         "map_sites_needed": (active @ found.outside()).sum(axis=1).astype(float),

@@ -29,6 +29,8 @@ KEYS = (
     "centre_of_gravity_distance",
 )
 
+Pair = tuple[np.ndarray, np.ndarray]
+
 
 @measure(kind="summary", unit={**dict.fromkeys(KEYS[:-1], "1"), "centre_of_gravity_distance": "m"}, over="pairs")
 def map_overlap(
@@ -88,10 +90,14 @@ def map_overlap(
     if maps is None:
         return {key: nothing("few_sites") for key in KEYS}
     first, second = maps
-    shares, centres = _overlap(first, first.mean[None], second.mean[None], fraction, criterion)
+    means = (first.mean[None], second.mean[None])
+    tops = (np.array([[first.mean.max()]]), np.array([[second.mean.max()]]))
+    shares, centres = _overlap(first, means, tops, fraction, criterion)
     if not np.isfinite(shares[0]).all():
         return {key: nothing("no_response", first.n, first.n_rejected) for key in KEYS}
-    drawn, drawn_centres = _overlap(first, *_drawn_together(first, second, seed), fraction, criterion)
+    draws = _drawn_together(first, second, seed)
+    drawn_tops = first.tops(draws[0]), second.tops(draws[1])
+    drawn, drawn_centres = _overlap(first, draws, drawn_tops, fraction, criterion)
     found = {}
     for i, key in enumerate(KEYS[:-1]):
         found[key] = with_interval(float(shares[0, i]), drawn[:, i], first)
@@ -100,7 +106,7 @@ def map_overlap(
     return found
 
 
-def _drawn_together(first: ResponseMap, second: ResponseMap, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def _drawn_together(first: ResponseMap, second: ResponseMap, seed: int) -> Pair:
     """Redrawn maps of two muscles whose responses to one pulse are alike."""
     rng = np.random.default_rng(seed)
     rest_a, rest_b = first.surface.residuals(), second.surface.residuals()
@@ -112,13 +118,14 @@ def _drawn_together(first: ResponseMap, second: ResponseMap, seed: int) -> tuple
 
 
 def _overlap(
-    found: ResponseMap, a: np.ndarray, b: np.ndarray, fraction: float, criterion: float
+    found: ResponseMap, means: Pair, tops: Pair, fraction: float, criterion: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """The shares of pairs of maps, shape (n_maps, 6), and the way between their centres of gravity."""
-    active_a, active_b = (active_sites(mean, fraction, criterion) for mean in (a, b))
+    a, b = means
+    active_a, active_b = (active_sites(mean, fraction, criterion, top) for mean, top in zip(means, tops, strict=True))
     shared, n_a, n_b = (part.sum(axis=1) for part in (active_a & active_b, active_a, active_b))
     with np.errstate(divide="ignore", invalid="ignore"):
-        relative_a, relative_b = (mean / mean.max(axis=1, keepdims=True) for mean in (a, b))
+        relative_a, relative_b = (mean / top for mean, top in zip(means, tops, strict=True))
         volume = np.minimum(relative_a, relative_b).sum(axis=1) / np.maximum(relative_a, relative_b).sum(axis=1)
         level_a, level_b = (mean - mean.mean(axis=1, keepdims=True) for mean in (a, b))
         shares = np.stack(

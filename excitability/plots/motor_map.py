@@ -140,7 +140,7 @@ def _drawn(found: ResponseMap, fraction: float, criterion: float, seed: int) -> 
     surface[~stimulated(nodes, found.flat, 0.75 * found.spacing)] = np.nan
     active = active_sites(found.mean, fraction, criterion)
     redrawn = found.draws(np.random.default_rng(seed))
-    inside = np.where(active_sites(redrawn, fraction, criterion), redrawn, 0.0)
+    inside = np.where(active_sites(redrawn, fraction, criterion, found.tops(redrawn)), redrawn, 0.0)
     usable = inside.sum(axis=1) > 0
     centre = centre_of_gravity(found.flat, np.where(active, found.mean, 0.0))
     reach = np.percentile(centre_of_gravity(found.flat, inside[usable]), [2.5, 97.5], axis=0)
