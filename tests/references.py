@@ -50,6 +50,23 @@ def longest_constant(x, start, stop):
     return np.array([max(len(list(same)) for _, same in itertools.groupby(part)) for part in parts])
 
 
+def smoothed_range(x, start, length, weights):
+    parts = [row[a : a + length] for row, a in zip(x, start, strict=True)]
+    if length > weights.size:
+        parts = [np.correlate(part, weights, mode="valid") for part in parts]
+    return np.array([part.max() - part.min() for part in parts])
+
+
+def rested_share(x, start, stop, run):
+    out = []
+    for row, a, b in zip(x, start, stop, strict=True):
+        part = row[a:b]
+        on = [part == part.min(), part == part.max()]
+        longest = max((len(list(same)) for side in on for hit, same in itertools.groupby(side) if hit), default=0)
+        out.append(max(side.mean() for side in on) if longest >= run else 0.0)
+    return np.array(out)
+
+
 def rectified_area(x, start, stop, centre, step):
     out = []
     for trial, a, b, c in zip(x, start, stop, centre, strict=True):
@@ -293,14 +310,14 @@ def first_rest(x, base, limit, begin, stop, length):
     return np.array(out)
 
 
-def responses_among(score, size, node_score, node_size, slope, means, spreads, shares, log_prior, certain):
+def responses_among(score, offset, means, spreads, shares, log_prior, certain, n_nodes):
     """Without nodes: every trial by itself, and no short cut for scores beyond ``certain``."""
-    slope = np.interp(score, node_score, slope)
+    logarithm = np.log(score + offset)
     weights, posteriors = [], []
     for (mean, log_weight), spread, share in itertools.product(zip(means, log_prior, strict=True), spreads, shares):
         law = norm(mean, spread)
-        own = np.maximum(law.pdf(size) * slope, 1e-12)
-        either = own * gumbel_r.cdf(score) + law.cdf(size) * gumbel_r.pdf(score)
+        own = np.maximum(law.pdf(logarithm) * np.exp(-logarithm), 1e-12)
+        either = own * gumbel_r.cdf(score) + law.cdf(logarithm) * gumbel_r.pdf(score)
         both = share * either + (1 - share) * gumbel_r.pdf(score)
         weights.append(log_weight + np.sum(np.log(both / gumbel_r.pdf(score))))
         posteriors.append(share * either / both)
@@ -465,6 +482,8 @@ REFERENCES = {
     "extremes": (windows.extremes, extremes),
     "held": (windows.held, held),
     "longest_constant": (windows.longest_constant, longest_constant),
+    "smoothed_range": (windows.smoothed_range, smoothed_range),
+    "rested_share": (windows.rested_share, rested_share),
     "rectified_area": (windows.rectified_area, rectified_area),
     "largest_contrast": (contrast.largest_contrast, largest_contrast),
     "contrast_power": (contrast.contrast_power, contrast_power),

@@ -111,6 +111,36 @@ def extremes(x, start, stop):
 
 
 @njit
+def smoothed_range(x, start, length, weights):
+    """Highest minus lowest value of the running weighted mean of ``length`` samples of each trial from ``start[i]`` on.
+
+    Only whole means count: there are ``length - weights.size + 1``, or the samples themselves where that is less than 1.
+
+    Returns
+    -------
+    array, shape (n_trials,)
+        NaN where a sample is NaN.
+    """
+    n = length - weights.size + 1
+    s = np.empty(length)
+    out = np.empty(x.shape[0])
+    for i in range(x.shape[0]):
+        row = x[i, start[i] : start[i] + length]
+        if n < 2:
+            low, high, missing = range_of(row)
+        else:
+            s[:n] = 0.0
+            for k in range(weights.size):
+                part = row[k : k + n]
+                weight = weights[k]
+                for j in range(n):
+                    s[j] += weight * part[j]
+            low, high, missing = range_of(s[:n])
+        out[i] = np.nan if missing else high - low
+    return out
+
+
+@njit
 def held(x, at, stop, run):
     """Whether each trial stays on its lowest or highest value for ``run`` samples in a row.
 

@@ -122,7 +122,8 @@ def _of_channel(
         given = protocol.trial["silent_period"]
         given = {**given, "window": window} if given.get("window") == "muscle" else given
         longer = silent_period_flags(x, times, **given, first_pulse=first[kept])
-        flags[kept] = [join_flags(*words) for words in zip(flags[kept], longer, strict=True)]
+        late = kept[longer != ""]
+        flags[late] = [join_flags(*words) for words in zip(flags[late], longer[longer != ""], strict=True)]
     near = other_pulse(pulses, first, window)
     flags[near] = [join_flags(word, "another_pulse") for word in flags[near]]
     table["reject"], table["flag"] = reasons, flags
