@@ -117,7 +117,7 @@ def test_p_values_are_uniform_without_a_response(n):
 def test_probability_is_the_share_with_a_response(kind):
     stated, true = [], []
     for share in (0.0, 0.2, 0.5, 0.8, 1.0):
-        for seed in (1, 2):
+        for seed in (1, 2, 3, 4):
             x, present = _recording(kind, 200, share, 0.1e-3 if kind == "muscle" else 0.6e-3, seed + int(100 * share))
             stated.append(mep_probability(x, TIMES))
             true.append(present)
@@ -127,6 +127,27 @@ def test_probability_is_the_share_with_a_response(kind):
         some = (stated >= low) & (stated < high)
         assert some.sum() > 20
         assert abs(stated[some].mean() - true[some].mean()) < 0.15, (low, high)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
+def test_motor_units_are_not_taken_for_responses(share):
+    """They are as large in every trial, so that a hair's breadth of size spans many scores."""
+    stated, true = [], []
+    for seed in (1, 2, 3):
+        x, present = _recording("motor unit", 250, share, 0.15e-3, seed + int(100 * share))
+        stated.append(mep_probability(x, TIMES))
+        true.append(present)
+    stated, true = np.concatenate(stated), np.concatenate(true)
+    assert abs(stated.mean() - true.mean()) < 0.08
+    assert np.mean((stated - true) ** 2) < 0.12
+    assert true[(stated > 0.7) & (stated < 0.95)].mean() > 0.6
+
+
+def test_a_latency_has_a_probability():
+    for kind, share in (("muscle", 0.0), ("heart", 0.0), ("active", 0.2)):
+        x, _ = _recording(kind, 250, share, 0.6e-3, 21)
+        has = np.isfinite(mep_latency(x, TIMES, false_positive_rate=0.01))
+        assert (mep_probability(x, TIMES)[has] >= 0.1).all()
 
 
 def test_two_bursts_among_a_hundred_trials_hide_nothing():

@@ -33,47 +33,43 @@ def take_forms(traces, begin, trials, which, weights, forms):
 
 
 @njit
-def responses_among(score, offset, means, spreads, shares, log_prior, certain, n_nodes):
+def responses_among(score, size, node_score, node_size, slope, means, spreads, shares, log_prior, certain):
     """Probability of a response for each score, averaged over what the responses of a recording may be like.
 
     Without a response the score is a standard Gumbel variable; with one it is the larger of that and of the
-    response's own, whose logarithm (of ``offset`` + score) is normal. Mean and standard deviation of that and the
-    share of trials with a response are weighted by how well they explain all scores.
+    response's own, whose size has a normal logarithm. Mean and standard deviation of that and the share of trials with
+    a response are weighted by how well they explain all scores.
 
     Parameters
     ----------
     score : array, shape (n_trials,)
-        Above ``-offset``.
-    offset : float
-        Score that an amplitude of 0 has, negated: the sum is in proportion to the amplitude.
+    size : array, shape (n_trials,)
+        Logarithm of the size of a response that has this score.
+    node_score, node_size : array, shape (n_nodes,)
+        The same for scores, from the smallest to ``certain``, between which straight lines are drawn.
+    slope : array, shape (n_nodes,)
+        Derivative of ``node_size`` with respect to the score.
     means, spreads, shares : array
         Candidates.
     log_prior : array, shape (n_means,)
     certain : float
         Score from which a trial holds a response whatever the others do.
-    n_nodes : int
-        Scores, evenly spaced in their logarithm, between which straight lines are drawn.
     """
-    n = score.size
-    logarithm = np.empty(n)
-    last = math.log(certain + offset)
-    first = last
+    n, n_nodes = score.size, node_score.size
+    node, beyond = np.empty(n, np.int64), np.empty(n)
+    count = np.zeros(n_nodes)
     n_sure, sure_sum, sure_squares = 0, 0.0, 0.0
     for i in range(n):
-        logarithm[i] = math.log(score[i] + offset)
-        first = min(first, logarithm[i])
         if score[i] >= certain:
             n_sure += 1
-            sure_sum += logarithm[i]
-            sure_squares += logarithm[i] ** 2
-    step = max(last - first, 1e-9) / (n_nodes - 1)
-    count = np.zeros(n_nodes)
-    for i in range(n):
-        if score[i] < certain:
-            place = (logarithm[i] - first) / step
-            node = min(int(place), n_nodes - 2)
-            count[node] += 1.0 - (place - node)
-            count[node + 1] += place - node
+            sure_sum += size[i]
+            sure_squares += size[i] ** 2
+            continue
+        left = min(max(np.searchsorted(node_score, score[i]) - 1, 0), n_nodes - 2)
+        part = (score[i] - node_score[left]) / (node_score[left + 1] - node_score[left])
+        node[i], beyond[i] = left, part
+        count[left] += 1.0 - part
+        count[left + 1] += part
     ratio = np.empty((means.size * spreads.size, n_nodes))
     weight = np.empty((means.size * spreads.size, shares.size))
     for a in range(means.size):
@@ -82,11 +78,10 @@ def responses_among(score, offset, means, spreads, shares, log_prior, certain, n
             sure = sure_squares - 2.0 * mean * sure_sum + n_sure * mean * mean
             sure = -0.5 * sure / (spread * spread) - n_sure * math.log(spread)
             for j in range(n_nodes):
-                value = first + j * step
-                deviation = (value - mean) / spread
-                density = math.exp(-0.5 * deviation * deviation - value) / (spread * math.sqrt(2.0 * math.pi))
+                deviation = (node_size[j] - mean) / spread
+                density = math.exp(-0.5 * deviation * deviation) * slope[j] / (spread * math.sqrt(2.0 * math.pi))
                 # f·G + F·g over g, for a noise density g with distribution G: G/g = exp(z).
-                own = max(density, 1e-12) * math.exp(math.exp(value) - offset)
+                own = max(density, 1e-12) * math.exp(node_score[j])
                 ratio[k, j] = own + 0.5 * math.erfc(-deviation / math.sqrt(2.0))
             for c in range(shares.size):
                 total = log_prior[a] + sure + n_sure * math.log(shares[c])
@@ -106,7 +101,6 @@ def responses_among(score, offset, means, spreads, shares, log_prior, certain, n
     posterior = np.ones(n)
     for i in range(n):
         if score[i] < certain:
-            place = (logarithm[i] - first) / step
-            node = min(int(place), n_nodes - 2)
-            posterior[i] = min(curve[node] + (place - node) * (curve[node + 1] - curve[node]), 1.0)
+            left = node[i]
+            posterior[i] = min(curve[left] + beyond[i] * (curve[left + 1] - curve[left]), 1.0)
     return posterior

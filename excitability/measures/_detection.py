@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..kernels.contrast import contrast_apart, contrast_power, largest_contrast
-from ._extremes import learn_extremes
+from ._extremes import Extremes, learn_extremes
 from ._windows import evenly, quantiles
 
 WIDTHS = (0.0015, 0.003, 0.006)  # s on each side: phases of hand, forearm and leg responses
@@ -46,6 +46,7 @@ class Detection:
     score: np.ndarray
     at: np.ndarray
     null: Null
+    extremes: Extremes  # of the largest contrast of noise
 
 
 def detect(
@@ -125,7 +126,7 @@ def detect(
     null_place = search + np.take_along_axis(null_at, null_which, axis=2)[..., 0] * length // null_length
     null = Null(some, begins, slope, extremes.score(null_statistic) + np.log(longer), null_place)
     trial = np.arange(n_trials)
-    return Detection(extremes.score(scaled[trial, which]), at[trial, which], null)
+    return Detection(extremes.score(scaled[trial, which]), at[trial, which], null, extremes)
 
 
 def stretches_apart(n: int, length: int, step: float) -> tuple[tuple[int, ...], int]:

@@ -13,17 +13,20 @@ _EULER = 0.5772156649
 GUMBEL_SPREAD = float(np.pi / np.sqrt(6.0))  # standard deviation of a standard Gumbel variable
 _PRIOR_WINDOWS = 12.0  # the general shape of the extremes counts as this many pre-stimulus windows
 _OFFSET = 5.0  # score of no amplitude at all, negated: the largest value of noise is about six of its scales
-# Candidates for the logarithm of a response's score, and for the share of trials with a response.
-_MEANS = np.linspace(2.05, 6.4, 9)
-_USUAL_MEAN = (2.6, 1.3)
+# Candidates for the logarithm of a response's size, and for the share of trials with a response.
+_MEANS = np.linspace(1.8, 6.4, 11)
+_USUAL_MEAN = (3.0, 1.5)
 _SPREADS = np.array([0.7, 1.0, 1.3])
 _SHARES = np.array([0.01, 0.05, 0.15, 0.3, 0.45, 0.6, 0.75, 0.87, 0.95, 0.99])
 _NODES = 64
 _HIGHEST_SCORE = 1e9
 _CERTAIN_SCORE = 80.0  # from which no share of responses leaves a doubt that a number could hold
+_LAST_PLACE = float(np.log(_CERTAIN_SCORE + _OFFSET))
+_LEAST_SIZE = 0.1  # of the middle of noise
 _PRIOR_QUANTILES = 60.0
 _MEDIAN = 0.36651  # of a standard Gumbel variable
 _UPPER_TENTH = 2.25037
+_LOWER = np.array([0.9, 0.75])  # share of windows beyond the knots below the middle
 _LEAST_BEYOND = 6  # windows beyond the last knot
 _PRIOR_BETWEEN = 4.0  # windows that the general shape counts as between two knots
 _ODD_TRIALS = 2  # trials that may be out of the ordinary without telling anything about the others
@@ -44,6 +47,12 @@ class Extremes:
         below = (values - self.values[0]) / self.first_scale
         above = (values - self.values[-1]) / self.last_scale
         return np.interp(values, self.values, self.scores) + np.minimum(below, 0.0) + np.maximum(above, 0.0)
+
+    def value(self, scores: np.ndarray) -> np.ndarray:
+        """Values that have the scores."""
+        below = np.minimum(scores - self.scores[0], 0.0) * self.first_scale
+        above = np.maximum(scores - self.scores[-1], 0.0) * self.last_scale
+        return np.interp(scores, self.scores, self.values) + below + above
 
 
 def learn_extremes(
@@ -79,17 +88,20 @@ def learn_extremes(
     middle, upper = quantiles(ordered, [0.5, 0.9])
     scale = own * max((upper - middle) / (_UPPER_TENTH - _MEDIAN), 0.3 * scale) + (1.0 - own) * scale
     mode = own * (middle - _MEDIAN * scale) + (1.0 - own) * (mean - _EULER * scale)
-    # Knots where half, a quarter, an eighth ... of the windows lie beyond.
+    # Knots where half, a quarter, an eighth ... of the windows lie beyond, and some below the middle.
     n_knots = max(int(np.log2(max(len(values), 1) / _LEAST_BEYOND)), 1)
-    beyond = 0.5 ** np.arange(1, n_knots + 1)
+    low = _LOWER[len(values) * (1.0 - _LOWER) >= _LEAST_BEYOND]
+    beyond = np.concatenate([low, 0.5 ** np.arange(1, n_knots + 1)])
     at = np.interp((1.0 - beyond) * (len(values) - 1), np.arange(len(values)), ordered)
     scores = -np.log(-np.log1p(-beyond))
     between = len(values) * -np.diff(beyond)
     steps = (between * np.diff(at) + _PRIOR_BETWEEN * scale * np.diff(scores)) / (between + _PRIOR_BETWEEN)
-    knots = mode + _MEDIAN * scale + np.concatenate([[0.0], np.cumsum(steps)])
+    knots = np.concatenate([[0.0], np.cumsum(steps)])
+    knots += mode + _MEDIAN * scale - knots[low.size]
+    first = steps[0] / (scores[1] - scores[0]) if low.size else scale
     rest = ordered[ordered > knots[-1]] - knots[-1]
     last = float((rest.sum() + _PRIOR_BETWEEN * scale) / (rest.size + _PRIOR_BETWEEN))
-    return Extremes(knots, scores - float(np.log(longer)), scale, max(last, 0.8 * scale))
+    return Extremes(knots, scores - float(np.log(longer)), float(first), max(last, 0.8 * scale))
 
 
 def _without_odd_trials(values: np.ndarray, prior_spread: float, n_trials: int | None) -> np.ndarray:
@@ -125,14 +137,33 @@ def _surprise(score: np.ndarray) -> np.ndarray:
     return np.where(score > 30.0, score, -np.log(p_value_of(np.minimum(score, 30.0))))
 
 
-def probability_of(score: np.ndarray) -> np.ndarray:
+def probability_of(score: np.ndarray, contrast: Extremes) -> np.ndarray:
     """Probability that a response is present, given the scores of all trials of the recording.
 
-    The score of noise is a standard Gumbel variable. With a response the score is the larger of that and of
-    the response's own, whose logarithm is normal. How large responses are and how many trials hold one is learnt
-    from the trials; where these leave it open (few trials, responses lost in muscle activity) the probability is the
-    average over what it may be.
+    The score of noise is a standard Gumbel variable. With a response the score is the larger of that and of the
+    response's own. The logarithm of the response's size is normal, not that of its score: where single motor units
+    fill a range of sizes, many scores lie close together in size, and few responses are to be expected there. How large
+    responses are and how many trials hold one is learnt from the trials; where these leave it open (few trials,
+    responses lost in muscle activity) the probability is the average over what it may be.
+
+    Parameters
+    ----------
+    score : array, shape (n_trials,)
+    contrast : Extremes
+        Tells the size of the contrast that alone would have the score.
     """
     score = np.clip(score, 0.2 - _OFFSET, _HIGHEST_SCORE)
+    places = np.linspace(np.log(min(score.min(), 0.9 * _CERTAIN_SCORE) + _OFFSET), _LAST_PLACE, _NODES)
+    half = 0.5 * (places[1] - places[0])
+    nodes = np.exp(places) - _OFFSET
+    between = np.exp(np.append(places - half, places[-1] + half)) - _OFFSET
+    slope = np.maximum(np.diff(_log_size(between, contrast)) / np.diff(between), 1e-9)
     log_prior = -0.5 * ((_MEANS - _USUAL_MEAN[0]) / _USUAL_MEAN[1]) ** 2
-    return responses_among(score, _OFFSET, _MEANS, _SPREADS, _SHARES, log_prior, _CERTAIN_SCORE, _NODES)
+    size, node_size = _log_size(score, contrast), _log_size(nodes, contrast)
+    return responses_among(score, size, nodes, node_size, slope, _MEANS, _SPREADS, _SHARES, log_prior, _CERTAIN_SCORE)
+
+
+def _log_size(score: np.ndarray, contrast: Extremes) -> np.ndarray:
+    """Logarithm of the contrast of each score, in scales of noise: half of the noise lies below ``_OFFSET`` of them."""
+    middle = max(float(contrast.value(np.array([_MEDIAN]))[0]), contrast.first_scale)
+    return np.log((_OFFSET + _MEDIAN) * np.maximum(contrast.value(score) / middle, _LEAST_SIZE))

@@ -19,6 +19,7 @@ from ._template import Likeness, likeness
 from ._windows import BASELINE, Window, baseline_samples, interval, window_samples
 
 FALSE_POSITIVE_RATE = 0.005
+_LEAST_PROBABILITY = 0.1  # of a response that has a latency: the few of noise among many trials that hold none have not
 _LIKENESS_SHARE = 0.65  # weight of the likeness to clear responses beside the largest contrast
 _LEAST_NOISE = 1e-4  # of the peak-to-peak amplitude
 _LEAST_ERROR = 0.05  # samples; straight lines between them are no better
@@ -159,13 +160,14 @@ def _search(
         onset, error = _combined(onset, error, alike)
     score = _all_evidence(found, alike, inside, traces.shape[1], step)
     p_value = p_value_of(score)
-    present = p_value <= false_positive_rate
+    probability = probability_of(score, found.extremes)
+    present = (p_value <= false_positive_rate) & (probability >= _LEAST_PROBABILITY)
     at = np.maximum(times[0] + (start + onset) * step, float(window[0]))
     end = times[0] + (start + end) * step
     present &= end > at
     return Responses(
         p_value,
-        probability_of(score),
+        probability,
         present,
         np.where(present, at, np.nan),
         np.where(present, error * step, np.nan),
