@@ -20,7 +20,7 @@ from ._ratios import Trials
 from ._tables import FEWEST, is_kept, log_level, numbers, with_condition
 
 N_DRAWS = 2000
-_HEIGHTS = (0.03, 0.1, 0.2, 0.35, 0.6, 1.0)  # standard deviation of ln R along the curve
+_HEIGHTS = (0.2, 0.4, 0.8, 1.5)  # standard deviation of ln R along the curve
 _LENGTHS = (1.0, 1.5, 2.2, 3.2, 5.0, 10.0)  # steps between neighbouring levels
 _LEVEL_SD = 1.5  # of the level of ln R: ratios from 0.05 to 20 are possible
 _FINE = 8  # places between two levels

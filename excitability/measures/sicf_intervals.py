@@ -52,6 +52,7 @@ def sicf_intervals(
 
     Examples
     --------
+    >>> import numpy as np
     >>> rng = np.random.default_rng(4)
     >>> isi = np.repeat(np.r_[np.nan, np.arange(10, 50, 2) * 1e-4], 12)
     >>> true = 1 + np.where(np.isnan(isi), 0, np.exp(-(((isi - 0.0014) / 0.0003) ** 2)))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtrit
 
 from ..schema import Estimate
 from ._registry import measure
-from ._tables import is_kept, nothing, numbers, with_condition
+from ._tables import with_condition
+from ._tracking import threshold_change, tracked
+
+#: Increase of the threshold (%) that goes with a response of a tenth, in a group.
+_PERCENT_OF_TENFOLD = 18.0
 
 
 @measure(kind="summary", unit="%", over="conditioned")
@@ -24,12 +27,14 @@ def threshold_tracking(
 
     ``T = 100 (θ_conditioned − θ_test) / θ_test``, where θ is the intensity of a response of the target size. Positive
     values are inhibition, negative values facilitation. All thresholds come from one regression of log10 amplitude
-    on intensity with a slope common to the conditions; the interval is Fieller's, by inverting the test of each T.
+    on intensity with a slope common to the conditions, corrected for what tracking does to it (an intensity follows
+    from the responses before it); the interval is Fieller's, by inverting the test of each T.
 
     Parameters
     ----------
     table : DataFrame
-        Tracked trials of one channel: an intensity and a response each, test and conditioned.
+        Tracked trials of one channel in the order they were given (or with ``onset`` or ``trial``): an intensity
+        and a response each, test and conditioned.
     of, by : str
         Columns with the size of the response and with the test intensity (%MSO).
     test : str
@@ -41,7 +46,8 @@ def threshold_tracking(
     -------
     Estimate or dict of Estimate
         One for each conditioned condition; the Estimate itself where there is only one. Flags: ``no_trials``,
-        ``no_test_trials``, ``few_trials``, ``slope_unknown`` (responses do not rise with intensity).
+        ``no_test_trials``, ``few_trials``, ``slope_unknown`` (responses do not rise with intensity),
+        ``serial_tracking`` (one condition after the other; without it they were interleaved, tracked in parallel).
 
     Raises
     ------
@@ -50,8 +56,9 @@ def threshold_tracking(
 
     Notes
     -----
-    A tenfold smaller amplitude goes with about 18 % more threshold in 50 people, with wide scatter: tracked and
-    amplitude values are two measures and are never converted into each other here.
+    Serial and parallel tracking are not equivalent: serial tracking gave larger increases at 3.5–5 ms (Tankisi et al.
+    2021). Tracked thresholds and ratios of amplitudes are two measures that are never mixed; :func:`equivalent_ratio`
+    says what goes with what in a group, and no result is made with it.
 
     Examples
     --------
@@ -68,79 +75,45 @@ def threshold_tracking(
     >>> bool(tracked.ci_low < 10 < tracked.ci_high)
     True
     """
-    table = with_condition(table, test)
-    s, size = numbers(table, by), numbers(table, of)
-    condition = table["condition"].fillna("").astype(str).to_numpy()
-    known = is_kept(table) & np.isfinite(s) & (size > 0)
-    names = sorted(set(condition) - {"", test})
-    found = {
-        name: _change(s, np.log10(size, where=size > 0, out=np.zeros_like(size)), condition, known, name, test, target)
-        for name in names
-    }
+    trials = tracked(table, of, by, test)
+    names = sorted({str(name) for name in with_condition(table, test)["condition"].fillna("")} - {"", test})
+    found = {name: threshold_change(trials, [name], test, target) for name in names}
     return next(iter(found.values())) if len(found) == 1 else found
 
 
-def _change(
-    s: np.ndarray,
-    logs: np.ndarray,
-    condition: np.ndarray,
-    known: np.ndarray,
-    name: str,
-    test: str,
-    target: float,
-) -> Estimate:
-    groups = [known & (condition == label) for label in (test, name)]
-    n = int(groups[1].sum())
-    if n == 0 or not groups[0].any():
-        return nothing("no_trials" if n == 0 else "no_test_trials", n)
-    rows = known & (condition != "")  # the slope is common to all conditions
-    labels = condition[rows]
-    x, y = s[rows].copy(), logs[rows].copy()
-    for label in set(labels):
-        mine = labels == label
-        x[mine] -= x[mine].mean()
-        y[mine] -= y[mine].mean()
-    freedom = int(rows.sum()) - len(set(labels)) - 1
-    sxx = float(x @ x)
-    if freedom < 3 or sxx == 0:
-        return nothing("few_trials", n)
-    slope = float(x @ y) / sxx
-    residual = float(np.sum((y - slope * x) ** 2)) / freedom
-    t = float(stdtrit(freedom, 0.975))
-    if slope <= 0 or t**2 * residual / sxx >= slope**2:
-        return nothing("slope_unknown", n)
-    centre = [float(s[group].mean()) for group in groups]
-    away = [float(np.log10(target) - logs[group].mean()) for group in groups]
-    count = [int(group.sum()) for group in groups]
-    base, conditioned = (centre[i] + away[i] / slope for i in (0, 1))
-    if base <= 0:
-        return nothing("slope_unknown", n)
-    ratio = conditioned / base
-    # T solves conditioned − ratio · base = 0: both sides times the slope are linear in the three estimates
-    low, high = _fieller(ratio, slope, centre, away, count, residual, sxx, t)
-    return Estimate(100 * (ratio - 1), 100 * (low - 1), 100 * (high - 1), n)
+def equivalent_ratio(change: float) -> float:
+    """Ratio of amplitudes that goes with a change of the tracked threshold in a group: for information only.
 
+    ``10 ** (-change / 18)``: in 50 people a tenfold smaller response went with about 18 % more threshold (Samusyte et
+    al. 2018), with wide scatter between people. No measure uses it, and no result is made with it: ratios of
+    amplitudes and tracked thresholds must not be mixed in one analysis.
 
-def _fieller(
-    ratio: float,
-    slope: float,
-    centre: list[float],
-    away: list[float],
-    count: list[int],
-    residual: float,
-    sxx: float,
-    t: float,
-) -> tuple[float, float]:
-    """Ratios r that the data do not contradict: ``(g(r) / se(g(r)))² ≤ t²`` with ``g`` linear in the estimates.
+    Parameters
+    ----------
+    change : float
+        Change of the tracked threshold (%).
 
-    ``g(r) = slope (c₁ − r c₀) + (a₁ − r a₀)``; a quadratic in r.
+    Examples
+    --------
+    >>> round(equivalent_ratio(10.0), 3)
+    0.278
     """
-    square = (slope * centre[0] + away[0]) ** 2 - t**2 * residual * (centre[0] ** 2 / sxx + 1 / count[0])
-    cross = (slope * centre[0] + away[0]) * (slope * centre[1] + away[1]) - t**2 * residual * centre[0] * centre[
-        1
-    ] / sxx
-    constant = (slope * centre[1] + away[1]) ** 2 - t**2 * residual * (centre[1] ** 2 / sxx + 1 / count[1])
-    inside = cross**2 - square * constant
-    if square <= 0 or inside < 0:
-        return float("nan"), float("nan")
-    return (cross - np.sqrt(inside)) / square, (cross + np.sqrt(inside)) / square
+    return float(10 ** (-change / _PERCENT_OF_TENFOLD))
+
+
+def equivalent_threshold_change(ratio: float) -> float:
+    """Inverse of :func:`equivalent_ratio`, in percent: for information only.
+
+    Raises
+    ------
+    ValueError
+        For a ratio that is not positive.
+
+    Examples
+    --------
+    >>> round(equivalent_threshold_change(0.5), 2)
+    5.42
+    """
+    if not ratio > 0:
+        raise ValueError(f"ratio = {ratio:g} must be positive, such as 0.5")
+    return float(-_PERCENT_OF_TENFOLD * np.log10(ratio))
