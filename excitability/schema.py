@@ -42,8 +42,10 @@ STIMULUS_COLUMNS = _columns(
     ),
     ("intensity", "%MSO", "float", "intensity of the last (test) pulse", "base_pulse_intensity"),
     ("conditioning_intensity", "%MSO", "float", "intensity of the first pulse of a pair", ""),
+    ("conditioning_intensity_rmt", "%RMT", "float", "the same relative to resting motor threshold", ""),
+    ("interval_after_n20", "s", "float", "inter-stimulus interval minus the person's N20 latency", ""),
     ("intensity_rmt", "%RMT", "float", "intensity of the last pulse relative to resting motor threshold", ""),
-    ("stimulus_type", "", "str", "tms, nerve or root", ""),
+    ("stimulus_type", "", "str", "tms, nerve, root, or movement", ""),
     ("conditioning_type", "", "str", "kind of the conditioning stimulus: tms or nerve", ""),
     ("conditioning_target", "", "str", "where the conditioning stimulus was given", ""),
     ("target", "", "str", "stimulated area: M1, DLPFC, …", "target_id"),
@@ -54,6 +56,7 @@ STIMULUS_COLUMNS = _columns(
     ("coil_y", "m", "float", "coil position, second axis of the navigation frame", ""),
     ("coil_z", "m", "float", "coil position, third axis of the navigation frame", ""),
     ("ecg_distance", "s", "float", "from the pulse to the nearest heart beat (R wave); remove_ecg fills it in", ""),
+    ("block", "", "str", "block of trials in the recording, such as pre, post0, post10", ""),
     ("protocol", "", "str", "which protocol the trial belongs to, in a recording that mixes them", "task"),
 )
 

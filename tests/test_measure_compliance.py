@@ -15,11 +15,11 @@ N_TRIALS = 8
 
 
 def _responses(n, seed):
-    """Trials of a contracted hand muscle: noise, response, silence, return. Every measure has something to find."""
+    """Trials of a contracted hand muscle: noise, response, silence, return, burst: every measure finds something."""
     rng = np.random.default_rng(seed)
     onset = rng.uniform(0.020, 0.023, (n, 1))
     phase = np.clip((TIMES - onset) / 0.012, 0, 1)
-    loud = np.where((TIMES > 0.03) & (TIMES < 0.13), 0.05, 1.0)
+    loud = np.where((TIMES > 0.03) & (TIMES < 0.13), 0.05, np.where(TIMES > 0.3, 8.0, 1.0))
     noise = 5e-6 * rng.standard_normal((n, TIMES.size)) * loud
     return 0.8e-3 * np.sin(2 * np.pi * phase) * rng.uniform(0.5, 2, (n, 1)) + noise
 

@@ -6,11 +6,11 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtrit
 
-from ..schema import Estimate, unknown_word
+from ..schema import Estimate, join_flags
+from ._differences import check_statistic, difference_of_levels
 from ._registry import measure
-from ._tables import FEWEST, is_kept, level, median_interval, nothing, numbers
+from ._tables import FEWEST, is_kept, level, nothing, numbers
 
 #: Time that an F wave needs to turn around in the motor neuron (s).
 TURNAROUND = 0.001
@@ -87,8 +87,7 @@ def central_conduction(
     >>> round(conduction["central_motor_conduction_time"], 5)
     0.00615
     """
-    if statistic not in ("mean", "median", "minimum"):
-        raise ValueError(unknown_word("statistic", statistic, ["mean", "median", "minimum"]))
+    check_statistic(statistic)
     if (f_latency is None) != (m_latency is None):
         raise ValueError("the F-wave method needs both f_latency and m_latency in seconds; only one was given")
     latency = numbers(table, of)
@@ -134,23 +133,5 @@ def _difference(
         return Estimate(value, n=n, flag=method)
     if method == "f_wave":  # a single number from the nerve laboratory: its own error is not known here
         return Estimate(value, cortical.ci_low - peripheral, cortical.ci_high - peripheral, n, method)
-    low, high = _interval(latency[known & ~root & ~nerve], latency[known & root], statistic)
-    return Estimate(value, low, high, n, method)
-
-
-def _interval(cortical: np.ndarray, peripheral: np.ndarray, statistic: str) -> tuple[float, float]:
-    if min(cortical.size, peripheral.size) < 2:
-        return np.nan, np.nan
-    if statistic == "mean":
-        parts = [float(values.var(ddof=1)) / values.size for values in (cortical, peripheral)]
-        spread = parts[0] ** 2 / (cortical.size - 1) + parts[1] ** 2 / (peripheral.size - 1)
-        freedom = sum(parts) ** 2 / spread if spread > 0 else 1.0
-        reach = float(stdtrit(freedom, 0.975)) * np.sqrt(sum(parts))
-        value = float(cortical.mean() - peripheral.mean())
-        return value - reach, value + reach
-    (low, high), (other_low, other_high) = median_interval(cortical), median_interval(peripheral)
-    middle, other = float(np.median(cortical)), float(np.median(peripheral))
-    return (
-        middle - other - float(np.hypot(middle - low, other_high - other)),
-        middle - other + float(np.hypot(high - middle, other - other_low)),
-    )
+    found = difference_of_levels(latency[known & ~root & ~nerve], latency[known & root], statistic)
+    return Estimate(*found, n, join_flags(method, peripheral.flag))

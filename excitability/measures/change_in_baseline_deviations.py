@@ -1,0 +1,82 @@
+"""How far a block lies from baseline, in units of the scatter of single trials at baseline."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.special import gammaln, stdtrit
+
+from ..schema import Estimate
+from ._registry import measure
+from ._tables import FEWEST, LEVEL, is_kept, nothing, numbers
+
+
+@measure(kind="summary", unit="1", over="conditioned")
+def change_in_baseline_deviations(
+    table: pd.DataFrame, *, of: str = "mep_amplitude", test: str = "pre"
+) -> dict[str, Estimate]:
+    """``(mean ln block − mean ln baseline) / SD(ln baseline)`` of each block: Glass's delta with Hedges' correction.
+
+    A description of one person's after-effect beside the scatter of his own responses. It is no rule for who responds:
+    after-effects form a continuum (Wilson et al. 2016), and with this rule a drift between blocks makes a responder
+    too. The interval adds the errors of the two means and of the standard deviation.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Trials of one channel, with ``condition``.
+    of : str
+        Column with the size of the response; trials at zero or below are left out and flagged.
+    test : str
+        Condition of the baseline trials.
+
+    Returns
+    -------
+    dict of str to Estimate
+        One for each other condition. Flags: ``no_trials``, ``no_test_trials``, ``few_trials`` (NaN: fewer than three
+        baseline trials; no interval: fewer than three in the block), ``non_positive`` (some trials had no logarithm).
+
+    Raises
+    ------
+    ValueError
+        For an unknown column.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(6)
+    >>> logs = np.r_[0.5 * rng.standard_normal(30), 0.4 + 0.5 * rng.standard_normal(30)]
+    >>> table = pd.DataFrame({"condition": np.repeat(["pre", "post0"], 30), "mep_amplitude": 1e-3 * np.exp(logs)})
+    >>> change = change_in_baseline_deviations(table)["post0"]
+    >>> bool(change.ci_low < 0.8 < change.ci_high)
+    True
+    """
+    values, kept = numbers(table, of), is_kept(table)
+    condition = table["condition"].fillna("").astype(str).to_numpy()
+    known = kept & (values > 0)
+    logs = np.log(np.where(known, values, 1.0))
+    baseline = logs[known & (condition == test)]
+    below = bool((kept & (values <= 0) & (condition != "")).any())
+    return {
+        name: _delta(logs[known & (condition == name)], baseline, below, int(((condition == name) & ~kept).sum()))
+        for name in sorted(set(condition) - {"", test})
+    }
+
+
+def _delta(values: np.ndarray, baseline: np.ndarray, below: bool, n_rejected: int) -> Estimate:
+    n, m = values.size, baseline.size
+    if not n or not m:
+        return nothing("no_test_trials" if n else "no_trials", n, n_rejected)
+    spread = float(baseline.std(ddof=1)) if m >= FEWEST else 0.0
+    if spread == 0:
+        return nothing("few_trials", n, n_rejected)
+    freedom = m - 1
+    unbiased = float(np.exp(gammaln(freedom / 2) - gammaln((freedom - 1) / 2)) / np.sqrt(freedom / 2))
+    delta = unbiased * float(values.mean() - baseline.mean()) / spread
+    flag = "non_positive" if below else ""
+    if n < FEWEST:
+        return Estimate(delta, n=n, flag="few_trials", n_rejected=n_rejected)
+    parts = np.array([float(values.var(ddof=1)) / spread**2 / n, 1 / m])
+    welch = float(parts.sum()) ** 2 / float((parts**2 / [n - 1, freedom]).sum())
+    variance = unbiased**2 * float(parts.sum()) + delta**2 / (2 * freedom)
+    reach = float(stdtrit(welch, (1 + LEVEL) / 2)) * np.sqrt(variance)
+    return Estimate(delta, delta - reach, delta + reach, n, flag, n_rejected)

@@ -1,0 +1,102 @@
+"""After-effect of an intervention over all its time points, relative to baseline (PAS, theta bursts, exercise)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from scipy.special import stdtrit
+
+from ..schema import Estimate, unknown_word
+from ._registry import measure
+from ._tables import FEWEST, LEVEL, is_kept, log_level, nothing, numbers
+from .conditioned_ratio import FORMS, in_form
+
+
+@measure(kind="summary", unit="1", form="ratio", over="table")
+def plasticity_index(
+    table: pd.DataFrame,
+    *,
+    of: str = "mep_amplitude",
+    before: str = "pre",
+    form: Literal["ratio", "log_ratio", "percent", "percent_inhibition"] = "ratio",
+) -> Estimate:
+    """Mean response after an intervention relative to before it, over all time points.
+
+    ``PI = mean of the time points' means / mean of the baseline blocks' means``: each block weighs the same however
+    many of its trials were kept. The interval is built on ``ln PI``, from the scatter of trials within blocks, with
+    Satterthwaite's degrees of freedom: it tells what these blocks were, NOT what the same blocks would have been
+    without the intervention. Excitability drifts from block to block by itself; that is what a control session or a
+    sham is for. ``conditioned_ratio`` with ``test = "pre"`` gives each time point.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Trials of one channel; ``condition`` names the block of each (or ``block``, where there is no condition).
+    of : str
+        Column with the size of the response.
+    before : str
+        Baseline: the blocks of this name, or whose name is this and a number (``pre1``, ``pre_2``).
+    form : {"ratio", "log_ratio", "percent", "percent_inhibition"}
+        ``PI``, ``ln PI``, ``100 PI`` or ``100 (1 − PI)``.
+
+    Returns
+    -------
+    Estimate
+        ``n`` counts the trials after the intervention. Flags: ``no_baseline``, ``no_trials`` (NaN), ``few_trials`` (a
+        block of fewer than three trials: no interval), ``non_positive``.
+
+    Raises
+    ------
+    ValueError
+        For an unknown column or form.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(4)
+    >>> table = pd.DataFrame({
+    ...     "block": np.repeat(["pre", "post0", "post10", "post20"], 20),
+    ...     "mep_amplitude": 1e-3 * np.repeat([1.0, 1.2, 1.6, 1.4], 20) * rng.lognormal(-0.125, 0.5, 80),
+    ... })
+    >>> index = plasticity_index(table)
+    >>> bool(index.ci_low < 1.4 < index.ci_high), index.n
+    (True, 60)
+    """
+    if form not in FORMS:
+        raise ValueError(unknown_word("form", form, FORMS))
+    labels = table["condition" if "condition" in table else "block"].fillna("").astype(str)
+    values, kept = numbers(table, of), is_kept(table)
+    n_rejected = int((~kept & (labels != "").to_numpy()).sum())
+    known = kept & np.isfinite(values)
+    blocks = {name: values[known & (labels == name).to_numpy()] for name in dict.fromkeys(labels) if name}
+    baseline = [part for name, part in blocks.items() if part.size and _is_baseline(name, before)]
+    after = [part for name, part in blocks.items() if part.size and not _is_baseline(name, before)]
+    n = sum(part.size for part in after)
+    if not baseline or not after:
+        return nothing("no_trials" if baseline else "no_baseline", n, n_rejected)
+    tops, bases = (np.array([part.mean() for part in parts]) for parts in (after, baseline))
+    if tops.mean() <= 0 or bases.mean() <= 0:
+        return nothing("non_positive", n, n_rejected)
+    ratio = float(tops.mean() / bases.mean())
+    parts = [*after, *baseline]
+    if min(part.size for part in parts) < FEWEST:
+        return in_form(Estimate(ratio, n=n, flag="few_trials", n_rejected=n_rejected), form)
+    weights = np.concatenate([tops / tops.sum(), bases / bases.sum()])  # of each block's ln mean in ln PI
+    variances = weights**2 * [_relative_variance(part) for part in parts]
+    spread = float((variances**2 / [part.size - 1 for part in parts]).sum())
+    freedom = float(variances.sum()) ** 2 / spread if spread > 0 else 1.0
+    reach = float(stdtrit(freedom, (1 + LEVEL) / 2)) * float(np.sqrt(variances.sum()))
+    found = Estimate(ratio, ratio * np.exp(-reach), ratio * np.exp(reach), n, "", n_rejected)
+    return in_form(found, form)
+
+
+def _is_baseline(name: str, before: str) -> bool:
+    return name.startswith(before) and name[len(before) :].strip("_- 0123456789") == ""
+
+
+def _relative_variance(values: np.ndarray) -> float:
+    """Squared relative standard error of a mean, guarded for skewness where all values are positive."""
+    if values.min() > 0:
+        return log_level(values, "mean")[1]
+    return float(values.var(ddof=1) / values.mean() ** 2 / values.size)
