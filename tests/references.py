@@ -310,14 +310,14 @@ def first_rest(x, base, limit, begin, stop, length):
     return np.array(out)
 
 
-def responses_among(score, offset, means, spreads, shares, log_prior, certain, n_nodes):
+def responses_among(score, size, node_score, node_size, slope, means, spreads, shares, log_prior, certain):
     """Without nodes: every trial by itself, and no short cut for scores beyond ``certain``."""
-    logarithm = np.log(score + offset)
+    slope = np.interp(score, node_score, slope)
     weights, posteriors = [], []
     for (mean, log_weight), spread, share in itertools.product(zip(means, log_prior, strict=True), spreads, shares):
         law = norm(mean, spread)
-        own = np.maximum(law.pdf(logarithm) * np.exp(-logarithm), 1e-12)
-        either = own * gumbel_r.cdf(score) + law.cdf(logarithm) * gumbel_r.pdf(score)
+        own = np.maximum(law.pdf(size) * slope, 1e-12)
+        either = own * gumbel_r.cdf(score) + law.cdf(size) * gumbel_r.pdf(score)
         both = share * either + (1 - share) * gumbel_r.pdf(score)
         weights.append(log_weight + np.sum(np.log(both / gumbel_r.pdf(score))))
         posteriors.append(share * either / both)

@@ -53,6 +53,7 @@ def _arguments(name):
     n = len(x)
     centre = rng.normal(0, 0.3, n)
     fractions = np.array([0.85, 0.5, 0.25, 0.05])
+    scores = np.append(np.geomspace(2, 85, 40), 90.0) - 5.0
     guess, halves = np.array([70, 66, -1, 80, 72, 60]), np.array([1, 2, -1, 0, 3, 1])
     return {
         "level": (x, start, stop),
@@ -66,14 +67,16 @@ def _arguments(name):
         "contrast_power": (x, start, stop, np.array([1, 4, 40])),
         "contrast_apart": (x, np.array([4, 0, 1]), start, stop, np.array([0, 9, 35]), 20, 6, np.array([1, 4, 9])),
         "responses_among": (
-            np.geomspace(2, 85, 40) - 5.0,  # where the kernel has its nodes, so that nothing is interpolated
-            5.0,
+            scores,  # where the kernel has its nodes, so that nothing is interpolated
+            np.log(scores + 5.0),
+            scores[:-1],
+            np.log(scores[:-1] + 5.0),
+            1.0 / (scores[:-1] + 5.0),
             np.array([2.0, 3.0, 4.0]),
             np.array([0.6, 1.2]),
             np.array([0.1, 0.5, 0.9]),
             np.array([-0.5, 0.0, -0.7]),
             80.0,
-            40,
         ),
         "smoothed_squares": (x, start, stop, 3),
         "smallest_power": (x, start, stop, centre, 12),

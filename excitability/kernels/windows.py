@@ -114,7 +114,7 @@ def extremes(x, start, stop):
 def smoothed_range(x, start, length, weights):
     """Highest minus lowest value of the running weighted mean of ``length`` samples of each trial from ``start[i]`` on.
 
-    Only whole means count: there are ``length - weights.size + 1``, or the samples themselves where that is less than 1.
+    Only whole means count: there are ``length - weights.size + 1``, or the samples themselves where that is below 2.
 
     Returns
     -------
