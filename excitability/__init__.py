@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Protocol": "protocol",
     "annotate": "trials.measuring",
+    "checklist": "reporting_checklist",
     "clean": "protocol",
     "compare": "comparison",
     "find_sessions": "batch",

@@ -301,6 +301,32 @@ def simulate(
 
 
 @app.command()
+def checklist(
+    file: File,
+    protocol: Annotated[str, typer.Option("--protocol", "-p", help="Name or path of a protocol.")],
+    picks: Picks = None,
+    stimuli: Stimuli = None,
+    trigger: Trigger = None,
+    muscle: Muscles = None,
+    sidecar: Sidecar = None,
+    answer: Annotated[list[str] | None, typer.Option(help="CODE=ANSWER, what only the laboratory knows.")] = None,
+) -> None:
+    """Which items of the checklist for TMS reports (Chipchase 2012) a recording answers, and which are missing."""
+    import excitability as ex
+    from excitability.reporting_checklist import participant_row
+
+    given = dict(pair.split("=", 1) for pair in answer or [] if "=" in pair)
+    if len(given) < len(answer or []):
+        raise ValueError("--answer takes CODE=ANSWER, for example 'Hot=largest of three responses'")
+    raw = ex.read(file, **_reading(stimuli=stimuli, trigger=trigger, muscles=_named(muscle), sidecar=sidecar))
+    items = ex.checklist(raw, protocol, participant=participant_row(file), answers=given, picks=_listed(picks))
+    items = items[items["applies"]]
+    for row in items.itertuples():
+        typer.echo(f"{row.item:>3} {row.code:<4} {row.topic:<48} {row.answer or '- ' + row.source + ' to add'}")
+    typer.echo(f"{int(items['answered'].sum())} of {len(items)} items answered")
+
+
+@app.command()
 def threshold(
     responses: Annotated[
         Path | None, typer.Argument(help="Lines 'INTENSITY RESPONSE', or a TSV; typed on standard input without it.")
