@@ -37,6 +37,9 @@ _ENOUGH = 0.97  # share of the template's energy that is compared
 _TURNS = 2  # times the responses are aligned with their average
 _LEAD = 0.014  # s before the usual onset that are averaged too: a small first phase may hide there
 _EARLY = 0.008
+_EARLY_SHARE = 0.15  # of the template's energy, in the part that times responses beside the whole
+_EARLY_LENGTH = 0.002  # s after the onset that it comprises at least
+_NEAR = 0.0015  # s around the place of the whole where it is searched
 _RATIOS = np.array([7.0, 10.0, 14.0, 20.0, 28.0, 40.0, 56.0, 80.0, 112.0, 160.0, 300.0])
 
 
@@ -45,8 +48,8 @@ class Likeness:
     """Score of each trial (standard Gumbel without response), its onset and standard error in samples.
 
     ``null_score`` is that of the stretches before the pulse, shape (n_stretches, n_null); ``late`` how much later than
-    it is the onset seems where noise hides the beginning of the response; ``ratio`` peak-to-peak over noise; ``bursts`` whether
-    the noise comes in bursts.
+    it is the onset seems where noise hides the beginning of the response; ``ratio`` peak-to-peak over noise;
+    ``bursts`` whether the noise comes in bursts.
     """
 
     score: np.ndarray
@@ -66,18 +69,38 @@ def _middle(values: np.ndarray) -> Any:
     return 0.5 * (ordered[..., (n - 1) // 2] + ordered[..., n // 2])
 
 
+def _near(
+    traces: np.ndarray, begin: np.ndarray, weights: np.ndarray, size: np.ndarray, step: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where near ``begin`` the weighted sum of each trace, over its size, is largest; peak, bend, NaN at the ends."""
+    reach = max(2, round(_NEAR / step))
+    fit = best_lag(aligned(traces, begin - reach, weights.size + 2 * reach, size), 0, 2 * reach + 1, weights)
+    fit[(fit[:, 0] == 0) | (fit[:, 0] == 2 * reach), 1:] = np.nan
+    return begin - reach + fit[:, 0], fit[:, 1:]
+
+
+def _timing(peak: np.ndarray, bend: np.ndarray) -> np.ndarray:
+    """Error of the lag of a matched filter, in samples, from its output over the noise; infinite without a peak.
+
+    Cramér and Rao: 1 / (size over noise × bandwidth), the bandwidth from the bend at the peak.
+    """
+    return 1.0 / np.sqrt(np.maximum(-bend * np.maximum(peak, 1e-12), 1e-12))
+
+
 @dataclass(frozen=True)
 class Average:
     """The clear responses' average: ``taps`` of peak-to-peak amplitude near 1, and how its edge is read.
 
-    ``usual`` is the sample at which the taps begin in most trials; from there, response ``begins``, and it seems to begin
-    at ``seen`` in the noise of each of ``_RATIOS``.
+    ``usual`` is the sample at which the taps begin in most trials; from there, the response ``begins``, and seems
+    to begin at ``seen`` in the noise of each of ``_RATIOS``. ``early`` are the first taps, of responses aligned by
+    them, since later phases do not keep their distance from the onset.
     """
 
     taps: np.ndarray
     usual: float
     seen: np.ndarray
     begins: float
+    early: np.ndarray
 
 
 def _average(
@@ -114,6 +137,10 @@ def _average(
         return None
     energy = np.cumsum(mean**2)
     taps = mean[: max(int(np.searchsorted(energy, _ENOUGH * energy[-1])) + 1, 8)]
+    n_early = int(max(np.searchsorted(energy, _EARLY_SHARE * energy[-1]) + 1, (_BEFORE + _EARLY_LENGTH) / step, 8))
+    early = taps[:n_early]
+    begin, _ = _near(rows, begin, early - early.mean(), size, step)
+    early = aligned(rows, begin, early.size, size).mean(axis=0)
     usual = float(_middle(begin))
     lead = int(min(_LEAD / step, usual))
     whole = _middle(aligned(rows, begin - lead, lead + n_taps, size))
@@ -126,22 +153,26 @@ def _average(
     ratios = np.append(np.minimum(_RATIOS, ratio), ratio)
     copies = np.repeat(whole[None], ratios.size, axis=0)
     read, _ = onset_from_edge(edges_of(copies, inside, np.full(ratios.size, span), span / ratios, how))
-    return Average(taps, usual, read[:-1] - lead, float(read[-1]) - lead)
+    return Average(taps, usual, read[:-1] - lead, float(read[-1]) - lead, early)
 
 
-def _whitened(template: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, float]:
-    """Weights of the matched filter in the noise of these rows, and their standard deviation on it."""
+def _covariance(noise: np.ndarray, n_lags: int) -> np.ndarray:
+    """Mean covariance of these rows at the first lags."""
     from scipy.fft import irfft, next_fast_len, rfft
-    from scipy.linalg import solve_toeplitz
 
     n = noise.shape[1]
-    lags = np.arange(template.size)
-    n_padded = next_fast_len(n + template.size, real=True)
+    n_padded = next_fast_len(n + n_lags, real=True)
     spectrum = rfft(noise - noise.mean(axis=1, keepdims=True), n_padded, axis=1)
     power = np.mean(spectrum.real**2 + spectrum.imag**2, axis=0)
-    covariance = irfft(power, n_padded)
     # Lags beyond a third of the baseline are hardly known; a taper keeps the matrix positive.
-    covariance = covariance[: template.size] / n * np.exp(-((lags / (0.4 * n)) ** 2))
+    return np.asarray(irfft(power, n_padded)[:n_lags] / n * np.exp(-((np.arange(n_lags) / (0.4 * n)) ** 2)))
+
+
+def _whitened(template: np.ndarray, covariance: np.ndarray) -> tuple[np.ndarray, float]:
+    """Weights of the matched filter in noise of this covariance, and their standard deviation on it."""
+    from scipy.linalg import solve_toeplitz
+
+    covariance = covariance[: template.size].copy()
     # a recording without noise (made by hand, or coarsely quantised) has none to whiten by: white noise far below any
     covariance[0] += (1e-6 * np.abs(template).max()) ** 2 if covariance[0] <= 0 else 0.0
     ridge = covariance.copy()
@@ -181,6 +212,16 @@ def _lateness(learnt: Average, ratio: np.ndarray, clear: np.ndarray, seen: np.nd
     less = float(_middle(sooner))
     sure = 1.4826 * float(_middle(np.abs(sooner - less))) / np.sqrt(clear.size)
     return np.where(late > 0, np.clip(late + less, 0.0, None), late) if less < -max(2.0 * sure, least) else late
+
+
+def _calibrated(
+    place: np.ndarray, timing: np.ndarray, clear: np.ndarray, onset: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Onsets from places of the template, by the known ones of the clear responses, and their errors, in samples."""
+    difference = onset - place[clear]
+    middle = _middle(difference)
+    own = 1.4826 * _middle(np.abs(difference - middle))
+    return place + middle, np.sqrt(timing**2 + (_DOUBT * own) ** 2 + _LEAST_ERROR**2)
 
 
 def likeness(
@@ -241,7 +282,8 @@ def likeness(
     rows = rows_of(x, quiet, baseline[0], shortest)
     rows -= rows.mean(axis=1, keepdims=True)
     rows /= noise[quiet, None]
-    weights, deviation = _whitened(template, rows[:: max(1, len(rows) // _COLOUR_TRIALS)])
+    covariance = _covariance(rows[:: max(1, len(rows) // _COLOUR_TRIALS)], template.size)
+    weights, deviation = _whitened(template, covariance)
     usual_noise = float(_middle(noise))
     null = _null(rows, noise[quiet], usual_noise, weights, n_lags, before_pulse.slope, step)
     null = null[-len(before_pulse.begins) :]  # the stretches that tell
@@ -251,13 +293,15 @@ def likeness(
     peak, bend = peak / (deviation * level), bend / (deviation * level)
     extremes = learn_extremes((null / deviation).ravel(), prior_spread=0.6, n_trials=quiet.size)
     place = first + lag
-    # Cramér and Rao: timing error = 1 / (size over noise × bandwidth), the bandwidth from the bend at the peak.
-    timing = 1.0 / np.sqrt(np.maximum(-bend * np.maximum(peak, 1e-12), 1e-12))
     late = _lateness(learnt, ratio, clear, onset[clear] - place[clear], _HIDDEN / step)
-    difference = onset[clear] - late[clear] - place[clear]
-    own = 1.4826 * _middle(np.abs(difference - _middle(difference)))
-    error = np.sqrt(timing**2 + (_DOUBT * own) ** 2 + _LEAST_ERROR**2)
-    place += _middle(difference)
+    known = (onset - late)[clear]
+    whole, error = _calibrated(place, _timing(peak, bend), clear, known)
+    # Of the whole template and its early part, the one that tells more is used, trial by trial.
+    early_weights, early_deviation = _whitened(learnt.early, covariance)
+    early, fit = _near(traces, place, early_weights, early_deviation * level, step)
+    early, early_error = _calibrated(early, _timing(*fit.T), clear, known)
+    better = early_error < error
+    place, error = np.where(better, early, whole), np.where(better, early_error, error)
     # A trial that shows what noise hides in others of its size is not late.
     late = np.where((np.abs(late) > _HIDDEN / step) & (np.abs(onset - place) < np.abs(onset - late - place)), 0.0, late)
     null_score = extremes.score(null / deviation)
