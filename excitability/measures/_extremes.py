@@ -14,11 +14,11 @@ GUMBEL_SPREAD = float(np.pi / np.sqrt(6.0))  # standard deviation of a standard 
 _PRIOR_WINDOWS = 12.0  # the general shape of the extremes counts as this many pre-stimulus windows
 _OFFSET = 5.0  # score of no amplitude at all, negated: the largest value of noise is about six of its scales
 # Candidates for the logarithm of a response's size, and for the share of trials with a response.
-_MEANS = np.linspace(1.8, 6.4, 11)
+_MEANS = np.linspace(1.8, 6.4, 9)
 _USUAL_MEAN = (3.0, 1.5)
 _SPREADS = np.array([0.7, 1.0, 1.3])
 _SHARES = np.array([0.01, 0.05, 0.15, 0.3, 0.45, 0.6, 0.75, 0.87, 0.95, 0.99])
-_NODES = 64
+_NODES = 48
 _HIGHEST_SCORE = 1e9
 _CERTAIN_SCORE = 80.0  # from which no share of responses leaves a doubt that a number could hold
 _LAST_PLACE = float(np.log(_CERTAIN_SCORE + _OFFSET))

@@ -24,8 +24,8 @@ def mep_probability(
     Where responses are no larger than the background EMG, the trials leave open how many there are, and the probability
     of a single one stays near its share; responses that never stand out of it cannot be told from none.
 
-    A latency is given where noise alone reaches the evidence with at most ``false_positive_rate`` and the probability is
-    0.1 or more: the few trials of an empty recording that noise puts beyond the rate have none. A high probability
+    A latency is given where noise alone reaches the evidence with at most ``false_positive_rate`` and the probability
+    is 0.1 or more: the few trials of an empty recording that noise puts beyond the rate have none. A high probability
     without a latency is no contradiction: where nearly all trials respond, so does most likely one lost in noise.
 
     Parameters
