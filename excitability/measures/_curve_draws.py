@@ -42,11 +42,12 @@ def draw_curves(
     curve: Curve,
     phi: float,
     rho: float,
+    population: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> np.ndarray:
     """Parameters of curves in proportion to what the data say of them, shape (N_KEPT, n_parameters).
 
     Priors: flat in the place, in the width (for a rate: in its inverse), in the log of the plateau up to ten times the
-    largest response, and in the offset above zero.
+    largest response, and in the offset above zero; or the mean and the precision of a normal population.
     """
     scale = np.ones(at.size)
     scale[0], scale[-1] = np.ptp(s), y.max()
@@ -58,7 +59,7 @@ def draw_curves(
         root = _root(spread[np.ix_(free, free)]) * widen
         drawn = np.tile(centre, (N_POINTS, 1))
         drawn[:, free] += (points @ root.T) * scale[free]
-        weight = _log_target(s, y, drawn, at, curve, phi, rho) - density
+        weight = _log_target(s, y, drawn, at, curve, phi, rho, population) - density
         weight = np.exp(weight - weight.max())
         weight /= weight.sum()
         if 1 / np.sum(weight**2) >= _ENOUGH:
@@ -82,7 +83,14 @@ def _root(spread: np.ndarray) -> np.ndarray:
 
 
 def _log_target(
-    s: np.ndarray, y: np.ndarray, drawn: np.ndarray, at: np.ndarray, curve: Curve, phi: float, rho: float
+    s: np.ndarray,
+    y: np.ndarray,
+    drawn: np.ndarray,
+    at: np.ndarray,
+    curve: Curve,
+    phi: float,
+    rho: float,
+    population: tuple[np.ndarray, np.ndarray] | None,
 ) -> np.ndarray:
     levels, index = np.unique(s, return_inverse=True)
     count = np.bincount(index)
@@ -91,7 +99,11 @@ def _log_target(
     deviance = 2 * (best - _quasi_likelihood(levels, count, mean, drawn, at[-1], curve, phi, rho))
     freedom, n_parameters = max(s.size - at.size, 1), at.size
     target = -(freedom + n_parameters) / 2 * np.log1p(np.maximum(deviance, -0.9 * freedom) / freedom)
-    target = target + curve.width_sign * drawn[:, 1]
+    if population is not None:
+        away = drawn - population[0]
+        target = target - np.sum(away @ population[1] * away, axis=1) / 2
+    else:
+        target = target + curve.width_sign * drawn[:, 1]
     if curve.prior is not None:
         target -= ((drawn[:, -3] - curve.prior[0]) / curve.prior[1]) ** 2 / 2
     reach = float(np.ptp(s))

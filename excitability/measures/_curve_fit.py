@@ -17,6 +17,8 @@ from ._curve_draws import draw_curves
 from .curves import CURVES, Curve
 
 N_STEPS = 40
+#: Mean and precision (inverse covariance) of the parameters.
+Population = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -115,14 +117,14 @@ def fit_recruitment_curve(intensity: np.ndarray, response: np.ndarray, form: str
     n_levels = np.unique(s).size
     if n_levels < 4 or s.size < 6:
         raise ValueError(f"a recruitment curve needs at least 4 intensities and 6 trials, got {n_levels} and {s.size}")
-    fits = {name: _fit(s, y, CURVES[name]) for name in (CURVES if form == "best" else [form])}
+    fits = {name: fit_parts(s, y, CURVES[name]) for name in (CURVES if form == "best" else [form])}
     form = min(fits, key=lambda name: fits[name][-1])
     at, covariance, phi, rho, criterion = fits[form]
     draws = draw_curves(s, y, at, covariance, CURVES[form], phi, rho)
     return CurveFit(form, at, draws, (phi, phi * rho), (float(s.min()), float(s.max())), s.size, criterion)
 
 
-def _fit(s: np.ndarray, y: np.ndarray, curve: Curve) -> tuple[np.ndarray, np.ndarray, float, float, float]:
+def fit_parts(s: np.ndarray, y: np.ndarray, curve: Curve) -> tuple[np.ndarray, np.ndarray, float, float, float]:
     """Parameters, linear covariance, φ, τ²/φ and AICc."""
     smooth = _rising_mean(s, y)
     weights = 1 / np.maximum(smooth, 0.02 * smooth.max()) ** 2
@@ -130,7 +132,7 @@ def _fit(s: np.ndarray, y: np.ndarray, curve: Curve) -> tuple[np.ndarray, np.nda
     phi, rho = 0.0, 0.0
     for _ in range(4):
         at = _refine(s, y, weights, at, curve)
-        phi, rho, weights = _spread(s, y, at, curve)
+        phi, rho, weights = scatter_of(s, y, at, curve)
     at = _refine(s, y, weights, at, curve)
     information = _information(s, weights / phi, at, curve)
     scale = np.ones(at.size)
@@ -215,14 +217,43 @@ def _limits(s: np.ndarray, y_max: float, size: int, curve: Curve) -> tuple[np.nd
     return low, high
 
 
-def _refine(s: np.ndarray, y: np.ndarray, weights: np.ndarray, at: np.ndarray, curve: Curve) -> np.ndarray:
+def shrunken_parts(
+    s: np.ndarray, y: np.ndarray, start: np.ndarray, curve: Curve, population: Population
+) -> tuple[np.ndarray, np.ndarray, float, float, float]:
+    """As :func:`fit_parts`, pulled towards a population; the last number is the deviance with what the pull costs."""
+    at = start
+    for _ in range(3):
+        phi, rho, weights = scatter_of(s, y, at, curve)
+        at = _refine(s, y, weights, at, curve, population)
+    phi, rho, weights = scatter_of(s, y, at, curve)
+    information = _information(s, weights / phi, at, curve)
+    information += population[1]
+    variance = phi / weights
+    residual = (y - _mean(s, at, curve)) ** 2
+    deviance = float(np.sum(np.log(2 * np.pi * variance) + residual / variance)) + _pull(at, population)
+    return at, np.linalg.inv(information), phi, rho, deviance
+
+
+def _pull(at: np.ndarray, population: Population) -> float:
+    away = at - population[0]
+    return float(away @ population[1] @ away)
+
+
+def _refine(
+    s: np.ndarray,
+    y: np.ndarray,
+    weights: np.ndarray,
+    at: np.ndarray,
+    curve: Curve,
+    population: Population | None = None,
+) -> np.ndarray:
     """Levenberg–Marquardt within bounds, in units where every parameter is about 1."""
     scale = np.ones(at.size)
     scale[0], scale[-1] = s.max() - s.min(), y.max()
     low, high = _limits(s, y.max(), at.size, curve)
     phi = max(float(np.mean(weights * (y - _mean(s, at, curve)) ** 2)), 1e-12)
     weights = weights / phi
-    best, cost, damping = at.copy(), _cost(s, y, weights, at, curve), 1e-3
+    best, cost, damping = at.copy(), _cost(s, y, weights, at, curve, population), 1e-3
     for _ in range(N_STEPS):
         jacobian = _jacobian(s, best, curve) * scale
         gradient = jacobian.T @ (weights * (y - _mean(s, best, curve)))
@@ -231,9 +262,12 @@ def _refine(s: np.ndarray, y: np.ndarray, weights: np.ndarray, at: np.ndarray, c
             i = at.size - 3
             gradient[i] -= (best[i] - curve.prior[0]) / curve.prior[1] ** 2
             hessian[i, i] += 1 / curve.prior[1] ** 2
+        if population is not None:
+            gradient -= scale * (population[1] @ (best - population[0]))
+            hessian += population[1] * np.outer(scale, scale)
         hessian += damping * np.diag(np.diag(hessian) + 1e-12)
         move = np.clip(best + scale * np.linalg.solve(hessian, gradient), low, high)
-        new = _cost(s, y, weights, move, curve)
+        new = _cost(s, y, weights, move, curve, population)
         if new > cost:
             damping *= 10
             if damping > 1e6:
@@ -246,14 +280,16 @@ def _refine(s: np.ndarray, y: np.ndarray, weights: np.ndarray, at: np.ndarray, c
     return best
 
 
-def _cost(s: np.ndarray, y: np.ndarray, weights: np.ndarray, at: np.ndarray, curve: Curve) -> float:
+def _cost(
+    s: np.ndarray, y: np.ndarray, weights: np.ndarray, at: np.ndarray, curve: Curve, population: Population | None
+) -> float:
     cost = float(np.sum(weights * (y - _mean(s, at, curve)) ** 2))
     if curve.prior is not None:
         cost += ((at[-3] - curve.prior[0]) / curve.prior[1]) ** 2
-    return cost
+    return cost + (_pull(at, population) if population is not None else 0.0)
 
 
-def _spread(s: np.ndarray, y: np.ndarray, at: np.ndarray, curve: Curve) -> tuple[float, float, np.ndarray]:
+def scatter_of(s: np.ndarray, y: np.ndarray, at: np.ndarray, curve: Curve) -> tuple[float, float, np.ndarray]:
     """φ, τ²/φ and the weights ``1 / (f² + τ²/φ)`` by pseudo-likelihood of the residuals."""
     f = _mean(s, at, curve) - at[-1]
     squared = (y - _mean(s, at, curve)) ** 2

@@ -203,8 +203,8 @@ def stochastic_steps(intensity: np.ndarray, response: np.ndarray) -> tuple[np.nd
     """Where stochastic approximation goes after each response, and the number of steps that were shortened.
 
     ``s ← s − a_k (y − ½)`` (Robbins & Monro 1951): the gain ``a_k`` stays ``GAIN`` until the response first changes and
-    is ``GAIN / k`` from there on. Intensities that were delivered are rounded, so each step starts where the last one
-    ended wherever that agrees with what was delivered.
+    is ``GAIN / k`` from there on. What is delivered is rounded; each step starts where the last one ended, unless
+    another intensity was delivered.
     """
     place = np.empty(len(response))
     k, at = 1, float(intensity[0])
@@ -225,7 +225,7 @@ def stochastic_approximation(intensity: np.ndarray, response: np.ndarray) -> Est
     intensity, response = np.asarray(intensity, dtype=float), np.asarray(response, dtype=bool)
     place, k = stochastic_steps(intensity, response)
     followed = np.abs(np.clip(place[:-1], 0, 100) - intensity[1:]) <= 1
-    if response.size < 6 or followed.mean() < 0.9:
+    if response.size < 6 or not followed.all():
         return nothing("not_led_by_stochastic_approximation")
     value = float(place[-1])
     if k == 0:
