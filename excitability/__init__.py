@@ -20,6 +20,7 @@ _HOMES = {
     "list_measures": "measures",
     "list_protocols": "protocol",
     "load_protocol": "protocol",
+    "methods_paragraph": "html_report.methods",
     "next_intensity": "threshold",
     "read": "recording",
     "report": "html_report",

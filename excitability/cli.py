@@ -319,11 +319,13 @@ def checklist(
     if len(given) < len(answer or []):
         raise ValueError("--answer takes CODE=ANSWER, for example 'Hot=largest of three responses'")
     raw = ex.read(file, **_reading(stimuli=stimuli, trigger=trigger, muscles=_named(muscle), sidecar=sidecar))
-    items = ex.checklist(raw, protocol, participant=participant_row(file), answers=given, picks=_listed(picks))
+    known = {"participant": participant_row(file), "answers": given, "picks": _listed(picks)}
+    items = ex.checklist(raw, protocol, **known)
     items = items[items["applies"]]
     for row in items.itertuples():
-        typer.echo(f"{row.item:>3} {row.code:<4} {row.topic:<48} {row.answer or '- ' + row.source + ' to add'}")
+        typer.echo(f"{row.item:>3} {row.code:<4} {row.topic:<48} {row.answer or '- to add'}")
     typer.echo(f"{int(items['answered'].sum())} of {len(items)} items answered")
+    typer.echo(f"\nDraft of the methods\n{ex.methods_paragraph(raw, protocol, **known)}")
 
 
 @app.command()

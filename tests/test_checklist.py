@@ -61,3 +61,12 @@ def test_command_reads_the_table_of_participants():
     assert "age 56" in done.output
     assert "sex F" in done.output
     assert "items answered" in done.output
+    assert "Draft of the methods" in done.output
+
+
+def test_methods_say_what_was_recorded_and_nothing_else(sici):
+    text = ex.methods_paragraph(sici, "sici", picks=["FDI"])
+    assert "Intervals between the pulses of a pair: 2, 3 ms." in text
+    assert "sampled at 5000 Hz" in text
+    assert "{}" not in text
+    assert "Place of the coil" not in text, "no positions were recorded"
