@@ -163,14 +163,14 @@ def test_too_few_sites_and_no_response_are_flagged():
 def test_intervals_cover_the_expected_map(scatter):
     rng = np.random.default_rng(12)
     hits = []
-    for _ in range(40):
-        x, y = rng.uniform(0, 0.06, (2, 80)) if scatter else grid(6, 3)
+    for _ in range(16 if scatter else 30):
+        x, y = rng.uniform(0, 0.06, (2, 60)) if scatter else grid(6, 3)
         table = table_of(x, y, scattered(hill(x, y), rng.standard_normal(x.size)))
         found, nodes = motor_map(table), response_map([table], "mep_amplitude")[0]
         wanted = truth(nodes.sites, hill(*nodes.sites.T), nodes.spacing**2)
         hits.append([found[key].ci_low - 1e-12 <= value <= found[key].ci_high + 1e-12 for key, value in wanted.items()])
     assert np.mean(hits) >= 0.9
-    assert np.min(np.mean(hits, axis=0)) >= 0.82  # of 40, at 95 %
+    assert np.min(np.mean(hits, axis=0)) >= 0.8
 
 
 def test_intervals_shrink_with_the_square_root_of_pulses():
@@ -320,3 +320,17 @@ def test_the_protocol_gives_every_number_of_a_map():
     assert set(found.loc[found["measure"] == "map_overlap_jaccard", "channel"]) == {"FDI+APB"}
     place = found.set_index(["channel", "measure"])["value"]["FDI", "centre_of_gravity_x"]
     assert place == pytest.approx(0.015, abs=0.002)
+
+
+def test_the_report_draws_muscles_two_by_two_and_says_why_not():
+    from excitability.html_report._folder import _maps
+
+    x, y = grid(4, 2)
+    table = pd.concat([table_of(x, y, hill(x, y, (0.015, 0.015)), channel=name) for name in ("FDI", "APB", "ECR")])
+    drawn = list(_maps(table, "participant 01, pre"))
+    assert [title for title, _, _ in drawn] == [
+        "Motor map of FDI and APB (participant 01, pre)",
+        "Motor map of ECR (participant 01, pre)",
+    ]
+    with pytest.warns(UserWarning, match="no map of FDI and APB.*coil_x"):
+        next(_maps(table[table["channel"] != "ECR"].drop(columns="coil_x"), "participant 01"), None)

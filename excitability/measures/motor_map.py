@@ -137,8 +137,8 @@ def motor_map(
 
 
 def _numbers(
-    found: ResponseMap, means: np.ndarray, top: np.ndarray, peaks: dict[str, Any], *, fraction: float, criterion: float, share: float,
-    sites: str,
+    found: ResponseMap, means: np.ndarray, top: np.ndarray, peaks: dict[str, Any], *,
+    fraction: float, criterion: float, share: float, sites: str,
 ) -> dict[str, np.ndarray]:  # fmt: skip
     """Every quantity of many maps with their largest responses ``top`` (n_maps, 1), shape (n_maps,) each."""
     active = active_sites(means, fraction, criterion, top) & (found.share >= share)
