@@ -91,10 +91,10 @@ def recruitment_curve(
     n = int(s.size)
     if n == 0:
         return {key: nothing("no_trials", 0, n_rejected) for key in KEYS}
-    values, scatter = _without_fit(s, y, form), np.nan
+    values, scatter = without_fit(s, y, form), np.nan
     if values is None:
         fit = fit_recruitment_curve(s, y, form)
-        values, scatter = _fitted(fit), fit.variance[0]
+        values, scatter = fitted_values(fit), fit.variance[0]
     values["area_under_curve"] = area_under_curve(s, y, scatter)
     return {
         key: Estimate(values[key], values[key].ci_low, values[key].ci_high, n, values[key].flag, n_rejected)
@@ -102,7 +102,7 @@ def recruitment_curve(
     }
 
 
-def _without_fit(s: np.ndarray, y: np.ndarray, form: str) -> dict[str, Estimate] | None:
+def without_fit(s: np.ndarray, y: np.ndarray, form: str) -> dict[str, Estimate] | None:
     """NaN for everything that needs a curve, where there is none to fit."""
     from scipy.stats import spearmanr
 
@@ -114,7 +114,7 @@ def _without_fit(s: np.ndarray, y: np.ndarray, form: str) -> dict[str, Estimate]
     return None
 
 
-def _fitted(fit: CurveFit) -> dict[str, Estimate]:
+def fitted_values(fit: CurveFit) -> dict[str, Estimate]:
     curve = fit.curve
     s50 = fit.derived(lambda at: curve.s50(at[:, :-2]))
     threshold = fit.derived(lambda at: curve.threshold(at[:, :-2]))
