@@ -22,7 +22,7 @@ def mep_latency_standard_error(
     """How well the onset latency of each trial is known.
 
     ``mep_latency`` ± 1.96 standard errors holds the true onset in about 95 % of the trials with a response, on
-    simulated responses of five constructions, small and large, at rest and in contraction. It follows from the noise of
+    simulated responses of seven constructions, small and large, at rest and in contraction. It follows from the noise of
     the trial, the steepness of its edge, the likeness to the other responses and how well the two agree. The errors of
     latencies have heavy tails, since noise may hide a small first phase: most are much smaller than one standard error.
     Responses whose first phase hides in the noise of every trial of the recording are late by more than it says.
