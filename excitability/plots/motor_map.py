@@ -109,7 +109,8 @@ def motor_map(
             raise ValueError(f"no site of {name or 'the map'} reaches the criterion ({criterion:g})")
     drawn = [_drawn(found, fraction, criterion, seed) for found in maps]
     single = len(maps) == 1
-    figure = new_figure(ONE_COLUMN if single else TWO_COLUMNS, 3.35 if single else 3.0)
+    shape = float(np.clip(np.ptp(drawn[0].y) / np.ptp(drawn[0].x), 0.5, 1.4))
+    figure = new_figure(ONE_COLUMN if single else TWO_COLUMNS, (2.3 if single else 2.15) * shape + 0.95)
     axes = figure.subplots(1, 1 if single else 3, squeeze=False, sharex=True, sharey=True)[0]
     colours = (BLUE, PALETTE[0])
     for ax, one, name, colour in zip(axes, drawn, names, colours, strict=False):
