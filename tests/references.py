@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+import operator
 
 import numpy as np
 from scipy.stats import gumbel_r, norm
@@ -48,6 +50,15 @@ def held(x, at, stop, run):
 def longest_constant(x, start, stop):
     parts = [row[a:b] for row, a, b in zip(x, start, stop, strict=True)]
     return np.array([max(len(list(same)) for _, same in itertools.groupby(part)) for part in parts])
+
+
+def fingerprints(bits, stop):
+    out = []
+    for row in bits[:, :stop]:
+        words = [f"{int(value):064b}" for value in row]
+        turned = [word[j % 63 + 1 :] + word[: j % 63 + 1] for j, word in enumerate(words)]
+        out.append(functools.reduce(operator.xor, (int(word, 2) for word in turned)))
+    return np.array(out, dtype=np.uint64)
 
 
 def smoothed_range(x, start, length, weights):
@@ -482,6 +493,7 @@ REFERENCES = {
     "extremes": (windows.extremes, extremes),
     "held": (windows.held, held),
     "longest_constant": (windows.longest_constant, longest_constant),
+    "fingerprints": (windows.fingerprints, fingerprints),
     "smoothed_range": (windows.smoothed_range, smoothed_range),
     "rested_share": (windows.rested_share, rested_share),
     "rectified_area": (windows.rectified_area, rectified_area),

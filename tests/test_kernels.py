@@ -60,6 +60,7 @@ def _arguments(name):
         "extremes": (x, start, stop),
         "held": (np.round(x), windows.extremes(np.round(x), start, stop)[1], stop, 2),
         "longest_constant": (np.round(x), start, stop),
+        "fingerprints": (x.view(np.uint64), 60),
         "smoothed_range": (x, start, 25, rng.random(5)),
         "rested_share": (np.clip(np.round(x), -1, 2), start, stop, 4),
         "rectified_area": (x, start + rng.random(n), stop - rng.random(n), centre, 0.0002),

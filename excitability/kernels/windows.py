@@ -204,6 +204,21 @@ def rested_share(x, start, stop, run):
 
 
 @njit
+def fingerprints(bits, stop):
+    """A number for each row of ``bits[:, :stop]`` (unsigned, 64 bits) that no change of one value leaves as it is."""
+    out = np.zeros(bits.shape[0], np.uint64)
+    left = (np.arange(stop) % 63 + 1).astype(np.uint64)  # turned by its place, a value loses no bit
+    right = np.uint64(64) - left
+    for i in range(bits.shape[0]):
+        row = bits[i, :stop]
+        total = np.uint64(0)
+        for j in range(row.size):
+            total ^= (row[j] << left[j]) | (row[j] >> right[j])
+        out[i] = total
+    return out
+
+
+@njit
 def rectified_area(x, start, stop, centre, step):
     """Integral of ``|x - centre|`` from time ``start`` to ``stop`` of each trial, in samples with fractions.
 

@@ -16,6 +16,7 @@ from ._edges import edges_of, smoothing_of
 from ._extremes import GUMBEL_SPREAD, joint_score, learn_extremes, p_value_of, probability_of
 from ._onset import FRACTIONS, onset_from_edge, standard_error_of_edge, standard_error_of_two
 from ._template import Likeness, likeness
+from ._unchanged import mark_of
 from ._windows import BASELINE, Window, baseline_samples, interval, window_samples
 
 FALSE_POSITIVE_RATE = 0.005
@@ -66,9 +67,7 @@ def find_responses(
     """Search every trial for a response; the last search is remembered, since several measures share it."""
     first = np.broadcast_to(np.asarray(first_pulse, dtype=float), (len(x),))
     key = (tuple(window), tuple(baseline), float(false_positive_rate), first.tobytes(), times.tobytes())
-    # The weighted sums guard against a caller that changed the trials in place.
-    used = window_samples(times, window, name)[1]
-    mark = (x[:, :used] @ np.arange(1.0, used + 1.0)).tobytes()
+    mark = mark_of(x, window_samples(times, window, name)[1])
     if _LAST and _LAST[0][0]() is x and _LAST[0][1] == key and _LAST[0][2] == mark:
         return _LAST[0][3]
     found = _search_usable(x, times, window, first, baseline, false_positive_rate, name)

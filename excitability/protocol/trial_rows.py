@@ -9,6 +9,7 @@ import mne
 import numpy as np
 import pandas as pd
 
+from ..measures._unchanged import unchanged
 from ..measures._windows import BASELINE
 from ..measures.silent_period import silent_period_flags
 from ..resources import muscle, muscle_window
@@ -70,7 +71,10 @@ def table_of(
         x = np.ascontiguousarray(data[:, epochs.ch_names.index(channel)])
         window, flag = response_window(protocol, named[channel], child=child, height=height)
         flag = join_flags(flag, recorded_flags(inst, channel), _scale(x))
-        tables.append(_of_channel(protocol, channel, named[channel], x, epochs.times, pulses, kept, told, window, flag))
+        with unchanged(x):
+            tables.append(
+                _of_channel(protocol, channel, named[channel], x, epochs.times, pulses, kept, told, window, flag)
+            )
         del x  # before the next one is made: the memory is used again
     whole = pd.concat(tables, ignore_index=True)
     source = facts_of(inst).get("source")
