@@ -14,9 +14,10 @@ import numpy as np
 
 from ..kernels.fits import take_forms
 from ..kernels.tails import cut_out, first_rest, refuse_tails
+from ._tail_forms import DECAYS, gains, orthonormal, refined
+from ._whole_tail import explain_whole
 from ._windows import evenly, quantiles, rows_of
 
-_DECAYS = np.append(np.geomspace(0.0006, 0.060, 26), 1e3)  # s; a fifth apart, so that one fits any; a step that stays
 _SPIKES = (0.0004, 0.0009)  # what is left of the pulse itself
 _RING_DECAYS = np.array([0.0015, 0.0024, 0.0038, 0.007])
 _RING_FREQUENCIES = np.geomspace(90.0, 900.0, 28)
@@ -30,11 +31,16 @@ _SELDOM = 0.98
 _NOISE_TRIALS = 60
 _SHARES = (1.0, 0.65, 0.4)  # of the stretch before the window
 _LOUD_TAIL = 20.0  # power of a common form, over what noise gives, from which the grid is too coarse for it
-_REFINED = (0.1, 0.03, 0.008)  # steps of the search beside the grid, as shares of a decay or a frequency
 POOR = 1.5  # standard deviation of what a fit leaves, over that of the noise, from which it is no good
 _REST = 0.002  # s for which a trace without artefact has no more power than noise
 _LATE = 0.0025  # s of the window in which an artefact that nothing before it explains is fitted
 _RECOVERING = 9.0  # power, over that of the noise, from which it is
+_REACHES = 3.0  # standard deviations of the noise from which a tail reaches into the window
+_AFTER = 0.020  # s after the window that still tell of a tail
+_EARLY = 0.005  # s of the window in which a tail that ends there is not told from a response
+_WINDOW_BLOCK = 0.003  # s in which what is left in the window is judged
+_UNSURE = 1.6  # standard deviation, over that of the noise, ascribed to tails fitted in the window
+_STILL = 3.0  # power, over what seldom is in noise, with which the window begins in an artefact
 _SHORTEST = 8  # samples that can be fitted
 _BLOCK = 0.0015  # s in which the record is compared with the tail taken away from it
 _RAISED = 1.5  # factor by which that may raise the power of the window's first block
@@ -47,67 +53,24 @@ _CLEAR = 4.0  # and by which a tail that is not there must raise it to be told f
 @functools.lru_cache(maxsize=16)
 def _forms(n_fit: int, n_ahead: int, step: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Pairs of forms on the fitted stretch, the same with what follows it, and what they are made of."""
-    made_of = [(decay, 0.0, 0.0) for decay in _DECAYS]
-    made_of += [(slow, spike, 0.0) for spike in _SPIKES for slow in _DECAYS[1.4 * spike < _DECAYS]]
-    coarse = _DECAYS[::2]
+    made_of = [(decay, 0.0, 0.0) for decay in DECAYS]
+    made_of += [(slow, spike, 0.0) for spike in _SPIKES for slow in DECAYS[1.4 * spike < DECAYS]]
+    coarse = DECAYS[::2]
     made_of += [(coarse[i], coarse[j], 0.0) for i in range(len(coarse)) for j in range(i + 3, len(coarse))]
     usable = _RING_FREQUENCIES[0.4 / step > _RING_FREQUENCIES]
     made_of += [(decay, 0.0, frequency) for decay in _RING_DECAYS for frequency in usable]
     parameters = np.array(made_of)
-    forms = _orthonormal(parameters, n_fit, n_fit + n_ahead, step)
+    forms = orthonormal(parameters, n_fit, np.arange(n_fit + n_ahead) * step)
     return np.ascontiguousarray(forms[:, :, :n_fit]), forms, parameters
 
 
-def _orthonormal(parameters: np.ndarray, n_fit: int, n: int, step: float) -> np.ndarray:
-    """Pairs of forms, orthonormal on their first ``n_fit`` samples, (2, n_pairs, n).
+def _after_its_own_past(rows: np.ndarray) -> np.ndarray:
+    """The second half of each stretch of noise about the mean of its first, as a trial is about what precedes it.
 
-    Of two exponentials (decays in s; 0: no second one), or of a damped cosine and sine (decay, 0, frequency in Hz).
+    Noise that drifts leaves its mean; about their own mean its stretches seem smaller than what follows them.
     """
-    decay, other, frequency = parameters.T[:, :, None]
-    time = np.arange(n) * step
-    first = np.exp(-time / decay)
-    second = np.exp(-time / np.where(other > 0, other, 1.0)) * (other > 0)
-    rings = frequency[:, 0] > 0
-    phase = 2 * np.pi * frequency[rings] * time
-    second[rings] = first[rings] * np.sin(phase)
-    first[rings] *= np.cos(phase)
-    first /= np.linalg.norm(first[:, :n_fit], axis=1, keepdims=True)
-    second -= np.sum(first[:, :n_fit] * second[:, :n_fit], axis=1, keepdims=True) * first
-    length = np.linalg.norm(second[:, :n_fit], axis=1, keepdims=True)
-    # Single exponentials are pairs whose second member is zero.
-    second = np.divide(second, length, out=np.zeros_like(second), where=length > 1e-9)
-    return np.stack([first, second])
-
-
-def _refined(parameters: np.ndarray, y: np.ndarray, weights: np.ndarray, n: int, step: float) -> np.ndarray:
-    """The pair of forms near one of the grid that suits trials best together, (2, n)."""
-    free = np.flatnonzero(parameters > 0)[:2]
-    offsets = np.stack(np.meshgrid(*[[-1.0, 0.0, 1.0]] * free.size), axis=-1).reshape(-1, free.size)
-    products = [offsets[:, i] * offsets[:, j] for i in range(free.size) for j in range(i, free.size)]
-    surface = np.linalg.pinv(np.stack([np.ones(len(offsets)), *offsets.T, *products], axis=1))
-    for scale in _REFINED:
-        around = np.tile(parameters, (len(offsets), 1))
-        around[:, free] *= np.exp(scale * offsets)
-        gain = weights @ _gains(y, _orthonormal(around, y.shape[1], y.shape[1], step))[1]
-        coefficients = surface @ gain
-        slope, bend = coefficients[1 : 1 + free.size], coefficients[1 + free.size :]
-        hessian = np.diag(2.0 * bend[[0, -1]]) if free.size == 2 else 2.0 * bend[:, None]
-        if free.size == 2:
-            hessian[0, 1] = hessian[1, 0] = bend[1]
-        move = offsets[int(gain.argmax())]
-        if (np.linalg.eigvalsh(hessian) < 0).all():  # the top of the parabola through the candidates
-            move = np.clip(np.linalg.solve(hessian, -slope), -1.5, 1.5)
-        parameters = parameters.copy()
-        parameters[free] *= np.exp(scale * move)
-    return _orthonormal(parameters[None], y.shape[1], n, step)[:, 0]
-
-
-def _gains(y: np.ndarray, fit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Inner products with all forms (2, n, n_forms), and the power each form takes away."""
-    inner = np.matmul(y, fit.transpose(0, 2, 1))
-    power = inner[0] ** 2
-    power += inner[1] ** 2
-    return inner, power
+    half = rows.shape[1] // 2
+    return rows[:, half:] - rows[:, :half].mean(axis=1, keepdims=True)
 
 
 def _usual_gain(quiet: np.ndarray, n_fit: int, n_ahead: int, step: float) -> float:
@@ -118,7 +81,7 @@ def _usual_gain(quiet: np.ndarray, n_fit: int, n_ahead: int, step: float) -> flo
         return 12.0
     stretches = np.concatenate(parts)
     some = np.linspace(0, len(stretches) - 1, min(len(stretches), 2 * _NOISE_TRIALS)).astype(int)
-    return quantiles(_gains(stretches[some], fit)[1].max(axis=1), [_SELDOM])[0]
+    return quantiles(gains(stretches[some], fit)[1].max(axis=1), [_SELDOM])[0]
 
 
 def _pursue(
@@ -133,11 +96,13 @@ def _pursue(
         # Trials share their amplifier and electrodes: the form that suits them together, where it is enough …
         some = todo[evenly(noise[todo], _FORM_TRIALS)]
         weights = 1.0 / (by_noise[some] * some.size)
-        mean_gain = weights @ _gains(traces[some, begin:split], fit)[1]
+        mean_gain = weights @ gains(traces[some, begin:split], fit)[1]
         common = int((mean_gain - pair).argmax())
         own_forms = forms[:, common]
         if mean_gain[common] > _LOUD_TAIL:
-            own_forms = _refined(parameters[common], traces[some, begin:split], weights, forms.shape[2], step)
+            time = np.arange(forms.shape[2]) * step
+            own = refined(parameters[common], traces[some, begin:split], weights, time)
+            own_forms = orthonormal(own[None], split - begin, time)[:, 0]
         y = traces[todo, begin:split]
         inner = own_forms[:, : split - begin] @ y.T
         left = np.einsum("ij,ij->i", y, y) - np.einsum("ij,ij->j", inner, inner)
@@ -149,7 +114,7 @@ def _pursue(
         if not todo.size:
             return
         # … and each trial's own, if it is clearly better, where it is not.
-        products, gain = _gains(y, fit)
+        products, gain = gains(y, fit)
         rows = np.arange(todo.size)
         gain -= pair * by_noise[todo, None]
         best = gain.argmax(axis=1)
@@ -213,13 +178,15 @@ def without_artefact(
     shortest = int(np.min(quiet[1] - quiet[0]))
     some = evenly(noise, _NOISE_TRIALS)
     rows = (rows_of(x, some, quiet[0], shortest) - base[some, None]) / noise[some, None]
+    rows = _after_its_own_past(rows)
     todo = loud = np.flatnonzero(power > _loud(rows, split) * noise**2)
     # A saturated or switched stretch cannot be fitted: shorter stretches next to the window are tried then, and at
     # last the window's first samples, where an amplifier that recovers late is still on its way.
     late = split + round(_LATE / step)
+    in_window = loud[:0]
     for begin, end in (*((split - int(split * share), split) for share in _SHARES), (split, late)):
         if end == late:
-            todo = todo[np.mean(traces[todo, split:late] ** 2, axis=1) > _RECOVERING * noise[todo] ** 2]
+            todo = in_window = todo[np.mean(traces[todo, split:late] ** 2, axis=1) > _RECOVERING * noise[todo] ** 2]
         if not todo.size or end - begin < _SHORTEST or end > stop - start - _SHORTEST:
             continue
         usual = _usual_gain(rows, end - begin, stop - start - end, step)
@@ -233,7 +200,9 @@ def without_artefact(
             traces[todo[better]] = fitted[better]
         residual[todo[better]] = left[better]
         todo = todo[left > POOR * noise[todo]]
-    _check_tails(x, base, noise, traces, loud, start, split, step, residual)
+    held = _check_tails(x, base, noise, traces, loud, start, split, step, residual)
+    residual[in_window] = np.fmax(residual[in_window], _UNSURE * noise[in_window])  # nothing before the window tells
+    _ask_the_window(x, base, noise, traces, loud, held, start, split, step, residual, rows)
     return traces, start, residual
 
 
@@ -247,11 +216,11 @@ def _check_tails(
     split: int,
     step: float,
     residual: np.ndarray,
-) -> None:
+) -> np.ndarray:
     """Give back what was taken away from under the window where nothing was, in place.
 
     What rang or decayed before a tail that ended (a gated amplifier, a held sample) is set to 0: it says nothing of
-    what follows.
+    what follows. Returned are the samples of the window for which each tail holds.
     """
     block = max(round(_BLOCK / step), 3)
     held = refuse_tails(x, base, noise, traces, fitted, start, split, block, _RAISED, _QUIET, _CLEAR, _WIDER, _LEAST)
@@ -273,6 +242,67 @@ def _check_tails(
         before[:quiet_from] = 0.0
         traces[i, :split] = before
         residual[i] = np.sqrt(np.mean(before[quiet_from:] ** 2)) if quiet_from < split else np.nan
+    return np.where(unused, 0, held)
+
+
+def _ask_the_window(
+    x: np.ndarray,
+    base: np.ndarray,
+    noise: np.ndarray,
+    traces: np.ndarray,
+    fitted: np.ndarray,
+    held: np.ndarray,
+    start: int,
+    split: int,
+    step: float,
+    residual: np.ndarray,
+    rows: np.ndarray,
+) -> None:
+    """Tails that reach into the window and leave something there are judged by the window itself, in place.
+
+    Where one cannot be known the trace is 0 until it first is at rest: what comes before is no response to count.
+    """
+    block = max(round(_WINDOW_BLOCK / step), 3)
+    limit = _loud(rows, block)
+    window = traces[fitted, split:]
+    whole = window.shape[1] // block * block
+    if not fitted.size or not whole:
+        return
+    loud = np.mean(window[:, :whole].reshape(len(window), -1, block) ** 2, axis=2).max(axis=1)
+    some = np.flatnonzero(loud > limit * noise[fitted] ** 2)
+    trials, window = fitted[some], window[some]
+    after = min(x.shape[1], start + traces.shape[1] + round(_AFTER / step))
+    recorded = x[trials, start:after] - base[trials, None]
+    recorded = recorded[:, : recorded.shape[1] if np.isfinite(recorded).all() else traces.shape[1]]
+    held = held[some]
+    tails = np.abs(recorded[:, split : traces.shape[1]] - window).max(axis=1)
+    # a tail that ended, with half of it left while it held, was another (a saturated amplifier that came back)
+    inside = np.arange(window.shape[1]) < held[:, None]
+    beyond = np.sum(inside & (np.abs(window) > 0.5 * tails[:, None]), axis=1)
+    vain = (held < window.shape[1]) & (beyond > 0.2 * held)
+    held[vain] = 0
+    window[vain] = recorded[vain, split : traces.shape[1]]
+    lost = (held < round(_EARLY / step)) | (residual[trials] > POOR * noise[trials])
+    near = np.mean(recorded[:, split : split + block] ** 2, axis=1) > _STILL * limit * noise[trials] ** 2
+    contested = np.flatnonzero(np.where(lost, near, tails > _REACHES * noise[trials]))
+    if not contested.size:
+        return
+    trials = trials[contested]
+    changed = traces[trials]
+    known, deviation = explain_whole(recorded[contested], changed, noise[trials], split, limit, step)
+    traces[trials[known]] = changed[known]
+    residual[trials[known]] = deviation[known]
+    contested = contested[~known & lost[contested]]
+    if contested.size:
+        unknown = fitted[some[contested]]
+        until = held[contested]
+        length = max(round(_REST / step), 3)
+        quiet_power = _loud(rows, length) * noise[unknown] ** 2
+        inside = np.where(np.arange(window.shape[1]) < until[:, None], np.inf, window[contested])
+        rest = first_rest(inside, np.zeros(unknown.size), quiet_power, 0, window.shape[1], length)
+        until = np.where(rest >= 0, rest, window.shape[1])
+        traces[unknown, :split] = 0.0
+        traces[unknown, split:] = np.where(np.arange(window.shape[1]) < until[:, None], 0.0, window[contested])
 
 
 def _loud(rows: np.ndarray, n: int) -> float:
