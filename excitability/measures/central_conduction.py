@@ -14,6 +14,8 @@ from ._tables import FEWEST, is_kept, level, nothing, numbers
 
 #: Time that an F wave needs to turn around in the motor neuron (s).
 TURNAROUND = 0.001
+#: F waves whose shortest is taken for that of the fastest axons.
+F_WAVES = 20
 
 
 def peripheral_conduction_time(f_latency: float, m_latency: float) -> float:
@@ -51,11 +53,16 @@ def central_conduction(
     statistic: Literal["mean", "median", "minimum"] = "mean",
     f_latency: float | None = None,
     m_latency: float | None = None,
+    f_wave: str = "",
+    m_wave: str = "",
 ) -> dict[str, Estimate]:
     """Latency from the cortex minus the peripheral time.
 
-    With ``f_latency`` and ``m_latency`` the peripheral time is that of the F wave; else it is the latency of the trials
-    with ``stimulus_type`` "root", which leaves the most proximal root in the central part.
+    With ``f_latency`` and ``m_latency``, or with the columns ``f_wave`` and ``m_wave`` of the trials with
+    ``stimulus_type`` "nerve", the peripheral time is that of the F wave, ``(F + M − 1 ms) / 2``; else it is the
+    latency of the trials with ``stimulus_type`` "root", which leaves the most proximal root in the central part. The
+    interval of the F-wave method holds the error of the cortical latency alone: the shortest of some F waves has none
+    that its trials could tell.
 
     Parameters
     ----------
@@ -68,12 +75,16 @@ def central_conduction(
         trials and has no interval here.
     f_latency, m_latency : float, optional
         Shortest F latency and distal motor latency (s).
+    f_wave, m_wave : str
+        Columns with the F latencies (marked by eye and given with the stimuli) and M latencies (``"m_wave_latency"``)
+        of the nerve trials: the shortest F and the median M are taken.
 
     Returns
     -------
     dict of Estimate
         ``central_motor_conduction_time``, ``peripheral_conduction_time``, ``cortical_latency`` (s). Flags:
-        ``no_cortical_latency``, ``no_peripheral_latency``, ``few_trials``, ``root`` or ``f_wave`` (the method).
+        ``no_cortical_latency``, ``no_peripheral_latency``, ``few_trials``, ``root`` or ``f_wave`` (the method),
+        ``few_f_waves`` (fewer than 20: the shortest may be too long).
 
     Raises
     ------
@@ -90,6 +101,13 @@ def central_conduction(
     check_statistic(statistic)
     if (f_latency is None) != (m_latency is None):
         raise ValueError("the F-wave method needs both f_latency and m_latency in seconds; only one was given")
+    if bool(f_wave) != bool(m_wave):
+        raise ValueError("the F-wave method needs both columns, f_wave and m_wave; only one was given")
+    if f_wave and f_wave not in table:
+        raise ValueError(
+            f"the trials have no {f_wave!r} (s); mark the F waves of the nerve trials and give them as a column of the "
+            "stimulus table, or give f_latency and m_latency"
+        )
     latency = numbers(table, of)
     kind = table["stimulus_type"].to_numpy(dtype=object) if "stimulus_type" in table else np.full(len(table), "tms")
     known = is_kept(table) & np.isfinite(latency)
@@ -98,6 +116,9 @@ def central_conduction(
     cortical = _level(latency[known & ~root & ~nerve], statistic, "no_cortical_latency")
     if f_latency is not None and m_latency is not None:
         peripheral = Estimate(peripheral_conduction_time(f_latency, m_latency), n=1, flag="f_wave")
+    elif f_wave:
+        mine = is_kept(table) & nerve
+        peripheral = _by_f_waves(numbers(table, f_wave)[mine], numbers(table, m_wave)[mine])
     else:
         peripheral = _level(latency[known & root], statistic, "no_peripheral_latency")
     return {
@@ -115,6 +136,14 @@ def _level(values: np.ndarray, statistic: str, missing: str) -> Estimate:
     return Estimate(*level(values, statistic), n=values.size, flag="few_trials" if values.size < FEWEST else "")
 
 
+def _by_f_waves(f: np.ndarray, m: np.ndarray) -> Estimate:
+    f, m = f[np.isfinite(f)], m[np.isfinite(m)]
+    if not f.size or not m.size:
+        return nothing("no_peripheral_latency")
+    flag = join_flags("f_wave", "few_f_waves" if f.size < F_WAVES else "")
+    return Estimate(peripheral_conduction_time(float(f.min()), float(np.median(m))), n=f.size, flag=flag)
+
+
 def _difference(
     cortical: Estimate,
     peripheral: Estimate,
@@ -128,10 +157,11 @@ def _difference(
     n = cortical.n
     if np.isnan(value):
         return nothing(cortical.flag or peripheral.flag, n)
-    method = "f_wave" if peripheral.flag == "f_wave" else "root"
+    method = "f_wave" if peripheral.flag.startswith("f_wave") else "root"
     if statistic == "minimum":
-        return Estimate(value, n=n, flag=method)
+        return Estimate(value, n=n, flag=join_flags(method, peripheral.flag))
     if method == "f_wave":  # a single number from the nerve laboratory: its own error is not known here
-        return Estimate(value, cortical.ci_low - peripheral, cortical.ci_high - peripheral, n, method)
+        flag = join_flags(peripheral.flag, cortical.flag)
+        return Estimate(value, cortical.ci_low - peripheral, cortical.ci_high - peripheral, n, flag)
     found = difference_of_levels(latency[known & ~root & ~nerve], latency[known & root], statistic)
-    return Estimate(*found, n, join_flags(method, peripheral.flag))
+    return Estimate(*found, n, join_flags(method, peripheral.flag, cortical.flag))

@@ -78,7 +78,7 @@ def voluntary_onset(
     sustained = np.min([power[:, k * piece : power.shape[1] - (_PARTS - 1 - k) * piece] for k in range(_PARTS)], axis=0)
     if first + 2 > sustained.shape[1]:
         raise ValueError(
-            f"voluntary_onset: a burst that begins at {window[0]:g} s needs {_PARTS * _PART:g} s after it, but the epoch "
+            f"voluntary_onset: a burst at {window[0]:g} s needs {_PARTS * _PART:g} s after it, but the epoch "
             f"ends at {times[-1]:g} s; cut a longer epoch"
         )
     quiet = _background(power[:, begin : end - piece + 1])

@@ -1,0 +1,259 @@
+"""Conduction: latency differences, F waves, triple stimulation, M waves; known values come back and are covered."""
+
+import mne
+import numpy as np
+import pandas as pd
+import pytest
+
+import excitability as ex
+from excitability.measures import (
+    central_conduction,
+    latency_difference,
+    m_max,
+    m_wave_amplitude,
+    m_wave_latency,
+    normalised_amplitude,
+    triple_stimulation,
+)
+from excitability.measures.triple_stimulation import triple_stimulation_delays
+
+RATE = 5000.0
+TIMES = np.arange(-600, 751) / RATE
+
+
+def covered(estimate, truth):
+    return estimate.ci_low <= truth <= estimate.ci_high
+
+
+def blocks(**columns):
+    """A trial table from one mapping of columns a condition."""
+    return pd.concat([pd.DataFrame({"condition": name, **values}) for name, values in columns.items()])
+
+
+def wave(onset, duration, size):
+    return size / 2 * np.sin(2 * np.pi * np.clip((TIMES - np.reshape(onset, (-1, 1))) / duration, 0, 1))
+
+
+def recording(trials, stimuli, channel="FDI"):
+    """Trials one after another, two seconds apart, as a recording with its stimuli."""
+    every = round(2 * RATE)
+    data = np.zeros((1, every * (len(trials) + 1)))
+    for i, trial in enumerate(trials):
+        data[0, (i + 1) * every - 600 : (i + 1) * every - 600 + TIMES.size] = trial
+    data += 4e-6 * np.random.default_rng(0).standard_normal(data.shape)
+    raw = mne.io.RawArray(data, mne.create_info([channel], RATE, "emg"), verbose="ERROR")
+    return ex.set_stimuli(raw, stimuli.assign(onset=(1 + np.arange(len(trials))) * every / RATE))
+
+
+def value_of(result, measure, condition="all"):
+    return result.query("measure == @measure and condition == @condition").iloc[0]
+
+
+# latency differences -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("statistic", "n"), [("mean", 6), ("mean", 15), ("median", 15)])
+def test_interval_of_a_latency_difference_covers(statistic, n):
+    rng = np.random.default_rng(1)
+    hits = []
+    for _ in range(400):
+        table = blocks(
+            LM={"mep_latency": rng.normal(0.0195, 2e-4, n)}, AP={"mep_latency": rng.normal(0.0232, 6e-4, n + 3)}
+        )
+        hits.append(covered(latency_difference(table, statistic=statistic)["AP"], 0.0037))
+    assert 0.915 <= np.mean(hits) <= 0.985
+
+
+def test_latency_differences_come_back_from_a_recording():
+    rng = np.random.default_rng(2)
+    truth = {"LM": 0.0200, "PA": 0.0213, "AP": 0.0237}
+    directions = rng.permutation(np.repeat(list(truth), 12))
+    onset = np.array([truth[word] for word in directions]) + rng.normal(0, 1.5e-4, 36)
+    raw = recording(wave(onset, 0.012, 1e-3), pd.DataFrame({"current_direction": directions}))
+    result = ex.run(raw, "i_wave_latency")
+    for name in ("PA", "AP"):
+        later = onset[directions == name].mean() - onset[directions == "LM"].mean()  # of these very trials
+        row = value_of(result, "latency_difference", name)
+        assert row["value"] == pytest.approx(later, abs=1e-4)
+        assert row["ci_low"] < later < row["ci_high"]
+        assert row["unit"] == "s"
+        assert row["n_trials"] == 12
+    assert value_of(result, "latency_difference_from_pa", "AP")["value"] == pytest.approx(0.0024, abs=2e-4)
+
+
+def test_latency_differences_say_what_is_missing():
+    nan = np.nan
+    late = [0.023, nan, nan, 0.0231, 0.0229]
+    table = blocks(LM={"mep_latency": [0.02] * 5}, AP={"mep_latency": late}, PA={"mep_latency": [nan] * 4})
+    found = latency_difference(table)
+    assert found["AP"].flag == "no_response"
+    assert found["PA"].flag == "no_trials"
+    assert np.isnan(found["PA"])
+    assert latency_difference(table, test="PA")["AP"].flag == "no_test_trials"
+    two = latency_difference(blocks(LM={"mep_latency": [0.02] * 5}, AP={"mep_latency": [0.023, 0.024]}))["AP"]
+    assert two.flag == "few_trials"
+    assert np.isnan(two.ci_low)
+    assert np.isnan(latency_difference(table, statistic="minimum")["AP"].ci_low)
+    with pytest.raises(ValueError, match="unknown statistic 'mode'"):
+        latency_difference(table, statistic="mode")
+
+
+# F and M waves -------------------------------------------------------------------------------------------------
+
+
+def nerve_trials(rng, n=25):
+    onset = rng.uniform(0.0264, 0.0290, n)
+    size = 2e-4 * rng.lognormal(0, 0.4, n) * rng.choice([-1, 1], n)
+    m_wave = wave(0.0033, 0.010, 12e-3) * rng.lognormal(0, 0.02, (n, 1))
+    return m_wave + wave(onset, 0.008, 1.0) * size[:, None], onset
+
+
+def test_m_waves_are_timed_and_measured_in_their_own_window():
+    rng = np.random.default_rng(3)
+    x, _ = nerve_trials(rng)
+    x = x + 5e-6 * rng.standard_normal(x.shape)
+    assert np.median(m_wave_latency(x, TIMES, window=(0.002, 0.015))) == pytest.approx(0.0033, abs=3e-4)
+    assert np.median(m_wave_amplitude(x, TIMES)) == pytest.approx(12e-3, rel=0.02)
+
+
+def test_central_conduction_by_the_f_waves_of_a_recording():
+    rng = np.random.default_rng(4)
+    nerve, onset = nerve_trials(rng)
+    cortex = wave(rng.normal(0.0205, 2e-4, 10), 0.012, 2e-3)
+    marked = [*onset, *[np.nan] * 10]
+    stimuli = pd.DataFrame({"stimulus_type": ["nerve"] * 25 + ["tms"] * 10, "f_wave_latency": marked})
+    raw = recording(np.vstack([nerve, cortex]), stimuli)
+    row = value_of(ex.run(raw, "central_conduction_f_wave"), "central_motor_conduction_time")
+    truth = 0.0205 - (onset.min() + 0.0033 - 0.001) / 2
+    assert row["value"] == pytest.approx(truth, abs=4e-4)
+    assert row["flag"].startswith("f_wave")
+    assert "few_f_waves" not in row["flag"]
+
+
+def test_few_f_waves_are_flagged_and_both_columns_are_needed():
+    table = pd.DataFrame(
+        {
+            "stimulus_type": ["tms"] * 5 + ["nerve"] * 6,
+            "mep_latency": [0.0205] * 11,
+            "f_wave_latency": [np.nan] * 5 + [0.0264, 0.0270, 0.0271, np.nan, 0.0268, 0.0280],
+            "m_wave_latency": [np.nan] * 5 + [0.0033] * 6,
+        }
+    )
+    found = central_conduction(table, f_wave="f_wave_latency", m_wave="m_wave_latency")
+    assert found["central_motor_conduction_time"] == pytest.approx(0.00615)  # Groppa 2012, figure 4
+    assert found["central_motor_conduction_time"].flag == "f_wave;few_f_waves"
+    with pytest.raises(ValueError, match="mark the F waves"):
+        central_conduction(table.drop(columns="f_wave_latency"), f_wave="f_wave_latency", m_wave="m_wave_latency")
+    with pytest.raises(ValueError, match="both columns"):
+        central_conduction(table, f_wave="f_wave_latency")
+
+
+# triple stimulation --------------------------------------------------------------------------------------------
+
+
+def test_triple_stimulation_is_covered():
+    rng = np.random.default_rng(5)
+    hits = []
+    for n in (3, 5, 8):
+        for _ in range(200):
+            sizes = {"control": 12e-3, "cortex": 9.6e-3}
+            table = blocks(**{k: {"m_wave_amplitude": v * rng.lognormal(0, 0.05, n)} for k, v in sizes.items()})
+            hits.append(covered(triple_stimulation(table)["cortex"], 80.0))
+    assert 0.93 <= np.mean(hits) <= 0.98
+
+
+def test_triple_stimulation_of_a_recording():
+    rng = np.random.default_rng(6)
+    share = np.repeat([1.0, 0.7], 5) * rng.lognormal(0, 0.02, 10)
+    stimuli = pd.DataFrame(
+        {
+            "stimulus_type": "nerve",
+            "conditioning_type": ["nerve"] * 5 + ["tms"] * 5,
+            "pulse_count": 3,
+            "inter_stimulus_interval": [0.0184] * 5 + [0.0264] * 5,
+        }
+    )
+    raw = recording(wave(0.0125, 0.012, 10e-3) * share[:, None], stimuli)
+    row = value_of(ex.run(raw, "triple_stimulation"), "triple_stimulation", "cortex")
+    assert row["value"] == pytest.approx(70, abs=3)
+    assert (row["unit"], row["form"]) == ("%", "percent")
+    assert row["ci_low"] < 70 < row["ci_high"]
+
+
+def test_triple_stimulation_says_what_is_wrong():
+    size = np.array([1e-3, 1.01e-3, 1.02e-3])
+    big = blocks(control={"m_wave_amplitude": size}, cortex={"m_wave_amplitude": 2 * size})
+    assert triple_stimulation(big)["cortex"].flag == "above_control"
+    assert triple_stimulation(big, test="absent")["cortex"].flag == "no_test_trials"
+    assert triple_stimulation_delays(0.0205, 0.0033, 0.0125) == pytest.approx((0.0172, 0.0092))
+    with pytest.raises(ValueError, match="must be seconds"):
+        triple_stimulation_delays(20.5, 3.3, 12.5)
+
+
+# M_max ---------------------------------------------------------------------------------------------------------
+
+GROWTH = {
+    "logistic": lambda z: 1 / (1 + np.exp(-z)),
+    "late": lambda z: np.exp(-np.exp(-0.9 * z)),
+    "none": np.ones_like,
+}
+
+
+@pytest.mark.parametrize("growth", GROWTH)
+def test_m_max_is_covered_whatever_the_growth(growth):
+    rng = np.random.default_rng(7)
+    intensity = np.repeat(np.linspace(5, 50, 8), 3)
+    mean = 9e-3 * GROWTH[growth]((intensity - 18) / 3)
+    found = []
+    for _ in range(60):
+        size = mean * (1 + 0.03 * rng.standard_normal(24))
+        found.append(m_max(pd.DataFrame({"intensity": intensity, "m_wave_amplitude": size})))
+    assert np.mean([covered(each["m_max"], 9e-3) for each in found]) >= 0.87
+    assert np.mean([each["m_max"] for each in found]) == pytest.approx(9e-3, rel=0.005)
+    assert all(each["m_max_plateau_reached"] == 1 for each in found)
+
+
+def test_m_max_knows_that_it_was_not_reached():
+    intensity = np.repeat(np.linspace(5, 30, 8), 3)
+    size = 9e-3 / (1 + np.exp(-(intensity - 28) / 4)) * (1 + 0.02 * np.random.default_rng(8).standard_normal(24))
+    found = m_max(pd.DataFrame({"intensity": intensity, "m_wave_amplitude": size}))
+    assert found["m_max_plateau_reached"] == 0
+    assert found["m_max"].flag == "plateau_not_reached"
+    assert np.isnan(found["m_max"].ci_low)
+
+
+def test_the_largest_m_wave_is_larger():
+    size = 9e-3 * (1 + 0.05 * np.random.default_rng(9).standard_normal(20))
+    table = pd.DataFrame({"m_wave_amplitude": size})
+    assert m_max(table)["m_max"].flag == "plateau_unknown"
+    assert m_max(table, statistic="largest")["m_max"] == size.max()
+    table["reject"] = "noise"
+    assert m_max(table)["m_max"].flag == "no_m_wave_trials"
+
+
+def test_responses_relative_to_m_max_from_a_recording():
+    rng = np.random.default_rng(10)
+    intensity = np.repeat([10.0, 20.0, 30.0, 40.0, 50.0], 3)
+    direct = 10e-3 / (1 + np.exp(-(intensity - 18) / 3)) * (1 + 0.02 * rng.standard_normal(15))
+    sizes = 1e-3 * rng.lognormal(-0.08, 0.4, 20)
+    trials = np.vstack([wave(0.0035, 0.011, 1.0) * direct[:, None], wave(0.022, 0.012, 1.0) * sizes[:, None]])
+    kinds = ["nerve"] * 15 + ["tms"] * 20
+    raw = recording(trials, pd.DataFrame({"stimulus_type": kinds, "intensity": [*intensity, *[55.0] * 20]}))
+    result = ex.run(raw, "m_max")
+    row = value_of(result, "normalised_amplitude", "cortex")
+    assert row["value"] == pytest.approx(100 * sizes.mean() / 10e-3, rel=0.03)
+    assert (row["unit"], row["n_trials"]) == ("%", 20)
+    assert value_of(result, "m_max")["value"] == pytest.approx(10e-3, rel=0.02)
+    assert value_of(result, "m_max_plateau_reached")["value"] == 1
+
+
+def test_percent_of_m_max_is_covered():
+    rng = np.random.default_rng(11)
+    hits = []
+    for _ in range(300):
+        table = blocks(
+            m_wave={"m_wave_amplitude": 9e-3 * rng.lognormal(0, 0.03, 5), "mep_amplitude": 0.0},
+            cortex={"m_wave_amplitude": 0.0, "mep_amplitude": 0.9e-3 * rng.lognormal(-0.125, 0.5, 20)},
+        )
+        hits.append(covered(normalised_amplitude(table)["cortex"], 10.0))
+    assert 0.92 <= np.mean(hits) <= 0.98
