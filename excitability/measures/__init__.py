@@ -14,16 +14,21 @@ for _module in pkgutil.iter_modules(__path__):
     if not _module.name.startswith("_"):
         importlib.import_module(f"{__name__}.{_module.name}")
 
+from .ei_composite import ei_composite  # noqa: E402  (of result tables: the module gives its name to the function)
+from .transcallosal_conduction import transcallosal_conduction  # noqa: E402
+
 globals().update({_name: get_measure(_name).function for _name in list_measures()})
 __all__ = [
     "Measure",
     "check_span",
+    "ei_composite",
     "OnsetMethod",
     "SilentPeriodMethod",
     "get_measure",
     "list_measures",
     "list_onset_methods",
-    "measure",
     "list_silent_period_methods",
+    "measure",
+    "transcallosal_conduction",
     *list_measures(),
 ]

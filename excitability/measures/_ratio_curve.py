@@ -54,7 +54,8 @@ def ratio_points(table: pd.DataFrame, of: str, by: str, test: str) -> RatioPoint
     tests = Trials(table[condition == test], of)
     paired = (condition != "") & (condition != test)
     where = np.where(paired, numbers(table, by), np.nan) if paired.any() else np.full(len(table), np.nan)
-    where = np.round(where, 4)  # s to 0.1 ms, as conditions are grouped
+    # as conditions are grouped: intervals to 0.1 ms, %RMT to 5
+    where = 5 * np.round(where / 5) if by.endswith("_rmt") else np.round(where, 4)
     n = int((paired & is_kept(table)).sum())
     lost = int((paired & ~is_kept(table)).sum())
     nothing = RatioPoints(np.empty(0), np.empty(0), np.empty(0), np.nan, n, lost, "no_test_trials")

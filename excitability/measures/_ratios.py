@@ -145,4 +145,6 @@ def noise_floor_limits(
             smallest = np.where(conditioned.response, conditioned.size, 0.0)
             low = min(low, ratio_of_levels(smallest, bases[0].size, "mean")[1] if smallest.any() else 0.0)
         low = max(low, 0.0)
+    if high < 0:  # of signed values that chance made negative altogether
+        return np.nan, np.nan
     return low, high

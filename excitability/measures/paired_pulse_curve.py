@@ -22,7 +22,9 @@ def paired_pulse_curve(
     table: pd.DataFrame,
     *,
     of: str = "mep_amplitude",
-    by: Literal["inter_stimulus_interval", "conditioning_intensity"] = "inter_stimulus_interval",
+    by: Literal[
+        "inter_stimulus_interval", "conditioning_intensity", "conditioning_intensity_rmt"
+    ] = "inter_stimulus_interval",
     test: str = "test",
     seed: int = 0,
 ) -> dict[str, Estimate]:
@@ -31,7 +33,7 @@ def paired_pulse_curve(
     The ratios of the single levels are rows of ``conditioned_ratio``; these are the numbers of the whole curve. The
     mean is geometric, over the range of the levels. Smallest and largest are those of a smooth curve through the
     ratios (Gaussian process regression on ``ln R``), not of the points: the most extreme of several measured ratios is
-    too extreme, by the more the fewer the trials.
+    too extreme, by the more the fewer the trials. A dip sharper than the steps between the levels is not seen.
 
     Parameters
     ----------
@@ -39,8 +41,8 @@ def paired_pulse_curve(
         Trials of one channel: test pulses alone, and pairs at several levels of ``by``.
     of : str
         Column with the size of the response.
-    by : {"inter_stimulus_interval", "conditioning_intensity"}
-        Column of the levels (s, or %MSO).
+    by : {"inter_stimulus_interval", "conditioning_intensity", "conditioning_intensity_rmt"}
+        Column of the levels (s, %MSO, or %RMT in steps of 5).
     test : str
         Condition of the unconditioned trials.
     seed : int

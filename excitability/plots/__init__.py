@@ -11,6 +11,7 @@ from .individual_lines import individual_lines
 from .mep_overlay import mep_overlay
 from .motor_map import motor_map
 from .paired_pulse import paired_pulse
+from .paired_pulse_curve import paired_pulse_curve
 from .power_spectrum import power_spectrum
 from .recruitment_curve import recruitment_curve
 from .recruitment_group import recruitment_group
@@ -22,6 +23,7 @@ __all__ = [
     "mep_overlay",
     "motor_map",
     "paired_pulse",
+    "paired_pulse_curve",
     "power_spectrum",
     "recruitment_curve",
     "recruitment_group",

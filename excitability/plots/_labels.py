@@ -97,6 +97,10 @@ def condition_label(name: str) -> str:
         return ""
     if level := re.fullmatch(r"rmt_([0-9.]+)", name):
         return f"{level.group(1)} % RMT"
+    if level := re.fullmatch(r"cs_([0-9.]+)", name):
+        return f"conditioning {level.group(1)} %"
+    if after := re.fullmatch(r"n20_(-?[0-9.]+(?:e-?\d+)?)", name):
+        return f"N20 {1e3 * float(after.group(1)):+g} ms"
     interval = re.fullmatch(r"isi_([0-9.]+(?:e-?\d+)?)", name)
     return f"{1e3 * float(interval.group(1)):g} ms" if interval else name.replace("_", " ")
 

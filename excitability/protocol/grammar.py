@@ -331,7 +331,10 @@ def condition_labels(name: str, table: pd.DataFrame) -> pd.Series:
 def _word(column: str, value: Any) -> str:
     if isinstance(value, str) or value is None or value != value:
         return value if isinstance(value, str) else "unknown"
-    if column == "intensity_rmt":  # stimulators take whole steps: 99.6 and 100.4 %RMT are one level
+    if column in (
+        "intensity_rmt",
+        "conditioning_intensity_rmt",
+    ):  # stimulators take whole steps: 99.6 and 100.4 %RMT are one level
         return f"{5 * round(float(value) / 5):g}"
-    digits = 4 if column == "inter_stimulus_interval" else 6
+    digits = 4 if column in ("inter_stimulus_interval", "interval_after_n20") else 6
     return f"{round(float(value), digits):g}"

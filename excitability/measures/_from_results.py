@@ -1,0 +1,94 @@
+"""Measures that need the results of two protocols: rows of one person, session and channel are put together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..schema import RESULT_COLUMNS, Estimate, join_flags, unknown_word
+
+_OWNER = ("participant", "session", "timepoint", "channel")
+
+
+def rows_of(results: pd.DataFrame, measure: str, protocol: str = "", condition: str | None = None) -> pd.DataFrame:
+    """Rows of a measure, of a protocol (by its path or its last part) and of a condition.
+
+    Raises
+    ------
+    ValueError
+        When the table lacks a column, or holds no such row.
+    """
+    for name in ("measure", "value", "ci_low", "ci_high", "channel", "condition", "protocol"):
+        if name not in results:
+            raise ValueError(f"the results have no column {name!r}; give the table that ex.run or ex.run_batch made")
+    for name, wanted in (("measure", measure), ("protocol", protocol), ("condition", condition)):
+        if not wanted:
+            continue
+        column = results[name].fillna("").astype(str)
+        hit = column == wanted
+        if name == "protocol":
+            hit |= column.str.rsplit("/", n=1).str[-1] == wanted.rsplit("/", 1)[-1]
+        if not hit.any():
+            raise ValueError(unknown_word(f"{name} of the results", wanted, set(column) - {""}))
+        results = results[hit]
+    return results
+
+
+def matched(first: pd.DataFrame, second: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+    """Rows of both tables that belong to the same person, session and channel."""
+    keys = [name for name in _OWNER if name in first and name in second]
+    there = {key: part for key, part in second.groupby(keys, sort=False, dropna=False)}
+    for key, part in first.groupby(keys, sort=False, dropna=False):
+        if key in there:
+            yield part, there[key]
+
+
+def as_log_ratio(rows: pd.DataFrame) -> Estimate:
+    """Mean of the log ratios of some rows, whatever their form.
+
+    The rows share their test response, so their errors are alike: the error of the mean is the mean of the errors.
+    """
+    values = {name: pd.to_numeric(rows[name]).to_numpy(dtype=float) for name in ("value", "ci_low", "ci_high")}
+    form = rows["form"].fillna("").to_numpy(dtype=object)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for name, number in values.items():
+            ratio = np.where(form == "percent", number / 100, number)
+            ratio = np.where(form == "percent_inhibition", 1 - number / 100, ratio)
+            values[name] = np.where(form == "log_ratio", number, np.log(np.where(ratio >= 0, ratio, np.nan)))
+    limits = np.sort([values["ci_low"], values["ci_high"]], axis=0)  # more inhibition is less of a ratio
+    flags = join_flags(*(str(flag) for flag in rows["flag"].fillna("")))
+    n = int(pd.to_numeric(rows["n_trials"]).sum())
+    return Estimate(float(values["value"].mean()), float(limits[0].mean()), float(limits[1].mean()), n, flags)
+
+
+def difference(one: Estimate, two: Estimate) -> Estimate:
+    """``one − two`` of independent estimates; the variances are recovered from their intervals (Zou & Donner 2008)."""
+    value = float(one) - float(two)
+    low = value - np.hypot(float(one) - one.ci_low, two.ci_high - float(two))
+    high = value + np.hypot(one.ci_high - float(one), float(two) - two.ci_low)
+    low, high = (limit if np.isfinite(limit) else np.nan for limit in (low, high))
+    return Estimate(value, low, high, one.n + two.n, join_flags(one.flag, two.flag))
+
+
+def result_row(source: pd.Series, name: str, found: Estimate, unit: str, form: str, flag: str = "") -> dict[str, Any]:
+    """Row of a result table that keeps whose it is; what it was made of stands in ``protocol``."""
+    own = {
+        "condition": "all",
+        "measure": name,
+        "value": float(found),
+        "unit": unit,
+        "form": form,
+        "ci_low": found.ci_low,
+        "ci_high": found.ci_high,
+        "n_trials": found.n,
+        "n_rejected": found.n_rejected,
+        "flag": join_flags(flag, found.flag),
+        "protocol_sha256": "",
+    }
+    kept = {
+        key: value for key, value in source.items() if key in RESULT_COLUMNS or key in ("timepoint", "group", "arm")
+    }
+    return {**kept, **own}

@@ -1,0 +1,63 @@
+"""Transcallosal conduction time: onset of the ipsilateral silent period minus latency of the response."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from ..schema import Estimate
+from ._from_results import difference, matched, result_row, rows_of
+
+
+def transcallosal_conduction(
+    results: pd.DataFrame, *, latency: str = "mep_latency", latency_protocol: str = "m1/mep"
+) -> pd.DataFrame:
+    """``onset of the ipsilateral silent period − latency of the response`` of the same muscle.
+
+    The silent period is evoked from the motor cortex of the muscle's own side, the response from that of the other
+    side: the difference is the time across the corpus callosum and in the cortex. Both have an interval, so that their
+    difference has one; ``contralateral_latency`` of ``ipsilateral_silent_period`` takes the latency as known.
+
+    Parameters
+    ----------
+    results : DataFrame
+        Result table with ``ipsilateral_silent_period_onset`` and the latency, of the same channel.
+    latency : str
+        Measure of the latency of the response: ``mep_latency``, or ``silent_period_onset`` for the proposed variant
+        that starts from the contralateral silent period.
+    latency_protocol : str
+        Protocol of the latency.
+
+    Returns
+    -------
+    DataFrame
+        Result rows with ``measure`` ``transcallosal_conduction_time`` (s).
+
+    Raises
+    ------
+    ValueError
+        When the results hold no row of a measure or protocol.
+
+    Examples
+    --------
+    >>> row = {"channel": "RFDI", "condition": "all", "form": "", "n_trials": 20, "flag": ""}
+    >>> onset = {"measure": "ipsilateral_silent_period_onset", "protocol": "m1/ipsilateral_silent_period"}
+    >>> mep = {"measure": "mep_latency", "protocol": "m1/mep"}
+    >>> results = pd.DataFrame([
+    ...     {**row, **onset, "value": 0.0350, "ci_low": 0.0330, "ci_high": 0.0370},
+    ...     {**row, **mep, "value": 0.0215, "ci_low": 0.0212, "ci_high": 0.0218},
+    ... ])
+    >>> found = transcallosal_conduction(results).iloc[0]
+    >>> round(float(found["value"]), 4), round(float(found["ci_high"]), 4)
+    (0.0135, 0.0155)
+    """
+    onset = rows_of(results, "ipsilateral_silent_period_onset")
+    response = rows_of(results, latency, latency_protocol)
+    rows = []
+    for late, early in matched(onset, response):
+        found = difference(_estimate(late.iloc[0]), _estimate(early.iloc[0]))
+        rows.append(result_row(late.iloc[0], "transcallosal_conduction_time", found, "s", ""))
+    return pd.DataFrame(rows)
+
+
+def _estimate(row: pd.Series) -> Estimate:
+    return Estimate(row["value"], row["ci_low"], row["ci_high"], int(row["n_trials"]), str(row["flag"] or ""))
