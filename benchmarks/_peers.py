@@ -21,17 +21,17 @@ def default_environment() -> Path:
     return cache / "excitability-benchmarks" / "peers"
 
 
-def peer_python(environment: Path) -> Path:
+def peer_python(environment: Path, requirements: Path = REQUIREMENTS) -> Path:
     """Interpreter of the peers' environment; the environment is made when it is missing or out of date."""
     folder = "Scripts" if os.name == "nt" else "bin"
     python = environment / folder / "python"
     stamp = environment / "installed.txt"
-    wanted = REQUIREMENTS.read_text(encoding="utf-8")
+    wanted = requirements.read_text(encoding="utf-8")
     if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
         return python
     print(f"making the environment of the peers in {environment}", flush=True)
     subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
-    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(REQUIREMENTS)]
+    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(requirements)]
     subprocess.run(install, check=True)
     stamp.write_text(wanted, encoding="utf-8")
     return python

@@ -149,13 +149,14 @@ def next_intensity(
 
 def _so_far(s: np.ndarray, y: np.ndarray, method: str) -> tuple[float, float, float]:
     """Where the search is and the 95 % limits of the threshold."""
-    if method == "stochastic_approximation":
-        place, k = stochastic_steps(s, y)
-        reach = stochastic_reach(float(place[-1]), k) if k else math.inf
-        return float(place[-1]), max(float(place[-1]) - reach, 0.0), float(place[-1]) + reach
+    place, k = stochastic_steps(s, y)
+    if method == "stochastic_approximation" and k:
+        reach = stochastic_reach(float(place[-1]), k)
+        return float(place[-1]), float(place[-1]) - reach, float(place[-1]) + reach
     levels, index = np.unique(np.round(s, 1), return_inverse=True)
-    find = likelihood_limits if method == "maximum_likelihood" else posterior_limits
-    return find(levels, np.bincount(index), np.bincount(index, weights=y))
+    find = posterior_limits if method == "bayesian" else likelihood_limits
+    found = find(levels, np.bincount(index), np.bincount(index, weights=y))
+    return (float(place[-1]), *found[1:]) if method == "stochastic_approximation" else found
 
 
 def _ceiling(low: float, n: int, maximum: float) -> Proposal:

@@ -1,0 +1,116 @@
+"""Recruitment curves of a study together: nearer to the truth than each alone, and honest intervals."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from excitability.measures import recruitment_curve
+from excitability.measures._curve_draws import draw_curves
+from excitability.measures._curve_fit import fit_parts, shrunken_parts
+from excitability.measures.curves import CURVES, boltzmann
+from excitability.measures.recruitment_curves_of_study import recruitment_curves_of_study
+from excitability.schema import RESULT_COLUMNS
+
+LEVELS = np.repeat(np.arange(30.0, 91, 5), 2)
+
+
+def simulated(seed, people=8, sessions=1, shift=0.0, s=LEVELS):
+    """Log-normal trials of Boltzmann curves; the second session lies ``shift`` %MSO higher."""
+    rng = np.random.default_rng(seed)
+    trials, truth = [], []
+    for i in range(people):
+        s50, k, top = rng.normal(55, 6), 4 * rng.lognormal(0, 0.2), 2e-3 * rng.lognormal(0, 0.5)
+        for j in range(sessions):
+            at = s50 + j * shift + (sessions > 1) * rng.normal(0, 1)
+            size = boltzmann(s, top, at, k) * rng.lognormal(-0.11, 0.47, s.size) + 2e-5 * rng.gamma(16, 1 / 16, s.size)
+            label = {"participant": f"p{i}", "session": f"s{j}", "channel": "FDI"}
+            trials.append(pd.DataFrame({**label, "intensity": s, "mep_amplitude": size}))
+            truth.append({**label, "s50": at, "recruitment_threshold": at - 2 * k})
+    return pd.concat(trials, ignore_index=True), pd.DataFrame(truth).set_index(["participant", "session"])
+
+
+def values(found, key):
+    return found[found["measure"] == key].set_index(["participant", "session"])
+
+
+def test_a_study_is_nearer_to_the_truth_than_its_curves_alone_and_covers_it():
+    alone, together, hits = [], [], []
+    for seed in range(2):
+        trials, truth = simulated(seed)
+        found = recruitment_curves_of_study(trials)
+        for label, part in trials.groupby(["participant", "session"]):
+            own = recruitment_curve(part)
+            for key in ("s50", "recruitment_threshold"):
+                row, answer = values(found, key).loc[label], truth.loc[label, key]
+                together.append(row["value"] - answer)
+                alone.append(own[key] - answer)
+                hits.append(row["ci_low"] <= answer <= row["ci_high"])
+    assert np.isfinite(together).all()
+    known = np.isfinite(alone)
+    assert np.sqrt(np.mean(np.square(together)[known])) < 0.95 * np.sqrt(np.mean(np.square(alone)[known]))
+    assert 0.85 <= np.mean(hits) <= 1
+    assert abs(np.mean(together)) < 0.6
+
+
+def test_the_contrast_of_two_sessions_is_not_shrunken_away():
+    trials, truth = simulated(11, people=10, sessions=2, shift=6.0)
+    s50 = values(recruitment_curves_of_study(trials), "s50")["value"].unstack()
+    true = truth["s50"].unstack()
+    assert (s50["s1"] - s50["s0"]).mean() == pytest.approx((true["s1"] - true["s0"]).mean(), abs=1.5)
+
+
+def test_a_curve_without_a_plateau_borrows_and_a_well_known_one_keeps_its_own():
+    trials, truth = simulated(12)
+    long, _ = simulated(12, s=np.repeat(np.arange(30.0, 91, 2.5), 12))
+    cut = (trials["participant"] == "p0") & (trials["intensity"] > truth["s50"].iloc[0])
+    mixed = pd.concat([trials[~cut & (trials["participant"] != "p1")], long[long["participant"] == "p1"]])
+    s50 = values(recruitment_curves_of_study(mixed), "s50")
+    own = recruitment_curve(long[long["participant"] == "p1"])["s50"]
+    assert s50.loc[("p1", "s0"), "value"] == pytest.approx(own, abs=0.5)
+    width = s50["ci_high"] - s50["ci_low"]
+    assert width["p1", "s0"] < 0.5 * width.drop([("p1", "s0"), ("p0", "s0")]).median()
+    borrowed = s50.loc[("p0", "s0")]
+    assert "no_plateau" in borrowed["flag"] or borrowed["ci_low"] < truth["s50"].iloc[0] < borrowed["ci_high"]
+
+
+def test_rows_are_those_of_every_result_and_what_cannot_be_fitted_is_said():
+    trials, _ = simulated(13, people=5)
+    flat = trials["participant"] == "p2"
+    trials.loc[flat, "mep_amplitude"] = 2e-5 * (1 + np.arange(flat.sum()) % 3)
+    trials["reject"] = np.where(trials.index == 0, "background", "")
+    found = recruitment_curves_of_study([part for _, part in trials.groupby("participant")])
+    assert set(found.columns) <= set(RESULT_COLUMNS)
+    assert set(values(found, "s50").loc["p2", "flag"]) == {"no_response"}
+    first = values(found, "s50").loc[("p0", "s0")]
+    assert (first["n_trials"], first["n_rejected"], first["form"]) == (LEVELS.size - 1, 1, "hierarchical")
+    few = recruitment_curves_of_study(trials[trials["participant"].isin(["p0", "p1"])])
+    assert few["flag"].str.contains("fitted_alone").all()
+    with pytest.raises(ValueError, match="did you mean 'boltzmann'"):
+        recruitment_curves_of_study(trials, form="boltzman")
+    with pytest.raises(ValueError, match="'participant'"):
+        recruitment_curves_of_study(trials.drop(columns="participant"))
+
+
+def test_results_scale_with_the_signal_and_ignore_the_order_of_trials():
+    trials, _ = simulated(14, people=5)
+    found = recruitment_curves_of_study(trials)
+    louder = recruitment_curves_of_study(trials.assign(mep_amplitude=2 * trials["mep_amplitude"]))
+    for key, factor in (("s50", 1), ("mep_max", 2), ("peak_slope", 2)):
+        assert values(louder, key)["value"].to_numpy() == pytest.approx(factor * values(found, key)["value"], rel=0.03)
+    mixed = pd.concat([part.sample(frac=1, random_state=3) for _, part in trials.groupby("participant")])
+    again = recruitment_curves_of_study(mixed)
+    assert values(again, "s50")["value"].to_numpy() == pytest.approx(values(found, "s50")["value"], rel=0.01)
+
+
+def test_a_sharp_population_decides_and_a_vague_one_says_nothing():
+    trials, _ = simulated(15, people=1)
+    s, y, curve = trials["intensity"].to_numpy(), trials["mep_amplitude"].to_numpy(), CURVES["boltzmann"]
+    at, covariance, phi, rho, _ = fit_parts(s, y, curve)
+    sharp = np.array([70.0, np.log(6), np.log(2e-3), 2e-5]), np.diag([1e8, 1e8, 1e8, 1e16])
+    assert shrunken_parts(s, y, at, curve, sharp)[0] == pytest.approx(sharp[0], rel=0.01)
+    vague = at + 0.5, np.diag(np.full(4, 1e-8))
+    assert shrunken_parts(s, y, at, curve, vague)[0][:3] == pytest.approx(at[:3], rel=0.02)
+    plain = draw_curves(s, y, at, covariance, curve, phi, rho)
+    told = draw_curves(s, y, at, covariance, curve, phi, rho, (at, np.diag([1.0, 0, 0, 0])))
+    assert told[:, 0].std() < plain[:, 0].std()
+    assert abs(told[:, 0].mean() - at[0]) < 1

@@ -1,0 +1,215 @@
+"""Motor thresholds: the live search, stochastic approximation, and what every interval covers."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+import excitability as ex
+from excitability.cli import app
+from excitability.measures._thresholds import (
+    METHODS,
+    maximum_likelihood,
+    response_probability,
+    stochastic_approximation,
+    thresholds,
+)
+from excitability.threshold import METHODS as SEARCHES
+from excitability.threshold import Search, next_intensity, read_response, read_responses
+
+
+def searched(rng, threshold, method, spread=0.07, **options):
+    s, y = [], []
+    while not (answer := next_intensity(s, y, method, **options)).done:
+        s.append(answer.intensity)
+        y.append(rng.random() < response_probability(s[-1], threshold, spread))
+    return np.array(s), np.array(y), answer
+
+
+def typed(*words, given=""):
+    return CliRunner().invoke(app, ["threshold", *map(str, words)], input=given)
+
+
+def test_probability_of_a_response_is_the_published_one():
+    found = response_probability(np.array([45, 50, 53.5, 55]), 50)
+    assert found == pytest.approx([0.0766, 0.5, 0.8413, 0.9234], abs=5e-5)
+
+
+@pytest.mark.parametrize("method", ["maximum_likelihood", "stochastic_approximation"])
+def test_a_search_finds_the_threshold_in_about_twenty_pulses(method):
+    rng = np.random.default_rng(31)
+    errors, pulses, hits = [], [], []
+    for _ in range(60):
+        threshold = rng.uniform(30, 80)
+        s, _, answer = searched(rng, threshold, method)
+        errors.append(answer.estimate - threshold)
+        hits.append(answer.estimate.ci_low <= threshold <= answer.estimate.ci_high)
+        pulses.append(s.size)
+    assert abs(np.mean(errors)) < 0.6
+    assert np.std(errors) < 1.9
+    assert np.median(pulses) <= (21 if method == "maximum_likelihood" else 26)
+    assert np.mean(hits) >= 0.88
+
+
+def test_a_search_needs_a_third_of_the_pulses_of_relative_frequency():
+    rng = np.random.default_rng(32)
+    adaptive, classical, errors = [], [], []
+    for threshold in rng.uniform(35, 70, 25):
+        adaptive.append(searched(rng, threshold, "maximum_likelihood")[0].size)
+        s, _, answer = searched(rng, threshold, "relative_frequency", start=round(1.15 * threshold))
+        classical.append(s.size)
+        errors.append(answer.estimate - threshold)
+    assert np.median(adaptive) < 0.5 * np.median(classical)
+    assert np.std(errors) < 2.5
+
+
+def test_bayesian_search_knows_less_of_a_threshold_because_the_spread_is_unknown():
+    rng = np.random.default_rng(33)
+    s, y, answer = searched(rng, 55, "bayesian", precision=4.0)
+    assert answer.estimate == pytest.approx(55, abs=4)
+    fixed = next_intensity(s, y, "maximum_likelihood").estimate
+    assert fixed.ci_high - fixed.ci_low < answer.estimate.ci_high - answer.estimate.ci_low
+
+
+@pytest.mark.parametrize("method", SEARCHES)
+def test_a_search_ends_at_the_ceiling_without_a_number(method):
+    s, y = [], []
+    while not (answer := next_intensity(s, y, method)).done:
+        assert not s or abs(answer.intensity - s[-1]) <= 10
+        s.append(answer.intensity)
+        y.append(False)
+    assert math.isnan(answer.estimate)
+    assert answer.estimate.flag == "ceiling"
+    assert answer.estimate.ci_low > 90
+    assert len(s) < 80
+
+
+@pytest.mark.parametrize("method", SEARCHES)
+def test_proposals_are_whole_intensities_the_stimulator_has(method):
+    rng = np.random.default_rng(34)
+    s, _, _ = searched(rng, 88, method, maximum=92)
+    assert ((s >= 1) & (s <= 92)).all()
+    assert (s == np.round(s)).all()
+
+
+def test_relative_frequency_never_ends_above_a_level_that_failed():
+    s = [50] * 5 + [49] * 6 + [52] * 6
+    y = [True] * 5 + [False] * 12
+    answer = next_intensity(s, y, "relative_frequency")
+    assert (answer.intensity, answer.estimate.flag) == (53, "inconsistent_responses")
+    below = next_intensity([50] * 6, [False] * 6, "relative_frequency")
+    assert below.intensity == 55
+
+
+def test_stochastic_approximation_speaks_only_for_trials_it_led():
+    rng = np.random.default_rng(35)
+    s, y, answer = searched(rng, 47, "stochastic_approximation", fewest=20, most=20)
+    found = stochastic_approximation(s, y)
+    assert found == pytest.approx(float(answer.estimate))
+    assert found == pytest.approx(47, abs=4)
+    mixed = rng.permutation(20)
+    assert stochastic_approximation(s[mixed], y[mixed]).flag == "not_led_by_stochastic_approximation"
+
+
+@pytest.mark.parametrize("spread", [0.05, 0.07])
+def test_intervals_cover_after_every_kind_of_sequence(spread):
+    rng = np.random.default_rng(36)
+    hits = {"bayesian": [], "mlpest": []}
+    for i in range(36):
+        threshold = rng.uniform(30, 80)
+        if i % 3 == 0:
+            s, _, _ = searched(rng, threshold, "maximum_likelihood", fewest=20, most=20)
+        elif i % 3 == 1:
+            s = np.clip(np.round(rng.uniform(0.75, 1.25, 40) * threshold), 1, 100)
+        else:
+            s = np.repeat(np.round(threshold) + np.arange(6, -7, -2), 10)
+        y = rng.random(s.size) < response_probability(s, threshold, spread)
+        found = thresholds(
+            pd.DataFrame({"intensity": s, "mep_amplitude": np.where(y, 2e-4, 1e-5)}),
+            "rmt", "mep_amplitude", "intensity", 50e-6,
+        )  # fmt: skip
+        assert set(found) == {"rmt", *(f"rmt_{method}" for method in METHODS)}
+        for method, held in hits.items():
+            held.append(found[f"rmt_{method}"].ci_low <= threshold <= found[f"rmt_{method}"].ci_high)
+    for method, held in hits.items():
+        assert 0.88 <= np.mean(held) <= 1, method
+
+
+def test_profile_interval_is_where_the_likelihood_has_fallen_by_its_quantile():
+    levels, count, yes = np.arange(44.0, 57, 2), np.full(7, 10), np.array([0, 1, 3, 5, 8, 9, 10])
+    found = maximum_likelihood(levels, count, yes)
+
+    def log_likelihood(threshold):
+        p = 0.01 + 0.98 * response_probability(levels, threshold)
+        end = response_probability(100.0, threshold)  # the virtual response at 100 %
+        return float(yes @ np.log(p) + (count - yes) @ np.log1p(-p) + np.log(end))
+
+    top = log_likelihood(float(found))
+    for edge, away in ((found.ci_low, -0.11), (found.ci_high, 0.11)):  # the search grid has steps of 0.1
+        assert top - log_likelihood(edge) <= 1.93
+        assert top - log_likelihood(edge + away) > 1.92
+
+
+def test_typed_lines():
+    assert read_response("52 y", 50) == (52, True)
+    assert read_response("0.08", 50) == (50, True)
+    assert read_response("0.08", 50, criterion=200e-6) == (50, False)
+    assert read_response("47,5 30", 50, unit="uV") == (47.5, False)
+    for line, message in (("52 maybe", "type the intensity"), ("1 2 3", "type the"), ("80", "--unit uV")):
+        with pytest.raises(ValueError, match=message):
+            read_response(line, 50)
+    with pytest.raises(ValueError, match="did you mean"):
+        next_intensity([], [], "baysian")
+    with pytest.raises(ValueError, match="one response"):
+        next_intensity([50], [])
+    with pytest.raises(ValueError, match="0 to 100"):
+        next_intensity([150], [True])
+
+
+def test_a_table_of_responses_is_read_without_rejected_rows(tmp_path):
+    table = pd.DataFrame({
+        "intensity": [50, 48, 49], "mep_amplitude": [1e-4, 2e-5, 9e-5], "reject": ["", "", "bad"], "channel": "FDI",
+    })  # fmt: skip
+    path = tmp_path / "trials.tsv"
+    table.to_csv(path, sep="\t", index=False)
+    assert read_responses(path) == [(50, True), (48, False)]
+    table.assign(channel=["FDI", "APB", "FDI"]).to_csv(path, sep="\t", index=False)
+    with pytest.raises(ValueError, match="several channels"):
+        read_responses(path)
+    path.write_text("intensity\tresponse\n50\ty\n48\t0\n", encoding="utf-8")
+    assert read_responses(path) == [(50, True), (48, False)]
+    path.write_text("50 y\n48 0.01\n", encoding="utf-8")
+    assert read_responses(path) == [(50, True), (48, False)]
+    with pytest.raises(FileNotFoundError, match="no file"):
+        read_responses(tmp_path / "none.tsv")
+
+
+def test_the_command_answers_every_typed_line_and_a_file(tmp_path):
+    done = typed(given="n\n55 y\n0.02\n")
+    assert done.exit_code == 0
+    said = done.output
+    assert said.count("next:") == 4
+    assert "next: 60 %MSO" in said
+    assert "not met yet" in said
+    rng = np.random.default_rng(37)
+    s, y, answer = searched(rng, 62, "maximum_likelihood")
+    path = tmp_path / "responses.txt"
+    path.write_text("".join(f"{a:g} {'y' if b else 'n'}\n" for a, b in zip(s, y, strict=True)), encoding="utf-8")
+    said = typed(path).output
+    assert f"stop: {answer.reason}" in said
+    assert "bayesian" in said.splitlines()[-1]
+    wrong = typed(given="52 perhaps\n")
+    assert wrong.exit_code == 1
+    assert "type the intensity" in str(wrong.exception)
+
+
+def test_search_remembers_what_it_was_told():
+    search = Search("bayesian", start=45)
+    assert search.proposal.intensity == 45
+    search.add(45, True)
+    with pytest.raises(ValueError, match="%MSO"):
+        search.add(450, True)
+    assert search.intensities == [45]
+    assert ex.next_intensity([45], [True], "bayesian", start=45).intensity == search.proposal.intensity
