@@ -64,13 +64,13 @@ def adjust(table: pd.DataFrame, of: str, background: str, at: float, logarithm: 
     """
     response, level = numbers(table, of), numbers(table, background)
     kept = is_kept(table)
-    condition = (
-        table["condition"].fillna("").astype(str).to_numpy() if "condition" in table else np.full(len(table), "all")
-    )
+    told = table["condition"].fillna("") if "condition" in table else ["all"] * len(table)
+    labels = [str(name) for name in told]
+    condition = np.array(labels, dtype=object)
     known = kept & np.isfinite(response) & (level > 0) & (condition != "")
     if logarithm:
         known &= response > 0
-    counts = {name: int((known & (condition == name)).sum()) for name in dict.fromkeys(condition) if name}
+    counts = {name: int((known & (condition == name)).sum()) for name in dict.fromkeys(labels) if name}
     lost = {name: int((~kept & (condition == name)).sum()) for name in counts}
     names = [name for name, n in counts.items() if n >= FEWEST]
     used = known & np.isin(condition, names)
