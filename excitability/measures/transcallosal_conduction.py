@@ -22,8 +22,7 @@ def transcallosal_conduction(
     results : DataFrame
         Result table with ``ipsilateral_silent_period_onset`` and the latency, of the same channel.
     latency : str
-        Measure of the latency of the response: ``mep_latency``, or ``silent_period_onset`` for the proposed variant
-        that starts from the contralateral silent period.
+        Measure of the latency of the response.
     latency_protocol : str
         Protocol of the latency.
 
