@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..kernels.windows import extremes
-from ._responses import find_responses
+from ..kernels.windows import smoothed_range
+from ._responses import Responses, find_responses
 from ._windows import BASELINE, Window, baseline_samples, evenly, interval, rows_of, window_samples
 
 _SMOOTHING = 0.001  # s on each side of the local parabola
@@ -35,35 +36,51 @@ class Corrected:
     step: float
 
 
+_LAST: list[tuple[Any, Corrected]] = []
+
+
 def corrected_amplitude(x: np.ndarray, times: np.ndarray, window: Window, first_pulse: Any, name: str) -> Corrected:
     """See :func:`mep_amplitude_corrected`."""
-    step = interval(times)
     start, stop = window_samples(times, window, name)
     found = find_responses(x, times, window, first_pulse, name=name)
-    traces = found.traces[:, -(stop - start) :]
+    # a search is of one window and pulse; both measures of it share this
+    if _LAST and _LAST[0][0]() is found:
+        return _LAST[0][1]
+    corrected = _corrected(found, x, times, stop - start, first_pulse, name)
+    _LAST[:] = [(weakref.ref(found), corrected)]
+    return corrected
+
+
+def _corrected(
+    found: Responses, x: np.ndarray, times: np.ndarray, width: int, first_pulse: Any, name: str
+) -> Corrected:
+    """The same for responses found in a window of ``width`` samples."""
+    step = interval(times)
+    traces = found.traces[:, -width:]
     if not np.isfinite(found.noise).any():
         nothing = np.full(len(x), np.nan)
         return Corrected(nothing, found.noise, traces, nothing, np.empty((0, 1)), np.nan, 1.0, step)
     quiet = baseline_samples(times, BASELINE, first_pulse, len(x), name)
     weights = _parabola(step, _SMOOTHING)
-    size = _range(_smooth(traces, weights))
+    inside = np.full(len(x), found.traces.shape[1] - width)
+    size = smoothed_range(found.traces, inside, width, weights)
     room = int(np.min(quiet[1] - quiet[0]))
-    length = min(stop - start, room)
+    length = min(width, room)
     some = np.flatnonzero(np.isfinite(found.noise))
     noise, windows = [], []
     few = some[evenly(found.noise[some], _NOISE_WINDOWS)]
     for k in range(room // length):
         begin = quiet[1] - (k + 1) * length
-        columns = begin[:, None] + np.arange(length)
-        noise.append(_range(_smooth(np.take_along_axis(x, columns, axis=1), weights)) / found.noise)
+        noise.append(smoothed_range(x, begin, length, weights) / found.noise)
         windows.append((rows_of(x, few, begin, length) - found.base[few, None]) / found.noise[few, None])
     usual = float(np.nanmean(noise))
-    if length < stop - start:  # the extremes of a longer window are larger
-        usual *= np.sqrt(np.log((stop - start) / weights.size + 2.0) / np.log(length / weights.size + 2.0))
-    flattening = _flattening(_range(_smooth(traces, _parabola(step, _SHARP))), size, found.noise)
+    if length < width:  # the extremes of a longer window are larger
+        usual *= np.sqrt(np.log(width / weights.size + 2.0) / np.log(length / weights.size + 2.0))
+    sharp = smoothed_range(found.traces, inside, width, _parabola(step, _SHARP))
+    flattening = _flattening(sharp, size, found.noise)
     value = _without_noise(size, usual * found.noise) * flattening
     # noise only adds: a corrected amplitude is never above the highest minus the lowest sample
-    value = np.minimum(value, _range(traces))
+    value = np.minimum(value, smoothed_range(found.traces, inside, width, np.ones(1)))
     return Corrected(value, found.noise, traces, size, np.concatenate(windows), usual, flattening, step)
 
 
@@ -137,9 +154,3 @@ def _smooth(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
     for k, weight in enumerate(weights):
         out += weight * x[:, k : k + n]
     return out
-
-
-def _range(x: np.ndarray) -> np.ndarray:
-    n = len(x)
-    values, _ = extremes(np.ascontiguousarray(x), np.zeros(n, np.int64), np.full(n, x.shape[1]))
-    return values[:, 1] - values[:, 0]

@@ -62,4 +62,4 @@ def mep_amplitude_corrected(
     >>> bool(abs(mep_amplitude_corrected(x, times).mean()) < 10e-6)
     True
     """
-    return corrected_amplitude(x, times, window, first_pulse, "mep_amplitude_corrected").value
+    return corrected_amplitude(x, times, window, first_pulse, "mep_amplitude_corrected").value.copy()
