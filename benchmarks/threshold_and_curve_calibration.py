@@ -205,7 +205,7 @@ def line(
         "method": method,
         "spread": spread,
         "error": value - truth,
-        "covered": float(low <= truth <= high) if np.isfinite([value, low, high]).all() else np.nan,
+        "covered": float(low <= truth <= high) if np.isfinite([value, low, high, truth]).all() else np.nan,
         "width": high - low,
         "pulses": pulses,
         "seconds": seconds,
@@ -255,7 +255,9 @@ def main() -> None:
     sections.append(("Recruitment curves", "%MSO; values that cannot be known are counted, not guessed.", parts[-1]))
     if options.peers:
         parts.append(summary(peers(options.peers, options.seed, options.iterations), names).assign(beside="peers"))
-        text = f"hbMEP 0.9.0: 2 chains of {options.iterations} + {options.iterations} (default: 4 of 2000 + 1000)."
+        text = f"hbMEP 0.9.0: 2 chains of {options.iterations} + {options.iterations} (default: 4 of 2000 + 1000). "
+        text += "The threshold of a Boltzmann curve is where its tangent meets the floor; hbMEP and the 5 % point of "
+        text += "RecruitmentCurveFitting mean another point there, so compare S50."
         sections.append(("Beside hbMEP and RecruitmentCurveFitting", text, parts[-1].drop(columns="beside")))
     table = pd.concat(parts, ignore_index=True)
     head = provenance(options.seed) | {"simulated": f"{options.people} people a sequence, {options.studies} studies"}
