@@ -22,8 +22,8 @@ TOLERANCE = {
     ("m1/recruitment_curve", "recruitment_threshold"): 0.02,
     ("m1/recruitment_curve", "area_under_curve"): 0.06,
     ("m1/cortical_silent_period", "silent_period"): 0.03,
-    # In contraction the first, small potentials of motor units drown: 24 sessions are late by 1.1 to 1.4 % (0.2 to 0.3 ms).
-    # At 1 % this test passed or failed by the draw.
+    # In contraction the first, small potentials of motor units drown: 24 sessions are late by 1.1 to 1.4 % (0.2 to
+    # 0.3 ms). At 1 % this test passed or failed by the draw.
     ("m1/cortical_silent_period", "mep_latency"): 0.015,
 }
 
