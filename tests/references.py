@@ -293,16 +293,15 @@ def refuse_tails(x, base, noise, traces, trials, begin, split, block, raised, qu
         until = len(record)
         for k in range(n):
             if contradicted[k] or (k == 0 and rise[0] > clear and rise[0] > (raised - 1) * before[0]):
-                earliest = max(k - 1, 0) * block
-                ends = range(earliest, (k + 1) * block + 1)
-                left = [np.sum(without[earliest:j] ** 2) + np.sum(record[j : (k + 1) * block] ** 2) for j in ends]
-                at = ends[int(np.argmin(left))]
-                jump = abs(record[at] - record[at - 1]) if 0 < at < len(record) else 0.0
-                if (
-                    at == 0
-                    or jump > max(3, abs(record - without)[min(at, len(record) - 1)] / 2)
-                    or contradicted[k + 1 : k + 2].any()
-                ):
+                for earliest in (0, max(k - 1, 0) * block):
+                    ends = range(earliest, (k + 1) * block + 1)
+                    left = [np.sum(without[earliest:j] ** 2) + np.sum(record[j : (k + 1) * block] ** 2) for j in ends]
+                    at = ends[int(np.argmin(left))]
+                    jump = abs(record[at] - record[at - 1]) if 0 < at < len(record) else 0.0
+                    jumps = jump > max(3, abs(record - without)[min(at, len(record) - 1)] / 2)
+                    if jumps:
+                        break
+                if at == 0 or jumps or contradicted[k + 1 : k + 2].any():
                     until = at
                     break
         without[until:] = record[until:]
@@ -311,6 +310,25 @@ def refuse_tails(x, base, noise, traces, trials, begin, split, block, raised, qu
         traces[i, split + until :] = record[until:] * noise[i]
         held.append(until)
     return np.array(held)
+
+
+def loudest_block(traces, trials, begin, block):
+    rows = traces[trials, begin:]
+    return np.array(
+        [
+            max([np.mean(b**2) for b in np.split(r, range(block, r.size, block)) if b.size == block] + [0.0])
+            for r in rows
+        ]
+    )
+
+
+def tail_sizes(x, base, traces, trials, held, begin, split, block):
+    record = (x - base[:, None])[trials, begin + split : begin + traces.shape[1]]
+    without = traces[trials, split:]
+    largest = np.abs(record - without).max(axis=1)
+    pairs = zip(without, largest, held, strict=True)
+    beyond = [np.count_nonzero(np.abs(row[:until]) > size / 2) for row, size, until in pairs]
+    return largest, np.array(beyond), np.mean(record[:, :block] ** 2, axis=1)
 
 
 def first_rest(x, base, limit, begin, stop, length):
@@ -510,6 +528,8 @@ REFERENCES = {
     "take_forms": (fits.take_forms, take_forms),
     "cut_out": (tails.cut_out, cut_out),
     "first_rest": (tails.first_rest, first_rest),
+    "loudest_block": (tails.loudest_block, loudest_block),
+    "tail_sizes": (tails.tail_sizes, tail_sizes),
     "refuse_tails": (tails.refuse_tails, refuse_tails),
     "responses_among": (fits.responses_among, responses_among),
     "smallest_power": (silence.smallest_power, smallest_power),

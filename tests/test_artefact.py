@@ -117,6 +117,18 @@ def test_an_artefact_neither_hides_a_response_nor_becomes_one(name, rate):
     assert abs(np.median(mep_amplitude_corrected(x, times)) - 50 * NOISE) <= 2.5 * NOISE
 
 
+@pytest.mark.parametrize("colour", ["white", "emg"])
+@pytest.mark.parametrize(
+    "name", ["saturated for about 10 ms", "saturated for 14.5 ms", "saturated for about 14.5 ms", "step that ends"]
+)
+def test_an_unusable_beginning_of_the_window_hides_no_later_response(name, colour):
+    x, times = _trials(name, 5000.0, colour, n=60, seed=4)
+    assert np.isfinite(mep_latency(x, times)).mean() <= 0.034  # two trials of 60
+    onset = mep_latency(*_trials(name, 5000.0, colour, n=60, response=25 * NOISE, seed=4))
+    assert np.isfinite(onset).mean() >= 0.97
+    assert np.nanmedian(onset) == pytest.approx(0.0215, abs=0.0005)
+
+
 def test_a_tail_that_ended_is_not_continued():
     x, times = _trials("ringing cut off at 14.8 ms", 5000.0, "white")
     clean = x - x[:, (times >= -0.1) & (times < -0.005)].mean(axis=1, keepdims=True)

@@ -18,6 +18,7 @@ from references import REFERENCES
 _INNER = {
     "_small",
     "_ended",
+    "_jumps",
     "_rise",
     "mean_of",
     "first_phase",
@@ -36,6 +37,8 @@ _OTHER_ARGUMENTS = {
     "cut_out",
     "refuse_tails",
     "first_rest",
+    "loudest_block",
+    "tail_sizes",
 }
 
 
@@ -147,6 +150,17 @@ def test_first_rest_equals_its_reference():
     kernel, reference = REFERENCES["first_rest"]
     arguments = (x, 0.1 * rng.standard_normal(40), rng.uniform(0.1, 2.0, 40), 5, 80, 9)
     assert kernel(*arguments).tolist() == reference(*arguments).tolist()
+
+
+def test_sizes_of_tails_equal_their_references():
+    rng = np.random.default_rng(8)
+    x, traces, trials = rng.standard_normal((9, 60)), rng.standard_normal((9, 40)), np.array([0, 3, 4, 8])
+    kernel, reference = REFERENCES["loudest_block"]
+    np.testing.assert_allclose(kernel(traces, trials, 13, 5), reference(traces, trials, 13, 5))
+    kernel, reference = REFERENCES["tail_sizes"]
+    arguments = (x, x[:, 0].copy(), traces, trials, np.array([0, 5, 27, 11]), 12, 13, 6)
+    for got, expected in zip(kernel(*arguments), reference(*arguments), strict=True):
+        np.testing.assert_allclose(got, expected)
 
 
 @pytest.mark.parametrize("ends", [0, 5, 21, 40, 65])

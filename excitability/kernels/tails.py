@@ -66,6 +66,13 @@ def _ended(row, level, without, first, last):
 
 
 @njit
+def _jumps(row, level, without, at, noise):
+    """Whether the record jumps by half the tail where that is said to end."""
+    step = abs(row[at] - row[at - 1])
+    return step > 3.0 * noise and step > 0.5 * abs(row[at] - level - without[at])
+
+
+@njit
 def _small(row, level, without, first, least):
     """Whether a tail stays below ``least``: in its first samples, and after them wherever it is looked at."""
     largest = 0.0
@@ -122,11 +129,11 @@ def refuse_tails(x, base, noise, traces, trials, begin, split, block, raised, qu
             before, rise = _rise(row, level, without, first, block)
             if rise <= clear * power or not (before <= quiet * power or (first == 0 and rise > (raised - 1) * before)):
                 continue
-            at = _ended(row, level, without, max(first - block, 0), first + block)
-            sure = at == 0
-            if 0 < at < length:
-                step = abs(row[at] - row[at - 1])
-                sure = step > 3.0 * noise[i] and step > 0.5 * abs(row[at] - level - without[at])
+            # a response may have hidden the jump with which the tail ended before
+            at = _ended(row, level, without, 0, first + block)
+            if not (0 < at < length and _jumps(row, level, without, at, noise[i])):
+                at = _ended(row, level, without, max(first - block, 0), first + block)
+            sure = at == 0 or (at < length and _jumps(row, level, without, at, noise[i]))
             if not sure and first + 2 * block <= length:
                 before, rise = _rise(row, level, without, first + block, block)
                 sure = before <= quiet * power and rise > clear * power
@@ -143,6 +150,47 @@ def refuse_tails(x, base, noise, traces, trials, begin, split, block, raised, qu
             for j in range(length):
                 without[j] = row[j] - level
     return held
+
+
+@njit
+def loudest_block(traces, trials, begin, block):
+    """Largest mean square of the whole blocks of ``block`` samples from ``begin`` on, of each of ``trials``."""
+    out = np.zeros(trials.size)
+    for k in range(trials.size):
+        row = traces[trials[k], begin:]
+        for first in range(0, row.size - block + 1, block):
+            power = 0.0
+            for j in range(first, first + block):
+                power += row[j] * row[j]
+            out[k] = max(out[k], power / block)
+    return out
+
+
+@njit
+def tail_sizes(x, base, traces, trials, held, begin, split, block):
+    """What was taken away from the window of each of ``trials``, and what it held.
+
+    Returns
+    -------
+    largest : array, shape (n_taken,)
+        Largest sample of the tail.
+    beyond : array of int, shape (n_taken,)
+        Samples of the window before ``held`` that still have more than half of that.
+    power : array, shape (n_taken,)
+        Mean square of the record's first ``block`` samples in the window.
+    """
+    largest, power = np.zeros(trials.size), np.zeros(trials.size)
+    beyond = np.zeros(trials.size, np.int64)
+    for k in range(trials.size):
+        i = trials[k]
+        row, level, without = x[i, begin + split : begin + traces.shape[1]], base[i], traces[i, split:]
+        for j in range(row.size):
+            largest[k] = max(largest[k], abs(row[j] - level - without[j]))
+        for j in range(held[k]):
+            beyond[k] += abs(without[j]) > 0.5 * largest[k]
+        for j in range(block):
+            power[k] += (row[j] - level) * (row[j] - level) / block
+    return largest, beyond, power
 
 
 @njit

@@ -13,7 +13,7 @@ import functools
 import numpy as np
 
 from ..kernels.fits import take_forms
-from ..kernels.tails import cut_out, first_rest, refuse_tails
+from ..kernels.tails import cut_out, first_rest, loudest_block, refuse_tails, tail_sizes
 from ._tail_forms import DECAYS, gains, orthonormal, refined
 from ._whole_tail import explain_whole
 from ._windows import evenly, quantiles, rows_of
@@ -202,7 +202,7 @@ def without_artefact(
         todo = todo[left > POOR * noise[todo]]
     held = _check_tails(x, base, noise, traces, loud, start, split, step, residual)
     residual[in_window] = np.fmax(residual[in_window], _UNSURE * noise[in_window])  # nothing before the window tells
-    _ask_the_window(x, base, noise, traces, loud, held, start, split, step, residual, rows)
+    _ask_the_window(x, base, noise, traces, loud, held, start, split, step, residual, rows, in_window)
     return traces, start, residual
 
 
@@ -257,6 +257,7 @@ def _ask_the_window(
     step: float,
     residual: np.ndarray,
     rows: np.ndarray,
+    in_window: np.ndarray,
 ) -> None:
     """Tails that reach into the window and leave something there are judged by the window itself, in place.
 
@@ -264,45 +265,81 @@ def _ask_the_window(
     """
     block = max(round(_WINDOW_BLOCK / step), 3)
     limit = _loud(rows, block)
-    window = traces[fitted, split:]
-    whole = window.shape[1] // block * block
-    if not fitted.size or not whole:
+    some = np.flatnonzero(loudest_block(traces, fitted, split, block) > limit * noise[fitted] ** 2)
+    if not some.size:
         return
-    loud = np.mean(window[:, :whole].reshape(len(window), -1, block) ** 2, axis=2).max(axis=1)
-    some = np.flatnonzero(loud > limit * noise[fitted] ** 2)
-    trials, window = fitted[some], window[some]
-    after = min(x.shape[1], start + traces.shape[1] + round(_AFTER / step))
-    recorded = x[trials, start:after] - base[trials, None]
-    recorded = recorded[:, : recorded.shape[1] if np.isfinite(recorded).all() else traces.shape[1]]
-    held = held[some]
-    tails = np.abs(recorded[:, split : traces.shape[1]] - window).max(axis=1)
+    trials, held, n_window = fitted[some], held[some], traces.shape[1] - split
+    tails, beyond, power = tail_sizes(x, base, traces, trials, held, start, split, min(block, n_window))
     # a tail that ended, with half of it left while it held, was another (a saturated amplifier that came back)
-    inside = np.arange(window.shape[1]) < held[:, None]
-    beyond = np.sum(inside & (np.abs(window) > 0.5 * tails[:, None]), axis=1)
-    vain = (held < window.shape[1]) & (beyond > 0.2 * held)
-    held[vain] = 0
-    window[vain] = recorded[vain, split : traces.shape[1]]
-    lost = (held < round(_EARLY / step)) | (residual[trials] > POOR * noise[trials])
-    near = np.mean(recorded[:, split : split + block] ** 2, axis=1) > _STILL * limit * noise[trials] ** 2
+    vain = (held < n_window) & (beyond > 0.2 * held)
+    lost = vain | (held < round(_EARLY / step)) | (residual[trials] > POOR * noise[trials])
+    near = power > _STILL * limit * noise[trials] ** 2
     contested = np.flatnonzero(np.where(lost, near, tails > _REACHES * noise[trials]))
     if not contested.size:
         return
-    trials = trials[contested]
+    trials, vain, lost = trials[contested], vain[contested], lost[contested]
+    after = min(x.shape[1], start + traces.shape[1] + round(_AFTER / step))
+    recorded = x[trials, start:after] - base[trials, None]
+    recorded = recorded[:, : recorded.shape[1] if np.isfinite(recorded).all() else traces.shape[1]]
     changed = traces[trials]
-    known, deviation = explain_whole(recorded[contested], changed, noise[trials], split, limit, step)
+    known, deviation = explain_whole(recorded, changed, noise[trials], split, limit, step)
     traces[trials[known]] = changed[known]
     residual[trials[known]] = deviation[known]
-    contested = contested[~known & lost[contested]]
-    if contested.size:
-        unknown = fitted[some[contested]]
-        until = held[contested]
-        length = max(round(_REST / step), 3)
-        quiet_power = _loud(rows, length) * noise[unknown] ** 2
-        inside = np.where(np.arange(window.shape[1]) < until[:, None], np.inf, window[contested])
-        rest = first_rest(inside, np.zeros(unknown.size), quiet_power, 0, window.shape[1], length)
-        until = np.where(rest >= 0, rest, window.shape[1])
-        traces[unknown, :split] = 0.0
-        traces[unknown, split:] = np.where(np.arange(window.shape[1]) < until[:, None], 0.0, window[contested])
+    vain, lost, recorded, trials = vain[~known], lost[~known], recorded[~known], trials[~known]
+    if not trials.size:
+        return
+    window = np.where(vain[:, None], recorded[:, split : traces.shape[1]], traces[trials, split:])
+    fresh = np.isin(trials, in_window)
+    until = _until_rest(recorded[:, : traces.shape[1]], window, noise[trials], lost, fresh, split, step, rows)
+    blanked = np.flatnonzero(lost | (until > 0))
+    trials = trials[blanked]
+    traces[trials, :split] = 0.0
+    traces[trials, split:] = np.where(np.arange(n_window) < until[blanked, None], 0.0, window[blanked])
+
+
+def _until_rest(
+    recorded: np.ndarray,
+    window: np.ndarray,
+    noise: np.ndarray,
+    lost: np.ndarray,
+    fresh: np.ndarray,
+    split: int,
+    step: float,
+    rows: np.ndarray,
+) -> np.ndarray:
+    """Samples of each window that are no use; what follows them is made the best of in ``window``.
+
+    ``fresh`` are trials whose tail was fitted to the window's first samples, ``lost`` those for which none holds.
+    """
+    n_window = window.shape[1]
+    length, late, early = max(round(_REST / step), 3), round(_LATE / step), round(_EARLY / step)
+    zero, quiet = np.zeros(len(window)), _loud(rows, length) * noise**2
+    # Where the record comes to rest soon the artefact is over, if it is the quieter there without what was continued.
+    own = recorded[:, split:]
+    over = first_rest(own, zero, quiet, 0, n_window, length)
+    after = np.arange(n_window) >= over[:, None]
+    resting = after & (np.arange(n_window) < over[:, None] + length)
+    worse = np.sum((own**2 - window**2) * resting, axis=1) > 0
+    tail = np.abs(own - window)
+    over[worse | (over > early) | (np.max(tail * after, axis=1) > 0.5 * tail.max(axis=1))] = -1
+    window[:] = np.where((over >= 0)[:, None] & after, own, window)
+    # What was fitted to the window's first samples is at rest in them, right or wrong.
+    unrest = window.copy()
+    unrest[fresh, :late] = np.inf
+    rest = np.where(over >= 0, over, first_rest(unrest, zero, quiet, 0, n_window, length))
+    # An amplifier that comes back only in the window is still on its way after that.
+    begin, end = split + late, split + 2 * late
+    again = np.flatnonzero(lost & ((rest < 0) | (rest > early)))
+    if again.size and late >= _SHORTEST and end + length <= recorded.shape[1]:
+        refit = recorded[again]
+        usual = _usual_gain(rows, late, recorded.shape[1] - end, step)
+        _pursue(refit, begin, end, np.arange(again.size), step, noise[again], usual)
+        good = np.mean(refit[:, begin:end] ** 2, axis=1) <= (POOR * noise[again]) ** 2
+        good &= first_rest(refit, zero[again], quiet[again], (begin + end) // 2, end + length, length) >= 0
+        window[again[good]] = refit[good, split:]
+        rest[again[good]] = late
+    # What is left of a tail that was fitted well is over soon, or a response.
+    return np.where(lost, np.where(rest >= 0, rest, n_window), np.where(rest <= early, np.maximum(rest, 0), 0))
 
 
 def _loud(rows: np.ndarray, n: int) -> float:

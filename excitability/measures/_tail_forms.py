@@ -81,7 +81,8 @@ def polished(parameters: np.ndarray, y: np.ndarray, time: np.ndarray) -> np.ndar
         return out
 
     def left(logarithms: np.ndarray) -> np.ndarray:
-        _, s, basis = np.linalg.svd(np.concatenate(orthonormal(moved(logarithms), y.shape[1], time[: y.shape[1]])), 0)
+        forms = np.concatenate(orthonormal(moved(logarithms), y.shape[1], time[: y.shape[1]]))
+        _, s, basis = np.linalg.svd(forms, full_matrices=False)
         basis = basis[s > _DISTINCT * s[0]]
         return (together - (together @ basis.T) @ basis).ravel()
 

@@ -79,10 +79,12 @@ def explain_whole(
     gap_end = split + int(_GAP * (length - split))
     # beside a gap only tails are sought that a continuation has missed
     astray = np.mean(traces[:, gap_end:] ** 2, axis=1) > limit * noise**2
+    begins = np.mean(traces[:, split : split + block] ** 2, axis=1)
+    unrest = ~astray & (begins > limit * noise**2)
     for gap, stop in ((split, length), (gap_end, recorded.shape[1])):
         for share in _SHARES:
             begin = split - max(int(split * share), min(3, split))
-            todo = np.flatnonzero(~known if gap == split else ~known & astray)
+            todo = np.flatnonzero(~known if gap == split else ~known & (astray | unrest))
             if not todo.size:
                 return known, left
             power = np.mean(traces[todo, split:] ** 2, axis=1) / noise[todo] ** 2
@@ -94,9 +96,8 @@ def explain_whole(
                 continue
             tails = tails[:, : length - begin]
             rest = recorded[todo, begin:length] - tails
-            taken = good
-            if not good.all() and gap == split:
-                taken = good.copy()
+            taken = good.copy()
+            if gap == split and not good.all():
                 shapes = np.linalg.svd(tails[good] / noise[todo[good], None], full_matrices=False)[2][:_SHAPES]
                 others = np.flatnonzero(~good)
                 before = shapes[:, : split - begin]
@@ -104,6 +105,9 @@ def explain_whole(
                 rest[others] = recorded[todo[others], begin:length] - weights.T @ shapes
                 sd = np.sqrt(np.mean(rest[others, : split - begin] ** 2, axis=1))
                 taken[others] = sd <= _POOR * noise[todo[others]]
+            elif gap != split:  # a tail that was sought for what the window begins with must explain that
+                begins = np.mean(rest[:, split - begin : split - begin + block] ** 2, axis=1)
+                taken = good & (~unrest[todo] | (begins <= limit * noise[todo] ** 2))
             # known or not, a tail that is there makes a trace smaller when it is taken away
             taken &= np.mean(rest[:, split - begin :] ** 2, axis=1) <= power * noise[todo] ** 2
             done = todo[taken]
