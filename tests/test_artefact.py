@@ -13,6 +13,7 @@ from excitability.measures import (
     mep_amplitude_standard_error,
     mep_latency,
 )
+from excitability.measures.quality import trial_flags
 from excitability.simulate import mep_trials, session
 from excitability.trials.alignment import align
 
@@ -127,6 +128,20 @@ def test_an_unusable_beginning_of_the_window_hides_no_later_response(name, colou
     onset = mep_latency(*_trials(name, 5000.0, colour, n=60, response=25 * NOISE, seed=4))
     assert np.isfinite(onset).mean() >= 0.97
     assert np.nanmedian(onset) == pytest.approx(0.0215, abs=0.0005)
+
+
+@pytest.mark.parametrize("rate", [2000.0, 5000.0])
+@pytest.mark.parametrize("colour", ["white", "emg"])
+def test_an_artefact_that_reaches_into_the_window_is_flagged(colour, rate):
+    for name in ("long ringing", "slow decay", "ringing cut off at 16 ms", "step that stays", "saturated for 17 ms"):
+        flags = trial_flags(*_trials(name, rate, colour))
+        assert np.mean(["artefact_in_window" in flag for flag in flags]) >= 0.95, name
+    for name in ("none", "decay", "decay cut off at 8 ms", "held sample"):
+        flags = trial_flags(*_trials(name, rate, colour, response=50 * NOISE))
+        assert np.mean(["artefact_in_window" in flag for flag in flags]) <= 0.05, name
+    x, times = _trials("none", rate, colour)
+    x[:, (times >= 0) & (times < 0.014)] = np.nan  # blanked, not disturbed
+    assert not any("artefact_in_window" in flag for flag in trial_flags(x, times))
 
 
 def test_a_tail_that_ended_is_not_continued():

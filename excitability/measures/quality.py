@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 
 from ..kernels.windows import extremes, held, level, longest_constant, rested_share
+from ._artefact import at_rest
 from ._windows import BASELINE, SHORTEST_BASELINE, baseline_samples, interval, window_samples
 
 _CLIPPED_RUN = 0.0006  # s for which a clipped trace holds one value; a fine converter rarely repeats one that long
 _CLIPPED_SHARE = 0.05  # of the baseline that rests on its highest or lowest value: a coarse converter repeats its own
 _FLAT_SHARE = 0.25  # of a stretch that holds one value: an amplifier was blanked, or gave out
+_CAN_REST = 0.010  # s from the pulse before which no window can begin at rest
 _REMAINS = 5.0  # artefact at the window's start, in units of the noise, that is worth a flag
 
 
@@ -28,8 +30,9 @@ def trial_flags(
     ``nan_samples`` (a sample in the window or the baseline is NaN or infinite), ``flat`` (a quarter of the window holds
     one value), ``clipped`` (the trace rests on its highest or lowest value for 0.6 ms), ``window_edge`` (an extreme
     or the onset lies on the window's first or last sample: the response may not be inside), ``artefact_in_window``
-    (the trace has not come back to the baseline when the window begins), ``flat_baseline`` and ``clipped_baseline``
-    (the same of the baseline: its noise is too small), and ``no_baseline`` (less than 15 ms of it).
+    (the trace is off the baseline when the window begins, or was not at rest for 2 ms between pulse and window),
+    ``flat_baseline`` and ``clipped_baseline`` (the same of the baseline: its noise is too small), and
+    ``no_baseline`` (less than 15 ms of it).
 
     Parameters
     ----------
@@ -84,6 +87,10 @@ def trial_flags(
             edge |= (latency <= times[start] + near) | (latency >= times[stop - 1] - near)
         before = x[:, max(start - max(2, round(0.001 / step)), 0) : start + 1]
         remains = np.abs(before.mean(axis=1) - base[:, 0]) > _REMAINS * base[:, 1]
+    pulse = max(round(-times[0] / step), 0)
+    if quiet is not None and (start - pulse) * step >= _CAN_REST:
+        late = np.flatnonzero(at_rest(x, quiet, base, pulse, start, step) < 0)
+        remains[late] |= np.isfinite(x[late, pulse:start]).all(axis=1)  # what was blanked says nothing
     rules = {
         "nan_samples": ~known,
         "flat": flat & known,
