@@ -96,7 +96,7 @@ def _pursue(
         # Trials share their amplifier and electrodes: the form that suits them together, where it is enough …
         some = todo[evenly(noise[todo], _FORM_TRIALS)]
         weights = 1.0 / (by_noise[some] * some.size)
-        mean_gain = weights @ gains(traces[some, begin:split], fit)[1]
+        mean_gain = np.einsum("i,ij->j", weights, gains(traces[some, begin:split], fit)[1])
         common = int((mean_gain - pair).argmax())
         own_forms = forms[:, common]
         if mean_gain[common] > _LOUD_TAIL:
@@ -104,7 +104,7 @@ def _pursue(
             own = refined(parameters[common], traces[some, begin:split], weights, time)
             own_forms = orthonormal(own[None], split - begin, time)[:, 0]
         y = traces[todo, begin:split]
-        inner = own_forms[:, : split - begin] @ y.T
+        inner = np.einsum("ij,kj->ik", own_forms[:, : split - begin], y)
         left = np.einsum("ij,ij->i", y, y) - np.einsum("ij,ij->j", inner, inner)
         enough = left <= _ENOUGH * noise[todo] ** 2 * y.shape[1]
         done = todo[enough]

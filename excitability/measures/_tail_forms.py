@@ -9,7 +9,8 @@ _REFINED = (0.1, 0.05, 0.02, 0.006)  # steps of the search beside the grid, as s
 _COMPONENTS = 3  # of the trials that are fitted together
 _DISTINCT = 1e-5
 _FAR = 0.7  # logarithm of the factor by which a decay or a frequency may move
-_STEPS = 12
+_STEPS = 6
+_SMALL = 400_000  # multiplications below which a product is left to one thread by common libraries
 
 
 def orthonormal(parameters: np.ndarray, n_fit: int, time: np.ndarray) -> np.ndarray:
@@ -44,7 +45,8 @@ def refined(parameters: np.ndarray, y: np.ndarray, weights: np.ndarray, time: np
     for scale in _REFINED:
         around = np.tile(parameters, (len(offsets), 1))
         around[:, free] *= np.exp(scale * offsets)
-        gain = weights @ gains(y, orthonormal(around, y.shape[1], time[: y.shape[1]]))[1]
+        power = gains(y, orthonormal(around, y.shape[1], time[: y.shape[1]]))[1]
+        gain = np.einsum("i,ij->j", weights, power)
         coefficients = surface @ gain
         slope, bend = coefficients[1 : 1 + free.size], coefficients[1 + free.size :]
         hessian = np.diag(2.0 * bend[[0, -1]]) if free.size == 2 else 2.0 * bend[:, None]
@@ -60,7 +62,11 @@ def refined(parameters: np.ndarray, y: np.ndarray, weights: np.ndarray, time: np
 
 def gains(y: np.ndarray, fit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Inner products with all forms (2, n, n_forms), and the power each form takes away."""
-    inner = np.matmul(y, fit.transpose(0, 2, 1))
+    inner = np.empty((2, len(y), fit.shape[1]))
+    # small products stay on one thread: waking others costs more than they do
+    n_rows = max(_SMALL // (fit.shape[1] * fit.shape[2]), 1)
+    for k in range(0, len(y), n_rows):
+        np.matmul(y[k : k + n_rows], fit.transpose(0, 2, 1), out=inner[:, k : k + n_rows])
     power = inner[0] ** 2
     power += inner[1] ** 2
     return inner, power

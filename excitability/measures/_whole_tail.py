@@ -135,7 +135,7 @@ def _common_tails(
     for _ in range(_FITS):
         if np.median(np.mean(rest[some] ** 2, axis=1) / noise[some] ** 2) <= _NOTHING:
             break
-        best = int((weights @ gains(rest[some], forms)[1]).argmax())
+        best = int(np.einsum("i,ij->j", weights, gains(rest[some], forms)[1]).argmax())
         made_of = np.concatenate([made_of, refined(parameters[best], rest[some], weights, time)[None]])
         if len(made_of) > 1:  # a later form changes what suits the first ones
             made_of = polished(made_of, fit[some] / noise[some, None], time)
