@@ -61,6 +61,10 @@ def fingerprints(bits, stop):
     return np.array(out, dtype=np.uint64)
 
 
+def span(x, start, stop):
+    return x[:, start:stop].max(axis=1) - x[:, start:stop].min(axis=1)
+
+
 def smoothed_range(x, start, length, weights):
     parts = [row[a : a + length] for row, a in zip(x, start, strict=True)]
     if length > weights.size:
@@ -262,6 +266,23 @@ def rising_edge(x, start, search, stop, half, threshold, floor, gap, min_run, lo
             else:
                 out[i, 5 + k] = start
     return out
+
+
+def onset_on_edge(edges, fractions, readable, weights, earliest, latest, steep):
+    onset, steepness, lowest = [], [], []
+    for row in edges:
+        crossings, noise, widening = row[5:-2], row[-2], row[-1]
+        level = int(np.clip(np.sum(fractions * row[0] >= readable * noise) - 1, 1, fractions.size - 1))
+        lags = np.zeros(weights.shape[1] - 2)
+        above = crossings[:level][::-1][: lags.size] - crossings[level]
+        lags[: above.size] = above
+        way = weights[level - 1] @ [*lags, row[2] - crossings[level], widening]
+        if widening > 0:
+            way = np.clip(way, earliest[level - 1] * widening, latest[level - 1] * widening)
+        onset.append(crossings[level] + way)
+        steepness.append(max(lags[:steep].max(), 0.5))
+        lowest.append(level)
+    return np.array(onset), np.array(steepness), np.array(lowest)
 
 
 def take_forms(traces, begin, trials, which, weights, forms):
@@ -488,6 +509,27 @@ def turns_and_phases(x, start, stop, half, least):
     return out
 
 
+def continued(traces, x, base, artefact, length, stop, until):
+    out = []
+    for i, trace in enumerate(traces):
+        ahead = x[i, stop:until] - base[i]
+        if np.isfinite(artefact[i]):
+            before, taken = x[i, [stop - length, stop - 1]] - base[i] - trace[[-length, -1]]
+            if 0 < taken / before < 1:
+                ahead = ahead - taken * (taken / before) ** (np.arange(1, until - stop + 1) / (length - 1))
+        out.append(np.append(trace, ahead))
+    return np.nan_to_num(out, posinf=0.0, neginf=0.0)
+
+
+def quietest_pair(x, start, block):
+    out = np.full(len(x), np.inf)
+    for i, row in enumerate(x):
+        for begin in range(0, row.size - 2 * block + 1, block):
+            if begin > start[i] >= 0:
+                out[i] = min(out[i], np.mean(row[begin : begin + 2 * block] ** 2))
+    return out
+
+
 def drowned_background(x, quiet_start, quiet_stop, base, noise, traces, start, stop):
     out = np.full(len(x), np.nan)
     for i in range(len(x)):
@@ -507,11 +549,14 @@ REFERENCES = {
     "ends_at": (shape.ends_at, ends_at),
     "turns_and_phases": (shape.turns_and_phases, turns_and_phases),
     "drowned_background": (shape.drowned_background, drowned_background),
+    "continued": (shape.continued, continued),
+    "quietest_pair": (shape.quietest_pair, quietest_pair),
     "level": (windows.level, level),
     "extremes": (windows.extremes, extremes),
     "held": (windows.held, held),
     "longest_constant": (windows.longest_constant, longest_constant),
     "fingerprints": (windows.fingerprints, fingerprints),
+    "span": (windows.span, span),
     "smoothed_range": (windows.smoothed_range, smoothed_range),
     "rested_share": (windows.rested_share, rested_share),
     "rectified_area": (windows.rectified_area, rectified_area),
@@ -523,6 +568,7 @@ REFERENCES = {
     "smoothed_squares": (edge.smoothed_squares, smoothed_squares),
     "response_end": (edge.response_end, response_end),
     "rising_edge": (edge.rising_edge, rising_edge),
+    "onset_on_edge": (edge.onset_on_edge, onset_on_edge),
     "aligned": (likeness.aligned, aligned),
     "best_lag": (likeness.best_lag, best_lag),
     "take_forms": (fits.take_forms, take_forms),

@@ -64,6 +64,7 @@ def _arguments(name):
         "held": (np.round(x), windows.extremes(np.round(x), start, stop)[1], stop, 2),
         "longest_constant": (np.round(x), start, stop),
         "fingerprints": (x.view(np.uint64), 60),
+        "span": (x, 20, 75),
         "smoothed_range": (x, start, 25, rng.random(5)),
         "rested_share": (np.clip(np.round(x), -1, 2), start, stop, 4),
         "rectified_area": (x, start + rng.random(n), stop - rng.random(n), centre, 0.0002),
@@ -96,9 +97,28 @@ def _arguments(name):
         "ends_at": (x, np.array([60, 66, -1, 70, 1, 65]), 120, 2, centre[:, None] ** 2 + [0.5, 2.0, 6.0], 7),
         "turns_and_phases": (x, start, np.array([150, 160, 3, 120, 130, 140]), 1, np.full(n, 1.2)),
         "drowned_background": (x, start, start + 30, centre, np.ones(n), 3 * x, start + rng.random(n), stop - 0.3),
+        "continued": (
+            np.where(np.arange(90) == 50, np.nan, x[:, :90]) - np.exp(-np.arange(90) / 20.0),
+            np.where(np.arange(160) == 120, np.inf, x),
+            np.linspace(-2, 0, n),
+            np.array([np.nan, 1.0, 1.0, np.nan, 1.0, 1.0]),
+            30,
+            90,
+            150,
+        ),
+        "quietest_pair": (x, np.array([0, 31, -1, 80, 150, 30]), 15),
         "aligned": (x, np.array([-3.5, 0.0, 4.25, 60.5, 140.2, 158.9]), 30, rng.uniform(1, 9, n)),
         "best_lag": (x, 20, 40, x[0, 60:91].copy()),
         "rising_edge": (x, 10, 40, 150, halves, np.full(n, 4.0), 0.05, 12, 2, 20, 4, 15, fractions),
+        "onset_on_edge": (
+            rng.uniform(0, [9, 9, 60, 1, 90, 30, 25, 22, 20, 2, 2], (40, 11)),
+            fractions,
+            2.5,
+            rng.normal(0, 1, (3, 4)),
+            np.array([-3.0, -2.0, -1.0]),
+            np.array([1.0, 0.5, 0.1]),
+            2,
+        ),
     }[name]
 
 

@@ -209,6 +209,59 @@ def rising_edge(x, start, search, stop, half, threshold, floor, gap, min_run, lo
 
 
 @njit
+def onset_on_edge(edges, fractions, readable, weights, earliest, latest, steep):
+    """From the lowest readable level of each edge to its onset, by a regression on how the edge runs above it.
+
+    Parameters
+    ----------
+    edges : array, shape (n_trials, 7 + n_fractions)
+        Columns of :func:`rising_edge`, then the standard deviation of the smoothed noise and the widening of the edge
+        by the smoothing, in samples.
+    fractions : array, shape (n_fractions,)
+    readable : float
+        Standard deviations of the noise above which a level can be read.
+    weights : array, shape (n_fractions - 1, n_above + 2)
+        Of the lags, in samples, from the lowest level to those above, to the peak, and of the widening; one row for
+        each lowest level but the first.
+    earliest, latest : array, shape (n_fractions - 1,)
+        Bounds of the onset about the lowest level, over the widening.
+    steep : int
+        Levels above the lowest over which the steepness is read.
+
+    Returns
+    -------
+    onset, steepness : array, shape (n_trials,)
+        In samples; the steepness is the time the edge takes, half a sample or more.
+    lowest : array of int, shape (n_trials,)
+        The level.
+    """
+    n_above = weights.shape[1] - 2
+    onset, steepness = np.empty(len(edges)), np.empty(len(edges))
+    lowest = np.ones(len(edges), np.int64)
+    for i in range(len(edges)):
+        row = edges[i]
+        crossings = row[5 : 5 + fractions.size]
+        noise, widening = row[row.size - 2], row[row.size - 1]
+        level = -1
+        for k in range(fractions.size):
+            level += fractions[k] * row[0] >= readable * noise
+        level = min(max(level, 1), fractions.size - 1)
+        weight = weights[level - 1]
+        way = 0.0
+        steepest = 0.5
+        for k in range(n_above):
+            lag = crossings[level - 1 - k] - crossings[level] if k < level else 0.0
+            way += weight[k] * lag
+            if k < steep and not lag <= steepest:
+                steepest = lag
+        way += weight[n_above] * (row[2] - crossings[level]) + weight[n_above + 1] * widening
+        if widening > 0.0:  # without smoothing there is none to measure by
+            way = min(max(way, earliest[level - 1] * widening), latest[level - 1] * widening)
+        onset[i], steepness[i], lowest[i] = crossings[level] + way, steepest, level
+    return onset, steepness, lowest
+
+
+@njit
 def response_end(s, base, peak, n, limit, quiet_run):
     """First sample after the peak from which the smoothed trace stays within ``limit`` for ``quiet_run`` samples."""
     last = peak

@@ -133,6 +133,80 @@ def end_at(s, peak, limit, quiet_run):
 
 
 @njit
+def continued(traces, x, base, artefact, length, stop, until):
+    """Traces that end before sample ``stop`` of the trials, with what follows in ``x[i, stop:until]`` about ``base``.
+
+    Parameters
+    ----------
+    traces : array, shape (n_trials, n_samples)
+    x : array, shape (n_trials, n_times)
+    base : array, shape (n_trials,)
+    artefact : array, shape (n_trials,)
+        NaN where the record itself follows; elsewhere what was taken away from it is followed as an exponential.
+    length : int
+        Samples before ``stop`` at whose ends that is seen.
+    stop, until : int
+
+    Returns
+    -------
+    array, shape (n_trials, n_samples + until - stop)
+        0 where a sample is missing.
+    """
+    n = traces.shape[1]
+    out = np.empty((traces.shape[0], n + until - stop))
+    for i in range(traces.shape[0]):
+        row, after, ahead, level = out[i], out[i, n:], x[i, stop:until], base[i]
+        row[:n] = traces[i]
+        for j in range(ahead.size):
+            after[j] = ahead[j] - level
+        taken = x[i, stop - 1] - level - traces[i, n - 1]
+        before = x[i, stop - length] - level - traces[i, n - length]
+        if np.isfinite(artefact[i]) and 0.0 < abs(taken) < abs(before) and (taken > 0.0) == (before > 0.0):
+            decay = (taken / before) ** (1.0 / max(length - 1, 1))
+            for j in range(ahead.size):
+                taken *= decay
+                after[j] -= taken
+        missing = False
+        for j in range(row.size):
+            missing |= not (abs(row[j]) < np.inf)
+        if missing:
+            for j in range(row.size):
+                row[j] = row[j] if abs(row[j]) < np.inf else 0.0
+    return out
+
+
+@njit
+def quietest_pair(x, start, block):
+    """Least mean square of two neighbouring blocks of each trial, of those that begin after ``start[i]``.
+
+    Returns
+    -------
+    array, shape (n_trials,)
+        Infinite where there is none, or ``start`` is negative.
+    """
+    out = np.full(x.shape[0], np.inf)
+    for i in range(x.shape[0]):
+        if start[i] < 0:
+            continue
+        before = np.inf
+        for k in range(start[i] // block + 1, x.shape[1] // block):
+            part = x[i, k * block : (k + 1) * block]
+            even = block - block % 4
+            a = b = c = d = 0.0
+            for j in range(0, even, 4):
+                a += part[j] * part[j]
+                b += part[j + 1] * part[j + 1]
+                c += part[j + 2] * part[j + 2]
+                d += part[j + 3] * part[j + 3]
+            for j in range(even, block):
+                a += part[j] * part[j]
+            power = (a + b) + (c + d)
+            out[i] = min(out[i], 0.5 * (before + power) / block)
+            before = power
+    return out
+
+
+@njit
 def drowned_background(x, quiet_start, quiet_stop, base, noise, traces, start, stop):
     """What ongoing muscle activity adds to the rectified area of each response, in volts times samples.
 

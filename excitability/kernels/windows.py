@@ -111,6 +111,16 @@ def extremes(x, start, stop):
 
 
 @njit
+def span(x, start, stop):
+    """Highest minus lowest sample of ``x[i, start:stop]``; NaN where one is NaN."""
+    out = np.empty(x.shape[0])
+    for i in range(x.shape[0]):
+        low, high, missing = range_of(x[i, start:stop])
+        out[i] = np.nan if missing else high - low
+    return out
+
+
+@njit
 def smoothed_range(x, start, length, weights):
     """Highest minus lowest value of the running weighted mean of ``length`` samples of each trial from ``start[i]`` on.
 

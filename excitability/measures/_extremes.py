@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..kernels.fits import responses_among
-from ._windows import quantiles
+from ._windows import quantile_of
 
 _EULER = 0.5772156649
 GUMBEL_SPREAD = float(np.pi / np.sqrt(6.0))  # standard deviation of a standard Gumbel variable
@@ -26,7 +27,7 @@ _LEAST_SIZE = 0.1  # of the middle of noise
 _PRIOR_QUANTILES = 60.0
 _MEDIAN = 0.36651  # of a standard Gumbel variable
 _UPPER_TENTH = 2.25037
-_LOWER = np.array([0.9, 0.75])  # share of windows beyond the knots below the middle
+_LOWER = (0.9, 0.75)  # share of windows beyond the knots below the middle
 _LEAST_BEYOND = 6  # windows beyond the last knot
 _PRIOR_BETWEEN = 4.0  # windows that the general shape counts as between two knots
 _ODD_TRIALS = 2  # trials that may be out of the ordinary without telling anything about the others
@@ -78,42 +79,49 @@ def learn_extremes(
     -------
     Extremes
     """
-    values = _without_odd_trials(values, prior_spread, n_trials)
-    mean = float(np.mean(values))
-    squares = np.sum((values - mean) ** 2) + _PRIOR_WINDOWS * prior_spread**2
-    scale = float(np.sqrt(6.0 * squares / (len(values) + _PRIOR_WINDOWS)) / np.pi)
+    values, ordered = _without_odd_trials(values, prior_spread, n_trials)
+    n = values.size
+    mean = float(values.sum()) / n
+    apart = values - mean
+    squares = float(apart @ apart) + _PRIOR_WINDOWS * prior_spread**2
+    scale = math.sqrt(6.0 * squares / (n + _PRIOR_WINDOWS)) / math.pi
     # With many windows their quantiles are known better than any shape fitted to all of them.
-    own = len(values) / (len(values) + _PRIOR_QUANTILES)
-    ordered = np.sort(values, axis=None)
-    middle, upper = quantiles(ordered, [0.5, 0.9])
+    own = n / (n + _PRIOR_QUANTILES)
+    middle, upper = quantile_of(ordered, 0.5), quantile_of(ordered, 0.9)
     scale = own * max((upper - middle) / (_UPPER_TENTH - _MEDIAN), 0.3 * scale) + (1.0 - own) * scale
     mode = own * (middle - _MEDIAN * scale) + (1.0 - own) * (mean - _EULER * scale)
-    # Knots where half, a quarter, an eighth ... of the windows lie beyond, and some below the middle.
-    n_knots = max(int(np.log2(max(len(values), 1) / _LEAST_BEYOND)), 1)
-    low = _LOWER[len(values) * (1.0 - _LOWER) >= _LEAST_BEYOND]
-    beyond = np.concatenate([low, 0.5 ** np.arange(1, n_knots + 1)])
-    at = np.interp((1.0 - beyond) * (len(values) - 1), np.arange(len(values)), ordered)
-    scores = -np.log(-np.log1p(-beyond))
-    between = len(values) * -np.diff(beyond)
-    steps = (between * np.diff(at) + _PRIOR_BETWEEN * scale * np.diff(scores)) / (between + _PRIOR_BETWEEN)
-    knots = np.concatenate([[0.0], np.cumsum(steps)])
-    knots += mode + _MEDIAN * scale - knots[low.size]
-    first = steps[0] / (scores[1] - scores[0]) if low.size else scale
-    rest = ordered[ordered > knots[-1]] - knots[-1]
-    last = float((rest.sum() + _PRIOR_BETWEEN * scale) / (rest.size + _PRIOR_BETWEEN))
-    return Extremes(knots, scores - float(np.log(longer)), float(first), max(last, 0.8 * scale))
+    # Knots where half, a quarter, an eighth ... of the windows lie beyond, and some below the middle: so few that
+    # numbers take less time than arrays.
+    low = [share for share in _LOWER if n * (1.0 - share) >= _LEAST_BEYOND]
+    beyond = low + [0.5**k for k in range(1, max(int(math.log2(n / _LEAST_BEYOND)), 1) + 1)]
+    at = [quantile_of(ordered, 1.0 - share) for share in beyond]
+    scores = [-math.log(-math.log1p(-share)) for share in beyond]
+    knots = [0.0]
+    for k in range(len(beyond) - 1):
+        between = n * (beyond[k] - beyond[k + 1])
+        step = between * (at[k + 1] - at[k]) + _PRIOR_BETWEEN * scale * (scores[k + 1] - scores[k])
+        knots.append(knots[-1] + step / (between + _PRIOR_BETWEEN))
+    first = (knots[1] - knots[0]) / (scores[1] - scores[0]) if low else scale
+    values_at = np.array(knots) + (mode + _MEDIAN * scale - knots[len(low)])
+    rest = ordered[np.searchsorted(ordered, values_at[-1], side="right") :] - values_at[-1]
+    last = (float(rest.sum()) + _PRIOR_BETWEEN * scale) / (rest.size + _PRIOR_BETWEEN)
+    return Extremes(values_at, np.array(scores) - math.log(longer), first, max(last, 0.8 * scale))
 
 
-def _without_odd_trials(values: np.ndarray, prior_spread: float, n_trials: int | None) -> np.ndarray:
-    """A burst of voluntary activity in one or two trials must not hide the responses of all: their values, clipped."""
-    middle, upper = quantiles(values, [0.5, 0.75])
+def _without_odd_trials(values: np.ndarray, prior_spread: float, n_trials: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """A burst of voluntary activity in one or two trials must not hide the responses of all: their values, clipped.
+
+    With them, the same sorted.
+    """
+    ordered = np.sort(values, axis=None)
+    middle, upper = quantile_of(ordered, 0.5), quantile_of(ordered, 0.75)
     most = middle + _ODD * max(upper - middle, 0.1 * prior_spread)
-    table = values.reshape(-1, n_trials or values.size)
-    loudest = table.max(axis=0)
-    odd = np.argsort(-loudest, kind="stable")[:_ODD_TRIALS]
-    table = table.copy()
+    if ordered[-1] <= most:
+        return values, ordered
+    table = values.reshape(-1, n_trials or values.size).copy()
+    odd = np.argsort(-table.max(axis=0), kind="stable")[:_ODD_TRIALS]
     table[:, odd] = np.minimum(table[:, odd], most)
-    return table.ravel()
+    return table.ravel(), np.sort(table, axis=None)
 
 
 def p_value_of(score: np.ndarray) -> np.ndarray:

@@ -12,11 +12,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..kernels.edge import onset_on_edge
+
 #: Fractions of the peak-to-peak amplitude at which the edge is read, falling.
 FRACTIONS = np.array([0.4, 0.3, 0.22, 0.16, 0.12, 0.09, 0.066, 0.048, 0.035, 0.026, 0.019, 0.014, 0.01])
 _READABLE = 2.5  # standard deviations of the smoothed noise above which a level can be read
-_ABOVE = 5  # levels above the lowest one that take part
-# One row for each lowest level but the first; columns as in ``inputs_of``.
+_STEEP = 3  # levels above the lowest one, over which the steepness is read
+# Weights of the lags from the lowest level, one row for each but the first: to the five levels above, to the peak, and
+# of the widening by smoothing.
 _WEIGHTS = np.array(
     [
         [-0.272, 0.000, 0.000, 0.000, 0.000, -0.893, -0.659],
@@ -49,33 +52,6 @@ _TWO = (0.70, 1.0, 0.46)  # for the spread, the same again where few responses t
 _FEW = 12.0
 
 
-def inputs_of(edges: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Lowest readable level of each response, its crossing, and the inputs of the regression.
-
-    Returns
-    -------
-    lowest : array of int, shape (n_trials,)
-    crossing : array, shape (n_trials,)
-        Samples.
-    inputs : array, shape (n_trials, 7)
-        Lags in samples: the five levels above (0 where there is none), the peak, and the widening by smoothing.
-    """
-    crossings = edges[:, 5:-2]
-    with np.errstate(invalid="ignore"):
-        readable = FRACTIONS * edges[:, 0, None] >= _READABLE * edges[:, -2, None]
-    lowest = np.clip(readable.sum(axis=1) - 1, 1, FRACTIONS.size - 1)
-    rows = np.arange(len(edges))
-    crossing = crossings[rows, lowest]
-    above = lowest[:, None] - np.arange(1, _ABOVE + 1)
-    lags = np.where(above >= 0, crossings[rows[:, None], np.maximum(above, 0)] - crossing[:, None], 0.0)
-    return lowest, crossing, np.column_stack([lags, edges[:, 2] - crossing, edges[:, -1]])
-
-
-def _steepness(inputs: np.ndarray) -> np.ndarray:
-    """Time that the edge takes to the third level above the lowest, in samples: the steeper, the surer the onset."""
-    return np.maximum(inputs[:, : _ABOVE - 2].max(axis=1), 0.5)
-
-
 def onset_from_edge(edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Onset of each response from its landmarks.
 
@@ -91,12 +67,12 @@ def onset_from_edge(edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         In samples; NaN where the landmarks are NaN. ``error`` is the usual error of an edge that holds the first
         phase, by which it is weighed against another estimate.
     """
-    lowest, crossing, inputs = inputs_of(edges)
-    way = np.sum(_WEIGHTS[lowest - 1] * inputs, axis=1)
-    bounded = np.clip(way, _EARLIEST[lowest - 1] * inputs[:, -1], _LATEST[lowest - 1] * inputs[:, -1])
-    # Without smoothing there is no widening to measure by.
-    onset = crossing + np.where(inputs[:, -1] > 0, bounded, way)
-    return onset, _SPREAD[lowest - 1] * _steepness(inputs) + _LEAST_ERROR
+    onset, steepness, lowest = _read(edges)
+    return onset, _SPREAD[lowest - 1] * steepness + _LEAST_ERROR
+
+
+def _read(edges: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return onset_on_edge(edges, FRACTIONS, _READABLE, _WEIGHTS, _EARLIEST, _LATEST, _STEEP)
 
 
 def standard_error_of_edge(edges: np.ndarray, ratio: np.ndarray) -> np.ndarray:
@@ -111,9 +87,9 @@ def standard_error_of_edge(edges: np.ndarray, ratio: np.ndarray) -> np.ndarray:
     ratio : array, shape (n_trials,)
         Peak-to-peak amplitude over the standard deviation of the noise.
     """
-    _, _, inputs = inputs_of(edges)
-    rise = np.maximum(inputs[:, -2], 0.0)
-    return _ALONE[0] * _steepness(inputs) + _ALONE[1] * rise / np.maximum(ratio, 1.0) + _ALONE[2]
+    _, steepness, lowest = _read(edges)
+    rise = np.maximum(edges[:, 2] - edges[np.arange(len(edges)), 5 + lowest], 0.0)
+    return _ALONE[0] * steepness + _ALONE[1] * rise / np.maximum(ratio, 1.0) + _ALONE[2]
 
 
 def standard_error_of_two(spread: np.ndarray, apart: np.ndarray, n_clear: int) -> np.ndarray:

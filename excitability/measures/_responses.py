@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..kernels.edge import EDGE_COLUMNS
-from ..kernels.windows import extremes, level
+from ..kernels.windows import level, span
 from ._artefact import without_artefact
 from ._detection import Detection, detect, usual_place
 from ._edges import edges_of, smoothing_of
@@ -91,13 +91,13 @@ def _search_usable(
     if len(x):
         quiet = baseline_samples(times, baseline, first, len(x), name)
         levels = level(x, *quiet)
-        span = _span(x, search, stop)
+        spans = span(x, search, stop)
         # squares of values beyond these overflow or vanish, and no amplifier gives them
-        usable = (span > SMALLEST) & (span < LARGEST) & (np.abs(levels) < LARGEST).all(axis=1)
+        usable = (spans > SMALLEST) & (spans < LARGEST) & (np.abs(levels) < LARGEST).all(axis=1)
     else:
         usable = np.zeros(0, bool)
     if usable.all() and len(x):
-        return _search(x, times, window, quiet, levels, span, false_positive_rate)
+        return _search(x, times, window, quiet, levels, spans, false_positive_rate)
     if not usable.any():
         nothing = np.full(len(x), np.nan)
         return Responses(
@@ -108,7 +108,7 @@ def _search_usable(
             edges=np.full((len(x), len(EDGE_COLUMNS) + len(FRACTIONS) + 2), np.nan),
         )
     quiet = (quiet[0][usable], quiet[1][usable])
-    some = _search(x[usable], times, window, quiet, levels[usable], span[usable], false_positive_rate)
+    some = _search(x[usable], times, window, quiet, levels[usable], spans[usable], false_positive_rate)
     return Responses(*(_scatter(getattr(some, entry.name), usable) for entry in fields(Responses)))
 
 
@@ -120,26 +120,20 @@ def _scatter(values: np.ndarray, usable: np.ndarray) -> np.ndarray:
     return out
 
 
-def _span(x: np.ndarray, start: int, stop: int) -> np.ndarray:
-    """Highest minus lowest sample of each trial; NaN where one is NaN."""
-    values, _ = extremes(x, np.full(len(x), start), np.full(len(x), stop))
-    return values[:, 1] - values[:, 0]
-
-
 def _search(
     x: np.ndarray,
     times: np.ndarray,
     window: Window,
     quiet: tuple[np.ndarray, np.ndarray],
     levels: np.ndarray,
-    span: np.ndarray,
+    spans: np.ndarray,
     false_positive_rate: float,
 ) -> Responses:
     """Search trials that all hold a signal; their noise, of ``levels``, is in ``quiet``."""
     step = interval(times)
     search, stop = window_samples(times, window, "find_responses")
     # A trace without any noise has the noise of its converter.
-    noise = np.maximum(levels[:, 1], _LEAST_NOISE * span)
+    noise = np.maximum(levels[:, 1], _LEAST_NOISE * spans)
     pulse = round(-times[0] / step)
     traces, start, residual = without_artefact(x, quiet, levels[:, 0], noise, pulse, search, stop, step)
     inside = search - start
@@ -147,7 +141,7 @@ def _search(
     found = detect(x, quiet, traces, inside, remains, noise, step)
     # Landmarks are read wherever there may be a response; whether there is one is decided last.
     loud = np.fmax(noise, residual)
-    size = _span(traces, inside, traces.shape[1])
+    size = span(traces, inside, traces.shape[1])
     smoothing = smoothing_of(x, quiet, noise, step)
     edges = edges_of(traces, inside, size, loud, smoothing)
     onset, error = onset_from_edge(edges)

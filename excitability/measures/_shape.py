@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from ..kernels.edge import smoothed_squares
-from ..kernels.shape import ends_at, turns_and_phases
-from ..kernels.windows import extremes
+from ..kernels.shape import continued, ends_at, quietest_pair, turns_and_phases
+from ..kernels.windows import span
 from ._responses import Responses
-from ._windows import BASELINE, Window, baseline_samples, evenly, interval, rows_of, window_samples
+from ._windows import BASELINE, Window, baseline_samples, evenly, interval, middle, rows_of, window_samples
 
 LEVEL = 0.015  # of the peak-to-peak amplitude: the lowest that is read
 _TO_THE_END = 0.03  # of the duration seen at that level, by which the end at 1 % is later in responses at large
@@ -32,6 +32,7 @@ _USUAL_LAG = np.array([0.0, 0.05, 0.15, 0.25, 0.42, 0.6, 0.8, 1.0])
 _CLEAR = 0.02  # fraction up to which a response is clear
 _LEAST_CLEAR = 5  # clear responses that tell more than responses at large
 _MOST_CLEAR = 100
+_SLOPE = 0.010  # s before the end of the window that tell how an artefact goes on after it
 _BLOCK = 0.004  # s; half of the stretch in which the silence after a response is looked for
 _OF_LEAST = 1.25  # the quietest of several stretches is lower than their usual level
 _SILENT = 0.6  # of the noise before the pulse: a quieter stretch is silence
@@ -65,7 +66,7 @@ class Shapes:
     def ends(self) -> np.ndarray:
         """Time at which each response ends, s, shape (n_trials,); NaN where there is none."""
         step = interval(self.times)
-        after = _silence(self.traces, self.start, round(_BLOCK / step))
+        after = _OF_LEAST * np.sqrt(quietest_pair(self.traces, self.start, round(_BLOCK / step)))
         noise = self.noise * np.where(after < _SILENT * self.before, after / self.before, 1.0)
         readable = np.maximum(_LIMIT_NOISE * noise, LEVEL * self.size)
         seen = self._seen(slice(None), readable[:, None])[:, 0]
@@ -99,11 +100,11 @@ class Shapes:
         some = clear[evenly(fraction[clear], _MOST_CLEAR)]
         levels = self._seen(some, self.size[some, None] * _FRACTIONS)
         lags = levels[:, :1] - levels
-        own = seen + np.interp(fraction, _FRACTIONS, np.median(lags, axis=0))
+        own = seen + np.interp(fraction, _FRACTIONS, middle(lags))
         spread = np.interp(fraction, _FRACTIONS, np.std(lags, axis=0))
         # the usual duration is another guess; each counts with what is known of its error
         durations = levels[:, 0] - self.start[some]
-        as_usual = self.start + np.median(durations)
+        as_usual = self.start + middle(durations)
         other = max(float(np.std(durations)), _LEAST_SPREAD / interval(self.times))
         share = other**2 / (other**2 + spread**2)
         mixed = np.maximum(share * own + (1.0 - share) * as_usual, self.start + 1.0)
@@ -119,17 +120,15 @@ def shapes_of(found: Responses, x: np.ndarray, times: np.ndarray, window: Window
     mark = x[:, stop : until : max((until - stop) // 4, 1)].tobytes()
     if _LAST and _LAST[0][0]() is found and _LAST[0][1] == mark:
         return _LAST[0][2]
-    traces = np.concatenate([found.traces, _beyond(found, x, stop, until, step)], axis=1)
-    if not np.isfinite(traces.sum()):
-        np.nan_to_num(traces, copy=False)
     inside = found.traces.shape[1]
+    length = min(round(_SLOPE / step), inside)
+    traces = continued(found.traces, x, found.base, found.artefact, length, stop, until)
     begin = stop - inside
     start = np.where(found.present, (found.onset - times[0]) / step - begin, -1.0)
     start = np.where(found.present, np.clip(np.round(start), 0, inside - 2), -1).astype(int)
     half = max(1, round(_HALF_WIDTH / step))
     noise = np.fmax(found.noise, found.artefact)
-    ends, _ = extremes(traces, np.zeros(len(x), int), np.full(len(x), inside))
-    size = ends[:, 1] - ends[:, 0]
+    size = span(traces, 0, inside)
     left = _left(found.noise, x, times, half, first_pulse)
     made = Shapes(traces, begin, inside, start, half, left * noise, noise, size, times)
     _LAST[:] = [(weakref.ref(found), mark, made)]
@@ -146,31 +145,4 @@ def _left(noise: np.ndarray, x: np.ndarray, times: np.ndarray, half: int, first_
     length = quiet[1][some] - quiet[0][some]
     part = rows_of(x, some, quiet[0], int(length.max()))
     squares = smoothed_squares(part, np.zeros(some.size, np.int64), length, half)
-    return float(np.sqrt(np.mean(squares) / np.mean(noise[some] ** 2)))
-
-
-def _beyond(found: Responses, x: np.ndarray, stop: int, until: int, step: float) -> np.ndarray:
-    """The trace after the window; what was taken away as artefact before is followed as an exponential."""
-    ahead = x[:, stop:until] - found.base[:, None]
-    fitted = np.flatnonzero(np.isfinite(found.artefact))
-    if fitted.size and until > stop:
-        n = min(round(0.01 / step), found.traces.shape[1])
-        ends = [stop - n, stop - 1]
-        rows = fitted[:, None]
-        taken = x[rows, ends] - found.base[rows] - found.traces[rows, [-n, -1]]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = taken[:, 1] / taken[:, 0]
-        ratio = np.where((ratio > 0) & (ratio < 1), ratio, 0.0)
-        decay = ratio[:, None] ** (np.arange(1, until - stop + 1) / max(n - 1, 1))
-        ahead[fitted] -= taken[:, 1:] * decay
-    return ahead
-
-
-def _silence(traces: np.ndarray, start: np.ndarray, block: int) -> np.ndarray:
-    """RMS of the quietest stretch of two blocks after the response began: of muscle that falls silent after it."""
-    n = traces.shape[1] // block
-    cut = traces[:, : n * block].reshape(len(traces), n, block)
-    power = np.einsum("ijk,ijk->ij", cut, cut) / block
-    pairs = 0.5 * (power[:, 1:] + power[:, :-1])
-    pairs[np.arange(n - 1) * block <= start[:, None]] = np.inf
-    return _OF_LEAST * np.sqrt(pairs.min(axis=1))
+    return float(np.sqrt(squares.sum() / (noise[some] @ noise[some])))

@@ -9,8 +9,8 @@ one another, nothing is used.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from ._detection import Null, stretches_apart
 from ._edges import Smoothing, edges_of
 from ._extremes import learn_extremes
 from ._onset import onset_from_edge
-from ._windows import rows_of
+from ._windows import middle, rows_of
 
 _CLEAR_SIZE = 8.0  # peak-to-peak amplitude over the noise from which a response may teach
 _CLEAR_SCORE = 10.0
@@ -60,13 +60,6 @@ class Likeness:
     ratio: np.ndarray
     n_clear: int
     bursts: bool
-
-
-def _middle(values: np.ndarray) -> Any:
-    """Median over trials (first axis); np.median takes several times longer."""
-    ordered = np.sort(values.T, axis=-1)
-    n = ordered.shape[-1]
-    return 0.5 * (ordered[..., (n - 1) // 2] + ordered[..., n // 2])
 
 
 def _near(
@@ -114,12 +107,12 @@ def _average(
 ) -> Average | None:
     """Average of the aligned clear responses; None where they differ."""
     step = how.step
-    usual = float(_middle(onset))
+    usual = float(middle(onset))
     near = np.abs(onset - usual) < 0.005 / step
     if near.sum() < _LEAST_CLEAR:
         return None
     before = round(_BEFORE / step)
-    length = min(float(_middle(end[near] - onset[near])) + before, _LONGEST / step)
+    length = min(float(middle(end[near] - onset[near])) + before, _LONGEST / step)
     n_taps = int(before + max(length, 0.005 / step))
     n_taps = min(n_taps, int(traces.shape[1] - usual))
     if n_taps < 8:
@@ -133,7 +126,7 @@ def _average(
     parts = aligned(rows, begin, n_taps, size)
     mean = parts.mean(axis=0)
     likeness = (parts @ mean) / np.sqrt(np.maximum(np.einsum("ij,ij->i", parts, parts) * (mean @ mean), 1e-300))
-    if not _middle(likeness) > _LIKENESS:
+    if not middle(likeness) > _LIKENESS:
         return None
     energy = np.cumsum(mean**2)
     taps = mean[: max(int(np.searchsorted(energy, _ENOUGH * energy[-1])) + 1, 8)]
@@ -141,9 +134,9 @@ def _average(
     early = taps[:n_early]
     begin, _ = _near(rows, begin, early - early.mean(), size, step)
     early = aligned(rows, begin, early.size, size).mean(axis=0)
-    usual = float(_middle(begin))
+    usual = float(middle(begin))
     lead = int(min(_LEAD / step, usual))
-    whole = _middle(aligned(rows, begin - lead, lead + n_taps, size))
+    whole = middle(aligned(rows, begin - lead, lead + n_taps, size))
     # The response may begin before the phase that most trials show, but not before the window.
     inside = max(lead - int(_EARLY / step), lead - int(usual) + search, 1)
     span = float(np.ptp(whole[lead:]))
@@ -156,16 +149,28 @@ def _average(
     return Average(taps, usual, read[:-1] - lead, float(read[-1]) - lead, early)
 
 
+@functools.lru_cache(maxsize=64)
+def _smooth_number(least: int) -> int:
+    """The smallest number from ``least`` on that has no prime factor above 5: a length of fast transforms."""
+    found = 1 << (least - 1).bit_length()
+    five = 1
+    while five < found:
+        three = five
+        while three < found:
+            found = min(found, three << (-(-least // three) - 1).bit_length())
+            three *= 3
+        five *= 5
+    return found
+
+
 def _covariance(noise: np.ndarray, n_lags: int) -> np.ndarray:
     """Mean covariance of these rows at the first lags."""
-    from scipy.fft import irfft, next_fast_len, rfft
-
     n = noise.shape[1]
-    n_padded = next_fast_len(n + n_lags, real=True)
-    spectrum = rfft(noise - noise.mean(axis=1, keepdims=True), n_padded, axis=1)
+    n_padded = _smooth_number(n + n_lags)
+    spectrum = np.fft.rfft(noise - noise.mean(axis=1, keepdims=True), n_padded, axis=1)
     power = np.mean(spectrum.real**2 + spectrum.imag**2, axis=0)
     # Lags beyond a third of the baseline are hardly known; a taper keeps the matrix positive.
-    return np.asarray(irfft(power, n_padded)[:n_lags] / n * np.exp(-((np.arange(n_lags) / (0.4 * n)) ** 2)))
+    return np.asarray(np.fft.irfft(power, n_padded)[:n_lags] / n * np.exp(-((np.arange(n_lags) / (0.4 * n)) ** 2)))
 
 
 def _whitened(template: np.ndarray, covariance: np.ndarray) -> tuple[np.ndarray, float]:
@@ -197,7 +202,7 @@ def _null(
         rest = sum(np.einsum("ij,ij->i", part, part) for part in (rows[:, :first], rows[:, last:]))
         level = noise * np.sqrt(rest / max(rows.shape[1] - last + first, 1) + 1e-12)
         peak = best_lag(rows, begin, n_lags, weights)[:, 1]
-        null[k] = peak * noise / (usual * (level / _middle(level)) ** slope)
+        null[k] = peak * noise / (usual * (level / middle(level)) ** slope)
     return null
 
 
@@ -209,8 +214,8 @@ def _lateness(learnt: Average, ratio: np.ndarray, clear: np.ndarray, seen: np.nd
     """
     late = np.interp(ratio, _RATIOS, learnt.seen - learnt.begins)
     sooner = seen - np.interp(ratio[clear], _RATIOS, learnt.seen)
-    less = float(_middle(sooner))
-    sure = 1.4826 * float(_middle(np.abs(sooner - less))) / np.sqrt(clear.size)
+    less = float(middle(sooner))
+    sure = 1.4826 * float(middle(np.abs(sooner - less))) / np.sqrt(clear.size)
     return np.where(late > 0, np.clip(late + less, 0.0, None), late) if less < -max(2.0 * sure, least) else late
 
 
@@ -219,9 +224,9 @@ def _calibrated(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Onsets from places of the template, by the known ones of the clear responses, and their errors, in samples."""
     difference = onset - place[clear]
-    middle = _middle(difference)
-    own = 1.4826 * _middle(np.abs(difference - middle))
-    return place + middle, np.sqrt(timing**2 + (_DOUBT * own) ** 2 + _LEAST_ERROR**2)
+    usual = middle(difference)
+    own = 1.4826 * middle(np.abs(difference - usual))
+    return place + usual, np.sqrt(timing**2 + (_DOUBT * own) ** 2 + _LEAST_ERROR**2)
 
 
 def likeness(
@@ -271,7 +276,7 @@ def likeness(
     if learnt is None:
         return None
     template, usual = learnt.taps, learnt.usual
-    spread = 1.4826 * float(_middle(np.abs(onset[clear] - _middle(onset[clear]))))
+    spread = 1.4826 * float(middle(np.abs(onset[clear] - middle(onset[clear]))))
     reach = int(np.ceil(max(_LEAST_SPREAD / step, 4.0 * spread)))
     first = max(int(max(usual - reach, search - round(_BEFORE / step))), 0)
     n_lags = int(min(usual + reach, traces.shape[1] - template.size)) - first + 1
@@ -284,7 +289,7 @@ def likeness(
     rows /= noise[quiet, None]
     covariance = _covariance(rows[:: max(1, len(rows) // _COLOUR_TRIALS)], template.size)
     weights, deviation = _whitened(template, covariance)
-    usual_noise = float(_middle(noise))
+    usual_noise = float(middle(noise))
     null = _null(rows, noise[quiet], usual_noise, weights, n_lags, before_pulse.slope, step)
     null = null[-len(before_pulse.begins) :]  # the stretches that tell
     level = usual_noise * (noise / usual_noise) ** before_pulse.slope

@@ -98,4 +98,19 @@ def rows_of(x: np.ndarray, trials: np.ndarray, start: np.ndarray, length: int) -
 def quantiles(values: np.ndarray, shares: Sequence[float]) -> list[float]:
     """Quantiles by straight lines between the sorted values; np.quantile takes longer than all else here."""
     ordered = np.sort(values, axis=None)
-    return [float(v) for v in np.interp(np.asarray(shares) * (ordered.size - 1), np.arange(ordered.size), ordered)]
+    return [quantile_of(ordered, share) for share in shares]
+
+
+def quantile_of(ordered: np.ndarray, share: float) -> float:
+    """The same of values that are sorted already."""
+    place = share * (ordered.size - 1)
+    left = int(place)
+    value = float(ordered[left])
+    return value if place == left else value + (place - left) * (float(ordered[left + 1]) - value)
+
+
+def middle(values: np.ndarray) -> Any:
+    """Median over the first axis, of values without NaN; np.median takes several times longer."""
+    ordered = np.sort(values.T, axis=-1)
+    n = ordered.shape[-1]
+    return 0.5 * (ordered[..., (n - 1) // 2] + ordered[..., n // 2])

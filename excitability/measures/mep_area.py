@@ -12,7 +12,7 @@ from ..schema import unknown_word
 from ._registry import measure
 from ._responses import FALSE_POSITIVE_RATE, find_responses
 from ._shape import shapes_of
-from ._windows import BASELINE, baseline_samples, interval, window_samples
+from ._windows import BASELINE, baseline_samples, interval, middle, window_samples
 
 #: Median background (V, RMS) of a recording above which its muscle is taken to be active.
 ACTIVE_BACKGROUND = 20e-6
@@ -82,21 +82,22 @@ def mep_area(
     if background not in _BACKGROUND:
         raise ValueError(unknown_word("background of mep_area", background, _BACKGROUND))
     found = find_responses(x, times, window, first_pulse, false_positive_rate=false_positive_rate, name="mep_area")
-    if not np.isfinite(found.noise).any():
+    known = np.isfinite(found.noise)
+    if not known.any():
         return np.full(len(x), np.nan)
     step = interval(times)
     present = np.isfinite(found.onset)
     shapes = shapes_of(found, x, times, window, first_pulse)
     traces, onset, end = shapes.traces, found.onset.copy(), shapes.ends.copy()
     start, stop = window_samples(times, window, "mep_area")
-    onset[~present] = np.median(onset[present]) if present.any() else times[start]
-    end[~present] = np.median(end[present]) if present.any() else times[stop - 1]
+    onset[~present] = middle(onset[present]) if present.any() else times[start]
+    end[~present] = middle(end[present]) if present.any() else times[stop - 1]
     end = np.maximum(end, onset + step)
     # One sample of room on the right, where a straight line to the next sample begins.
     limits = np.clip((np.stack([onset, end]) - times[0]) / step - shapes.begin, 0, traces.shape[1] - 1.0 - 1e-9)
     area = rectified_area(traces, limits[0], limits[1], np.zeros(len(x)), step)
     if background == "auto":
-        background = "adaptive" if np.nanmedian(found.noise) > ACTIVE_BACKGROUND else "keep"
+        background = "adaptive" if middle(found.noise[known]) > ACTIVE_BACKGROUND else "keep"
     net = ~present if background == "keep" else np.ones(len(x), bool)
     if background == "adaptive":
         quiet = baseline_samples(times, BASELINE, first_pulse, len(x), "mep_area")
