@@ -9,7 +9,7 @@ _REFINED = (0.1, 0.05, 0.02, 0.006)  # steps of the search beside the grid, as s
 _COMPONENTS = 3  # of the trials that are fitted together
 _DISTINCT = 1e-5
 _FAR = 0.7  # logarithm of the factor by which a decay or a frequency may move
-_STEPS = 6
+_STEPS = 12
 _SMALL = 400_000  # multiplications below which a product is left to one thread by common libraries
 
 
