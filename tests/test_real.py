@@ -150,3 +150,12 @@ def test_brainvision_amplitudes_are_those_of_the_recording(real_data):
     assert table["mep_amplitude"].mean() == pytest.approx(1.18e-3, rel=0.02)
     assert table["mep_amplitude"].min() == pytest.approx(0.35e-3, rel=0.02)
     assert table["mep_amplitude"].max() == pytest.approx(2.83e-3, rel=0.02)
+
+
+def test_no_plain_response_is_taken_for_an_artefact(real_data):
+    """Five people, 347 responses above 0.2 mV over a quiet baseline, some behind a restless stretch after the pulse."""
+    for name in ("S1", "S2", "S3", "S4", "S5"):
+        table = ex.trial_table(ex.read(real_data / "oxford_recruitment" / f"{name}.mat", **OXFORD), "m1/mep")
+        plain = table[table["mep_amplitude"] > 0.2e-3]
+        assert (plain["mep_amplitude_corrected"] > 0.5 * plain["mep_amplitude"]).all(), name
+        assert plain["mep_latency"].notna().all(), name

@@ -27,6 +27,7 @@ _SHARED = 2.0  # median power of a common form, over what noise gives, from whic
 _FITS = 3  # forms taken one after another; a third one removes what the grid left of the first two
 _EXCESS = 1.6  # a stretch after the pulse with this many times the power of the noise may hold an artefact
 _ENOUGH = 1.3  # and with this many times it no longer does
+_DWARFS = 4.0  # times the largest sample before the window, beyond which a response is no rest of an artefact
 _SELDOM = 0.98
 _NOISE_TRIALS = 60
 _SHARES = (1.0, 0.65, 0.4)  # of the stretch before the window
@@ -291,6 +292,12 @@ def _ask_the_window(
     window = np.where(vain[:, None], recorded[:, split : traces.shape[1]], traces[trials, split:])
     fresh = np.isin(trials, in_window)
     until = _until_rest(recorded[:, : traces.shape[1]], window, noise[trials], lost, fresh, split, step, rows)
+    # What dwarfs everything before the window is no rest of that: it stays as it was recorded.
+    own = recorded[:, split : traces.shape[1]]
+    dwarfs = np.abs(own).max(axis=1) > _DWARFS * np.abs(recorded[:, :split]).max(axis=1)
+    until[dwarfs] = 0
+    window[dwarfs] = own[dwarfs]
+    lost = lost | dwarfs
     blanked = np.flatnonzero(lost | (until > 0))
     trials = trials[blanked]
     traces[trials, :split] = 0.0

@@ -25,6 +25,7 @@ _SHAPES = 2
 _NOTHING = 1.04  # power over that of the noise with which no form is left
 _GAP = 0.7  # share of the window in which responses usually are
 _POOR = 1.3
+_FADES, _ACCIDENT = 1.2, 2.0
 
 
 @functools.lru_cache(maxsize=8)
@@ -108,6 +109,10 @@ def explain_whole(
             elif gap != split:  # a tail that was sought for what the window begins with must explain that
                 begins = np.mean(rest[:, split - begin : split - begin + block] ** 2, axis=1)
                 taken = good & (~unrest[todo] | (begins <= limit * noise[todo] ** 2))
+            # A tail fades: forms that are larger in the window than all that was recorded before it are a response.
+            tail = np.abs(recorded[todo, begin:length] - rest)[:, split - begin :].max(axis=1)
+            before = np.abs(recorded[todo, begin:split]).max(axis=1)
+            taken &= tail <= _FADES * before + _ACCIDENT * noise[todo]
             # known or not, a tail that is there makes a trace smaller when it is taken away
             taken &= np.mean(rest[:, split - begin :] ** 2, axis=1) <= power * noise[todo] ** 2
             done = todo[taken]
