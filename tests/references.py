@@ -65,11 +65,8 @@ def span(x, start, stop):
     return x[:, start:stop].max(axis=1) - x[:, start:stop].min(axis=1)
 
 
-def smoothed_range(x, start, length, weights):
-    parts = [row[a : a + length] for row, a in zip(x, start, strict=True)]
-    if length > weights.size:
-        parts = [np.correlate(part, weights, mode="valid") for part in parts]
-    return np.array([part.max() - part.min() for part in parts])
+def smoothed(x, weights):
+    return np.array([np.correlate(row, weights, mode="valid") if row.size > weights.size else row for row in x])
 
 
 def rested_share(x, start, stop, run):
@@ -557,7 +554,7 @@ REFERENCES = {
     "longest_constant": (windows.longest_constant, longest_constant),
     "fingerprints": (windows.fingerprints, fingerprints),
     "span": (windows.span, span),
-    "smoothed_range": (windows.smoothed_range, smoothed_range),
+    "smoothed": (windows.smoothed, smoothed),
     "rested_share": (windows.rested_share, rested_share),
     "rectified_area": (windows.rectified_area, rectified_area),
     "largest_contrast": (contrast.largest_contrast, largest_contrast),

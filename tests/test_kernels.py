@@ -65,7 +65,7 @@ def _arguments(name):
         "longest_constant": (np.round(x), start, stop),
         "fingerprints": (x.view(np.uint64), 60),
         "span": (x, 20, 75),
-        "smoothed_range": (x, start, 25, rng.random(5)),
+        "smoothed": (x, rng.random(5)),
         "rested_share": (np.clip(np.round(x), -1, 2), start, stop, 4),
         "rectified_area": (x, start + rng.random(n), stop - rng.random(n), centre, 0.0002),
         "largest_contrast": (x, start, stop, np.array([1, 4, 40])),

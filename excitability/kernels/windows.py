@@ -121,32 +121,25 @@ def span(x, start, stop):
 
 
 @njit
-def smoothed_range(x, start, length, weights):
-    """Highest minus lowest value of the running weighted mean of ``length`` samples of each trial from ``start[i]`` on.
-
-    Only whole means count: there are ``length - weights.size + 1``, or the samples themselves where that is below 2.
+def smoothed(x, weights):
+    """Running weighted mean of each trial: the ``n_times - weights.size + 1`` whole ones, or ``x`` if they are below 2.
 
     Returns
     -------
-    array, shape (n_trials,)
-        NaN where a sample is NaN.
+    array, shape (n_trials, n)
     """
-    n = length - weights.size + 1
-    s = np.empty(length)
-    out = np.empty(x.shape[0])
+    n = x.shape[1] - weights.size + 1
+    if n < 2:
+        return x.copy()
+    out = np.zeros((x.shape[0], n))
     for i in range(x.shape[0]):
-        row = x[i, start[i] : start[i] + length]
-        if n < 2:
-            low, high, missing = range_of(row)
-        else:
-            s[:n] = 0.0
-            for k in range(weights.size):
-                part = row[k : k + n]
-                weight = weights[k]
-                for j in range(n):
-                    s[j] += weight * part[j]
-            low, high, missing = range_of(s[:n])
-        out[i] = np.nan if missing else high - low
+        row = x[i]
+        s = out[i]
+        for k in range(weights.size):
+            part = row[k : k + n]
+            weight = weights[k]
+            for j in range(n):
+                s[j] += weight * part[j]
     return out
 
 
