@@ -50,7 +50,7 @@ def mep_amplitude_corrected(
     Notes
     -----
     The recorded maximum minus minimum lies 1 to 3 standard deviations of the noise above the truth for responses of 2
-    to 10 times the noise and 4 to 5 above it for none. In simulations this one is within 0.5 of the truth at 2 to 20
+    to 10 times the noise and 4 to 5 above it for none. In simulations this one is within 0.6 of the truth at 2 to 20
     times the noise and within 0.4 at none, in white noise, in noise of the colour of EMG and in contraction, also where
     the background falls silent in the course of the response; it is 0.4 to 0.8 too low for responses no larger than
     twice the noise. Where the background falls silent as early as the response begins, it is 3 too low for these, 1.5
