@@ -389,6 +389,11 @@ def best_lag(x, first, n_lags, weights):
     return np.array(out)
 
 
+def toeplitz_solution(column, target):
+    apart = np.abs(np.subtract.outer(np.arange(column.size), np.arange(column.size)))
+    return np.linalg.solve(column[apart], target)
+
+
 def first_run(x, start, stop, low, high, length):
     out = []
     for trial, a, b, least, most in zip(x, start, stop, low, high, strict=True):
@@ -568,6 +573,7 @@ REFERENCES = {
     "onset_on_edge": (edge.onset_on_edge, onset_on_edge),
     "aligned": (likeness.aligned, aligned),
     "best_lag": (likeness.best_lag, best_lag),
+    "toeplitz_solution": (likeness.toeplitz_solution, toeplitz_solution),
     "take_forms": (fits.take_forms, take_forms),
     "cut_out": (tails.cut_out, cut_out),
     "first_rest": (tails.first_rest, first_rest),

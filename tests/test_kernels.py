@@ -109,6 +109,7 @@ def _arguments(name):
         "quietest_pair": (x, np.array([0, 31, -1, 80, 150, 30]), 15),
         "aligned": (x, np.array([-3.5, 0.0, 4.25, 60.5, 140.2, 158.9]), 30, rng.uniform(1, 9, n)),
         "best_lag": (x, 20, 40, x[0, 60:91].copy()),
+        "toeplitz_solution": (0.8 ** np.arange(30) * np.cos(np.arange(30) / 3), x[0, :30].copy()),
         "rising_edge": (x, 10, 40, 150, halves, np.full(n, 4.0), 0.05, 12, 2, 20, 4, 15, fractions),
         "onset_on_edge": (
             rng.uniform(0, [9, 9, 60, 1, 90, 30, 25, 22, 20, 2, 2], (40, 11)),

@@ -73,3 +73,36 @@ def best_lag(x, first, n_lags, weights):
         out[i, 1] = curve[at]
         out[i, 2] = bend
     return out
+
+
+@njit
+def toeplitz_solution(column, target):
+    """Solution of a symmetric, positive Toeplitz system by Levinson's recursion.
+
+    Parameters
+    ----------
+    column, target : array, shape (n,)
+        First column of the matrix, and the right side.
+    """
+    n = column.size
+    solution, forward, backward = np.zeros(n), np.zeros(n), np.zeros(n)
+    forward[0] = backward[0] = 1.0 / column[0]
+    solution[0] = target[0] / column[0]
+    reverse = column[::-1].copy()
+    for m in range(1, n):
+        lags = reverse[n - 1 - m : n - 1]
+        wrong = miss = 0.0
+        for k in range(m):
+            wrong += lags[k] * forward[k]
+            miss += lags[k] * solution[k]
+        share = 1.0 / (1.0 - wrong * wrong)
+        # The backward vector is the forward one from its end on, as the matrix is symmetric.
+        for k in range(m, 0, -1):
+            backward[k] = share * (backward[k - 1] - wrong * forward[k])
+        backward[0] = -share * wrong * forward[0]
+        for k in range(m + 1):
+            forward[k] = backward[m - k]
+        miss = target[m] - miss
+        for k in range(m + 1):
+            solution[k] += miss * backward[k]
+    return solution

@@ -6,6 +6,7 @@ import numpy as np
 
 from ._jit import njit
 from .edge import running_mean
+from .windows import range_of
 
 
 @njit
@@ -107,12 +108,12 @@ def ends_at(x, start, search, half, limits, quiet_run):
         begin = max(start[i] - 2 * half, 0)
         running_mean(x[i, begin:], n - begin, half, first)
         running_mean(first, n - begin, half, s)
-        peak = start[i]
-        for j in range(start[i], search):
-            if abs(s[j - begin]) > abs(s[peak - begin]):
-                peak = j
+        low, high, _ = range_of(s[start[i] - begin : search - begin])
+        peak = start[i] - begin
+        while peak < search - begin - 1 and abs(s[peak]) != max(-low, high):
+            peak += 1
         for k in range(limits.shape[1]):
-            out[i, k] = begin + end_at(s[: n - begin], peak - begin, limits[i, k], quiet_run)
+            out[i, k] = begin + end_at(s[: n - begin], peak, limits[i, k], quiet_run)
     return out
 
 

@@ -6,6 +6,7 @@ pre-stimulus windows, so that drift, mains and muscle activity are judged by wha
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,14 +100,13 @@ def detect(
     kept = _alike(largest[..., 0])
     largest, inside, apart, null_at = largest[kept], inside[kept], apart[kept], null_at[kept]
     begins = begins[kept]
-    quiet = np.mean(np.log(apart + least[some]), axis=2)
-    slope = _loudness_slope(quiet, np.mean(np.log(inside + least[some]), axis=2))
-    values = largest / np.exp(0.5 * slope * _centred(quiet))[..., None]
+    quiet = _centred(_loudness(apart + least[some]))
+    slope = _loudness_slope(quiet, _centred(_loudness(inside + least[some])))
+    values = largest / np.exp(0.5 * slope * quiet)[..., None]
     usual = np.sort(values.reshape(-1, widths.size), axis=0)[values[..., 0].size // 2]
-    usual = np.maximum(usual, 0.01 * np.mean(noise))
+    usual = np.maximum(usual, 0.01 * (noise.sum() / n_trials))
     null_scaled = values / usual
-    loudness = np.mean(np.log(power), axis=1)
-    level = np.exp(slope * _centred(loudness))[:, None]
+    level = np.exp(slope * _centred(_loudness(power)))[:, None]
     # Remains of an artefact are noise of this trial.
     remains = np.flatnonzero(residual_from >= 0)
     if remains.size:
@@ -116,17 +116,29 @@ def detect(
         left /= np.maximum(left_count, 1) * np.exp(np.mean(np.log(power), axis=0))
         level = np.repeat(level, widths.size, axis=1)
         level[remains] = np.fmax(level[remains], left)
-    scaled = response / np.sqrt(level) / usual
-    which = scaled.argmax(axis=1)
-    null_which = null_scaled.argmax(axis=2)[..., None]
-    null_statistic = np.take_along_axis(null_scaled, null_which, axis=2)[..., 0]
+    statistic, at = _largest(response / np.sqrt(level) / usual, at)
+    null_statistic, null_at = _largest(null_scaled, null_at)
     longer = (length - 2.0 * widths[1] + 1) / (null_length - 2.0 * widths[1] + 1)
-    spread = _PRIOR_SPREAD * float(np.mean(null_statistic)) + 1e-3
+    spread = _PRIOR_SPREAD * float(null_statistic.sum() / null_statistic.size) + 1e-3
     extremes = learn_extremes(null_statistic.ravel(), prior_spread=spread, longer=longer, n_trials=some.size)
-    null_place = search + np.take_along_axis(null_at, null_which, axis=2)[..., 0] * length // null_length
+    null_place = search + null_at * length // null_length
     null = Null(some, begins, slope, extremes.score(null_statistic) + np.log(longer), null_place)
-    trial = np.arange(n_trials)
-    return Detection(extremes.score(scaled[trial, which]), at[trial, which], null, extremes)
+    return Detection(extremes.score(statistic), at, null, extremes)
+
+
+def _loudness(power: np.ndarray) -> np.ndarray:
+    """Mean over the last axis, of few values, of the logarithms."""
+    n = power.shape[-1]
+    return np.log(math.prod(power[..., k] for k in range(n))) / n
+
+
+def _largest(values: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Largest over the last axis, of few values, and where it is; the first of equals."""
+    best, place = values[..., 0], at[..., 0]
+    for k in range(1, values.shape[-1]):
+        more = values[..., k] > best
+        best, place = np.where(more, values[..., k], best), np.where(more, at[..., k], place)
+    return best, place
 
 
 def stretches_apart(n: int, length: int, step: float) -> tuple[tuple[int, ...], int]:
@@ -146,14 +158,13 @@ def _centred(values: np.ndarray) -> np.ndarray:
 
 
 def _loudness_slope(quiet: np.ndarray, inside: np.ndarray) -> float:
-    """How well the noise of a trial tells that of a stretch apart from it, both as logarithms of power.
+    """How well the noise of a trial tells that of a stretch apart from it, both as centred logarithms of power.
 
     All in steady contraction, nothing where heart beats come and go.
     """
-    quiet, inside = _centred(quiet), _centred(inside)
     prior = _PRIOR_LOUDNESS * _LOUDNESS_SPREAD**2
-    slope = (np.sum(quiet * inside) + prior * _USUAL_SLOPE) / (np.sum(quiet**2) + prior)
-    return float(np.clip(slope, 0.0, 1.0))
+    slope = (float((quiet * inside).sum()) + prior * _USUAL_SLOPE) / (float((quiet * quiet).sum()) + prior)
+    return min(max(slope, 0.0), 1.0)
 
 
 def usual_place(found: Detection, begin: int, stop: int, step: float) -> np.ndarray | None:

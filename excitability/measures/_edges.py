@@ -60,11 +60,14 @@ def smoothing_of(x: np.ndarray, quiet: tuple[np.ndarray, np.ndarray], noise: np.
     finer = 2 if step > _COARSE else 1  # straight lines between samples so far apart would read every crossing early
     if finer == 2:
         rows, length = _finer(rows), 2 * length
-    squares = (rows - rows.mean(axis=1, keepdims=True)) ** 2
-    bursts = bool(np.mean(squares**2) > _KURTOSIS * np.mean(squares.mean(axis=1) ** 2))
+    apart = rows - rows.mean(axis=1, keepdims=True)
+    squares = apart * apart
+    fourth = np.einsum("ij,ij->", squares, squares) / squares.size
+    power = np.einsum("ij->i", squares) / squares.shape[1]
+    bursts = bool(fourth > _KURTOSIS * (power @ power) / power.size)
     halves = np.array([round(width * finer / step) for width in _HALF_WIDTHS])
     part = rows, np.zeros(some.size, np.int64), length
-    left = np.array([np.mean(smoothed_squares(*part, half)) for half in halves]) / np.mean(noise[some] ** 2)
+    left = np.array([smoothed_squares(*part, half).sum() for half in halves]) / (noise[some] @ noise[some])
     return Smoothing(halves, np.sqrt(np.maximum(left, 1e-12)), step, finer, bursts)
 
 

@@ -204,8 +204,9 @@ def _combined(onset: np.ndarray, error: np.ndarray, alike: Likeness) -> tuple[np
     like_weight = 1.0 / alike.error**2
     both = (edge_weight * edge + like_weight * alike.onset) / (edge_weight + like_weight)
     apart = (edge - alike.onset) / np.sqrt(edge_error**2 + alike.error**2)
-    lost = ~(apart <= _APART) | ((apart < -_APART) & (alike.ratio < _QUIET[int(alike.bursts)]))
-    own = ~lost & (apart < -_APART)
+    early = apart < -_APART
+    lost = ~(apart <= _APART) | (early & (alike.ratio < _QUIET[int(alike.bursts)]))
+    own = ~lost & early
     value = np.where(lost, alike.onset, np.where(own, edge, both))
     spread = np.where(lost, alike.error, np.where(own, edge_error, 1.0 / np.sqrt(edge_weight + like_weight)))
     disagreement = np.where(np.isfinite(edge), edge - alike.onset, 0.0)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..kernels.likeness import aligned, best_lag
+from ..kernels.likeness import aligned, best_lag, toeplitz_solution
 from ._detection import Null, stretches_apart
 from ._edges import Smoothing, edges_of
 from ._extremes import learn_extremes
@@ -102,10 +102,11 @@ def _average(
     end: np.ndarray,
     size: np.ndarray,
     loud: np.ndarray,
+    quiet: np.ndarray,
     search: int,
     how: Smoothing,
 ) -> Average | None:
-    """Average of the aligned clear responses; None where they differ."""
+    """Average of the aligned clear responses; None where they differ. ``quiet`` is what each held before the pulse."""
     step = how.step
     usual = float(middle(onset))
     near = np.abs(onset - usual) < 0.005 / step
@@ -140,9 +141,10 @@ def _average(
     # The response may begin before the phase that most trials show, but not before the window.
     inside = max(lead - int(_EARLY / step), lead - int(usual) + search, 1)
     span = float(np.ptp(whole[lead:]))
-    noise = 1.25 * np.sqrt(np.sum((loud[near] / size) ** 2)) / len(rows)  # 1.25: of a median
-    # What the artefact leaves is alike in all trials.
-    ratio = span / max(noise, float(np.std(whole[:inside])), 1e-300)
+    noise = 1.25 * float(np.linalg.norm(loud[near] / size)) / len(rows)  # 1.25: of a median
+    # What the artefact leaves is alike in all trials, and so is a wave that keeps step with the pulses (mains).
+    locked = float(np.std(middle(quiet[near] / size[:, None])))
+    ratio = span / max(noise, locked, float(np.std(whole[:inside])), 1e-300)
     ratios = np.append(np.minimum(_RATIOS, ratio), ratio)
     copies = np.repeat(whole[None], ratios.size, axis=0)
     read, _ = onset_from_edge(edges_of(copies, inside, np.full(ratios.size, span), span / ratios, how))
@@ -175,14 +177,12 @@ def _covariance(noise: np.ndarray, n_lags: int) -> np.ndarray:
 
 def _whitened(template: np.ndarray, covariance: np.ndarray) -> tuple[np.ndarray, float]:
     """Weights of the matched filter in noise of this covariance, and their standard deviation on it."""
-    from scipy.linalg import solve_toeplitz
-
     covariance = covariance[: template.size].copy()
     # a recording without noise (made by hand, or coarsely quantised) has none to whiten by: white noise far below any
     covariance[0] += (1e-6 * np.abs(template).max()) ** 2 if covariance[0] <= 0 else 0.0
     ridge = covariance.copy()
     ridge[0] *= 1.1
-    weights = solve_toeplitz(ridge, template)
+    weights = toeplitz_solution(ridge, template)
     own = np.correlate(weights, weights, "full")[template.size - 1 :]
     return weights, float(np.sqrt(2.0 * (own @ covariance) - own[0] * covariance[0]))
 
@@ -272,7 +272,9 @@ def likeness(
     # The largest teach: their onsets are the least disturbed.
     count = min(max(2 * _LEAST_CLEAR, clear.size // 2), _MOST_CLEAR)
     clear = clear[np.argsort(-ratio[clear], kind="stable")[:count]]
-    learnt = _average(traces[clear], onset[clear], end[clear], size[clear], loud[clear], search, how)
+    shortest = int(np.min(baseline[1] - baseline[0]))
+    rows = rows_of(x, clear, baseline[0], shortest)
+    learnt = _average(traces[clear], onset[clear], end[clear], size[clear], loud[clear], rows, search, how)
     if learnt is None:
         return None
     template, usual = learnt.taps, learnt.usual
@@ -280,7 +282,6 @@ def likeness(
     reach = int(np.ceil(max(_LEAST_SPREAD / step, 4.0 * spread)))
     first = max(int(max(usual - reach, search - round(_BEFORE / step))), 0)
     n_lags = int(min(usual + reach, traces.shape[1] - template.size)) - first + 1
-    shortest = int(np.min(baseline[1] - baseline[0]))
     if n_lags < 3 or shortest < template.size + n_lags:
         return None
     quiet = before_pulse.trials

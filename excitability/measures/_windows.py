@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -84,7 +85,12 @@ def baseline_samples(
 def evenly(values: np.ndarray, n: int) -> np.ndarray:
     """Places of at most ``n`` values, evenly spread over their ranks: a sample that no order of trials changes."""
     order = np.argsort(values, kind="stable")
-    return order if order.size <= n else order[np.linspace(0, order.size - 1, n).astype(int)]
+    return order if order.size <= n else order[_ranks(order.size, n)]
+
+
+@functools.lru_cache(maxsize=64)
+def _ranks(size: int, n: int) -> np.ndarray:
+    return np.linspace(0, size - 1, n).astype(int)
 
 
 def rows_of(x: np.ndarray, trials: np.ndarray, start: np.ndarray, length: int) -> np.ndarray:
