@@ -361,7 +361,15 @@ def threshold(
     search = Search(method, start=start, step=step, maximum=maximum)
     typer.echo(str(search.proposal))
     for intensity, response in typed() if responses is None else read_responses(responses, criterion, unit):
-        typer.echo(str(search.add(intensity, response)))
+        try:
+            proposal = search.add(intensity, response)
+        except ValueError as error:  # a slip of the hand must not cost the pulses before it
+            if responses is not None or not sys.stdin.isatty():
+                raise
+            typer.echo(str(error), err=True)
+            continue
+        booked = f"booked {intensity:g} %MSO {'yes' if response else 'no'}; " if responses is None else ""
+        typer.echo(f"{booked}{proposal}")
         if responses is None and search.proposal.done:
             break
     typer.echo(search.summary)

@@ -25,7 +25,7 @@ _YES = {"y", "yes", "true"}
 _NO = {"n", "no", "false"}
 _VOLTS = {"V": 1.0, "mV": 1e-3, "uV": 1e-6, "µV": 1e-6}
 #: No evoked potential is larger (V): a number beyond it is in another unit than was said.
-_LARGEST = 0.05
+_LARGEST = 0.02
 
 
 @dataclass(frozen=True)
@@ -275,7 +275,7 @@ def read_response(words: str, proposed: float, criterion: float = 50e-6, unit: s
     except ValueError:
         raise ValueError(wanted) from None
     if not 0 <= amplitude <= _LARGEST:
-        raise ValueError(f"{answer} {unit} is no amplitude of an evoked potential; say --unit uV where that is meant")
+        raise ValueError(f"{answer} {unit} is no amplitude of an evoked potential: {wanted}; --unit uV for microvolts")
     return intensity, amplitude >= criterion
 
 

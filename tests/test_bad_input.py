@@ -10,6 +10,7 @@ import pytest
 import excitability as ex
 from excitability.measures import get_measure, list_measures
 from excitability.measures.quality import trial_flags
+from excitability.simulate import mep_trials
 
 RATE, N, BAD = 5000.0, 8, 2
 TIMES = np.arange(-600, 1500) / RATE
@@ -467,3 +468,15 @@ def test_windows_of_a_batch_follow_the_sessions_table(tmp_path):
     ex.run_batch(people, "mep", tmp_path / "out")  # another wish is another computation
     again = pd.read_csv(tmp_path / "out" / "trials.tsv", sep="\t")
     assert set(again["window_start"]) == {0.015}
+
+
+def test_a_spike_is_flagged_and_a_response_is_not():
+    x = trials()
+    spiked = x.copy()
+    spiked[BAD, np.searchsorted(TIMES, 0.030)] += 3e-3
+    assert "spike" not in ";".join(trial_flags(x, TIMES))
+    assert ["spike" in flag for flag in trial_flags(spiked, TIMES)] == [i == BAD for i in range(len(x))]
+    for rate in (2000.0, 5000.0, 20000.0):
+        for kind in ("template", "motor_units", "volley"):
+            x, times, _ = mep_trials(40, generator=kind, sampling_rate=rate, seed=3)
+            assert not any("spike" in flag for flag in trial_flags(x, times)), (rate, kind)

@@ -121,3 +121,12 @@ def test_an_average_of_phases_that_keep_no_distance_does_not_move_most_clear_ons
         x, times, onset = _with_phases_that_keep_no_distance(40, 15e-6, seed)
         errors.append(np.abs(mep_latency(x, times) - onset)[np.ptp(x, axis=1) > 0.6e-3])
     assert np.nanmedian(np.concatenate(errors)) < 0.2e-3  # 0.32 ms where the average alone says what is hidden
+
+
+def test_mains_in_step_with_the_pulses_is_no_first_phase():
+    """A wave that every trial holds at the same phase stays in their average; it must not become an early onset."""
+    x, times, truth = mep_trials(50, noise_rms=(5e-6, 10e-6), seed=100, no_response=0.2, artefact="none", hum=0.0)
+    for phase in (1.05, 1.57, 4.19, 4.71):
+        hum = 20e-6 * np.sin(2 * np.pi * 50 * times + phase)
+        error = (mep_latency(x + hum, times) - truth["onset"])[truth["present"]]
+        assert abs(np.nanmedian(error)) < 0.0005

@@ -1,9 +1,9 @@
 """SSP-SIR: signal-space projection and source-informed reconstruction, against muscle artefacts of the pulse.
 
 Mutanen et al. 2016, doi:10.1016/j.neuroimage.2016.05.028. Topographies of the fast (above 100 Hz) activity after the
-pulse are projected out, and what they took from the brain's signal is estimated back from the lead field, most where the muscle
-was strongest. Written here on arrays because mne-denoise 0.0.3 takes no lead-field matrix, asks for the number of
-components, and centres its kernel differently; parity with TESA is tested.
+pulse are projected out, and what they took from the brain's signal is estimated back from the lead field, most where
+the muscle was strongest. Written here on arrays because mne-denoise 0.0.3 takes no lead-field matrix, asks for the
+number of components, and centres its kernel differently; parity with TESA is tested.
 """
 
 from __future__ import annotations

@@ -94,6 +94,7 @@ FLAGS = {
     "too_few_trials": "too few trials",
     "truncated": "the event outlasts the epoch",
     "unstable": "the estimate depends strongly on single trials",
+    "spike": "a sample stands out from its neighbours as nothing of a muscle does; it is no response",
     "window_edge": "the peak lies at the edge of its window (or the onset of a response does), so it may lie outside",
 }
 

@@ -292,12 +292,12 @@ def _ask_the_window(
     window = np.where(vain[:, None], recorded[:, split : traces.shape[1]], traces[trials, split:])
     fresh = np.isin(trials, in_window)
     until = _until_rest(recorded[:, : traces.shape[1]], window, noise[trials], lost, fresh, split, step, rows)
-    # What dwarfs everything before the window is no rest of that: it stays as it was recorded.
+    # What never rests, and dwarfs everything before the window, is no rest of that: it stays as it was recorded.
     own = recorded[:, split : traces.shape[1]]
     dwarfs = np.abs(own).max(axis=1) > _DWARFS * np.abs(recorded[:, :split]).max(axis=1)
+    dwarfs &= until == n_window
     until[dwarfs] = 0
     window[dwarfs] = own[dwarfs]
-    lost = lost | dwarfs
     blanked = np.flatnonzero(lost | (until > 0))
     trials = trials[blanked]
     traces[trials, :split] = 0.0

@@ -42,7 +42,7 @@ def mep_phases(
     Returns
     -------
     array, shape (n_trials,)
-        Count; NaN where there is no response.
+        Count; NaN where there is no response, or none of its peaks stands out from the noise.
 
     Raises
     ------
@@ -64,4 +64,5 @@ def mep_phases(
     array([2., 2., 2., 2., 2., 2., 2., 2., 2.])
     """
     found = find_responses(x, times, window, first_pulse, false_positive_rate=false_positive_rate, name="mep_phases")
-    return shapes_of(found, x, times, window, first_pulse).counts[:, 1]
+    counts = shapes_of(found, x, times, window, first_pulse).counts[:, 1]
+    return np.where(counts > 0, counts, np.nan)

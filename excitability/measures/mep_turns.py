@@ -43,7 +43,7 @@ def mep_turns(
     Returns
     -------
     array, shape (n_trials,)
-        Count; NaN where there is no response.
+        Count; NaN where there is no response, or none of its peaks stands out from the noise.
 
     Raises
     ------
@@ -67,4 +67,5 @@ def mep_turns(
     array([2., 2., 2., 2., 2., 2., 2., 2., 2.])
     """
     found = find_responses(x, times, window, first_pulse, false_positive_rate=false_positive_rate, name="mep_turns")
-    return shapes_of(found, x, times, window, first_pulse).counts[:, 0]
+    counts = shapes_of(found, x, times, window, first_pulse).counts[:, 0]
+    return np.where(counts > 0, counts, np.nan)

@@ -10,6 +10,7 @@ from ..kernels.windows import extremes, held, level, longest_constant, rested_sh
 from ._artefact import at_rest
 from ._windows import BASELINE, SHORTEST_BASELINE, baseline_samples, interval, window_samples
 
+_SPIKE, _SPIKE_SHARE = 0.0002, 0.4  # s, and share of the span: a wave of 500 Hz bends by 0.1 of its own
 _CLIPPED_RUN = 0.0006  # s for which a clipped trace holds one value; a fine converter rarely repeats one that long
 _CLIPPED_SHARE = 0.05  # of the baseline that rests on its highest or lowest value: a coarse converter repeats its own
 _FLAT_SHARE = 0.25  # of a stretch that holds one value: an amplifier was blanked, or gave out
@@ -28,11 +29,12 @@ def trial_flags(
     """Flags of each trial, joined by ``;``; an empty string where there is nothing to say.
 
     ``nan_samples`` (a sample in the window or the baseline is NaN or infinite), ``flat`` (a quarter of the window holds
-    one value), ``clipped`` (the trace rests on its highest or lowest value for 0.6 ms), ``window_edge`` (an extreme
-    or the onset lies on the window's first or last sample: the response may not be inside), ``artefact_in_window``
-    (the trace is off the baseline when the window begins, or was not at rest for 2 ms between pulse and window),
-    ``flat_baseline`` and ``clipped_baseline`` (the same of the baseline: its noise is too small), and
-    ``no_baseline`` (less than 15 ms of it).
+    one value), ``clipped`` (the trace rests on its highest or lowest value for 0.6 ms), ``spike`` (a sample stands out
+    from those 0.2 ms around it by 0.4 of the span, as nothing of a muscle does; told from 2.5 kHz on),
+    ``window_edge`` (an extreme or the onset lies on the window's first or last sample: the response may not be
+    inside), ``artefact_in_window`` (the trace is off the baseline when the window begins, or was not at rest for 2 ms
+    between pulse and window), ``flat_baseline`` and ``clipped_baseline`` (the same of the baseline: its noise is too
+    small), and ``no_baseline`` (less than 15 ms of it).
 
     Parameters
     ----------
@@ -85,6 +87,7 @@ def trial_flags(
         if latency is not None:
             near = 1.001 * step
             edge |= (latency <= times[start] + near) | (latency >= times[stop - 1] - near)
+        spike = large & (span > 0) & _spiked(x, large, start, stop, step, span)
         before = x[:, max(start - max(2, round(0.001 / step)), 0) : start + 1]
         remains = np.abs(before.mean(axis=1) - base[:, 0]) > _REMAINS * base[:, 1]
     pulse = max(round(-times[0] / step), 0)
@@ -96,6 +99,7 @@ def trial_flags(
         "flat": flat & known,
         "clipped": held(x, at, whole[1], run) & ~flat & known,
         "window_edge": edge & known,
+        "spike": spike & known,
     }
     if quiet is None:
         rules["no_baseline"] = np.ones(n, bool)
@@ -111,6 +115,17 @@ def trial_flags(
     kinds, which = np.unique(np.column_stack(list(rules.values())) @ (1 << np.arange(len(rules))), return_inverse=True)
     spelt = [";".join(word for bit, word in enumerate(rules) if kind >> bit & 1) for kind in kinds.tolist()]
     return np.array(spelt, dtype=object)[which]
+
+
+def _spiked(x: np.ndarray, large: np.ndarray, start: int, stop: int, step: float, span: np.ndarray) -> np.ndarray:
+    """Whether a sample of the window stands out from those 0.2 ms around it: too short to be of muscle."""
+    out, lag = np.zeros(len(x), bool), round(_SPIKE / step)
+    if lag < 1 or stop - start <= 2 * lag:
+        return out
+    rows = x[large, start:stop]
+    bend = rows[:, lag:-lag] - 0.5 * (rows[:, : -2 * lag] + rows[:, 2 * lag :])
+    out[large] = np.abs(bend).max(axis=1, initial=0.0) > _SPIKE_SHARE * span[large]
+    return out
 
 
 def _baseline(times: np.ndarray, first_pulse: Any, n: int) -> tuple[np.ndarray, np.ndarray] | None:
