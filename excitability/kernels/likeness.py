@@ -51,7 +51,8 @@ def best_lag(x, first, n_lags, weights):
     even = n_taps - n_taps % 4
     for i in range(x.shape[0]):
         row = x[i, first : first + n_lags + n_taps - 1]
-        curve[:] = 0.0
+        for j in range(n_lags):
+            curve[j] = 0.0
         # Four taps at a time: the sums of all lags are read and written less often.
         for k in range(0, even, 4):
             a, b, c, d = weights[k], weights[k + 1], weights[k + 2], weights[k + 3]

@@ -157,7 +157,8 @@ def continued(traces, x, base, artefact, length, stop, until):
     out = np.empty((traces.shape[0], n + until - stop))
     for i in range(traces.shape[0]):
         row, after, ahead, level = out[i], out[i, n:], x[i, stop:until], base[i]
-        row[:n] = traces[i]
+        for j in range(n):  # a slice assigned takes seconds to compile
+            row[j] = traces[i, j]
         for j in range(ahead.size):
             after[j] = ahead[j] - level
         taken = x[i, stop - 1] - level - traces[i, n - 1]
