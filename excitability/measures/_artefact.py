@@ -27,6 +27,8 @@ _SHARED = 2.0  # median power of a common form, over what noise gives, from whic
 _FITS = 3  # forms taken one after another; a third one removes what the grid left of the first two
 _EXCESS = 1.6  # a stretch after the pulse with this many times the power of the noise may hold an artefact
 _ENOUGH = 1.3  # and with this many times it no longer does
+_ENDS = 0.8  # share of the window before its end
+_RESTLESS = 0.8  # power there or at its start, over what seldom is in noise, from which a continuation may be wrong
 _DWARFS = 4.0  # times the largest sample before the window, beyond which a response is no rest of an artefact
 _SELDOM = 0.98
 _NOISE_TRIALS = 60
@@ -275,7 +277,11 @@ def _ask_the_window(
     vain = (held < n_window) & (beyond > 0.2 * held)
     lost = vain | (held < round(_EARLY / step)) | (residual[trials] > POOR * noise[trials])
     near = power > _STILL * limit * noise[trials] ** 2
-    contested = np.flatnonzero(np.where(lost, near, tails > _REACHES * noise[trials]))
+    # A continuation that leaves both ends of the window at rest, where responses seldom are, was right.
+    late = traces[trials, split + int(_ENDS * n_window) :]
+    ends = np.mean(late**2, axis=1), np.mean(traces[trials, split : split + min(block, n_window)] ** 2, axis=1)
+    restless = np.maximum(*ends) > _RESTLESS * limit * noise[trials] ** 2
+    contested = np.flatnonzero(np.where(lost, near, restless & (tails > _REACHES * noise[trials])))
     if not contested.size:
         return
     trials, vain, lost = trials[contested], vain[contested], lost[contested]
