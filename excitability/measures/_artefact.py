@@ -29,6 +29,7 @@ _EXCESS = 1.6  # a stretch after the pulse with this many times the power of the
 _ENOUGH = 1.3  # and with this many times it no longer does
 _ENDS = 0.8  # share of the window before its end
 _RESTLESS = 0.8  # power there or at its start, over what seldom is in noise, from which a continuation may be wrong
+_FEW = 0.2  # share of the trials with a tail
 _DWARFS = 4.0  # times the largest sample before the window, beyond which a response is no rest of an artefact
 _SELDOM = 0.98
 _NOISE_TRIALS = 60
@@ -281,7 +282,10 @@ def _ask_the_window(
     late = traces[trials, split + int(_ENDS * n_window) :]
     ends = np.mean(late**2, axis=1), np.mean(traces[trials, split : split + min(block, n_window)] ** 2, axis=1)
     restless = np.maximum(*ends) > _RESTLESS * limit * noise[trials] ** 2
-    contested = np.flatnonzero(np.where(lost, near, restless & (tails > _REACHES * noise[trials])))
+    wrong = restless & (tails > _REACHES * noise[trials])
+    # Where it is wrong it is wrong in many trials; a few are restless by responses that last.
+    wrong &= wrong.sum() > _FEW * fitted.size
+    contested = np.flatnonzero(np.where(lost, near, wrong))
     if not contested.size:
         return
     trials, vain, lost = trials[contested], vain[contested], lost[contested]
