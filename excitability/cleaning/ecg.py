@@ -22,6 +22,7 @@ _LEARN = (-0.01, 0.3)  # s around a pulse in which no beat teaches the shape
 _RESPONSE = (-0.002, 0.06)  # s around a pulse that does not tell the size of a beat
 _SMOOTH = (0.0015, 0.012)  # s on each side: smoothing of the shape within the QRS complex and outside
 _LEAST_SHAPE = 6.0  # times its own uncertainty that a shape must be large to be there at all
+_FEWEST = 10  # beats that tell a shape
 _NEIGHBOURS = 4  # beats on each side that tell the size of one
 _DOUBT = 0.06  # s by which a beat that was left in may be nearer than it seems
 _SIZES = (0.5, 1.6)  # sizes of a beat relative to the usual one
@@ -136,6 +137,10 @@ def _subtract(x: np.ndarray, beats: Beats, pulses: np.ndarray, rate: float) -> s
     columns = samples[whole, None] + np.arange(-before, after)
     far = _far(samples[whole], pulses, before + round(_LEARN[1] * rate), after - round(_LEARN[0] * rate))
     learn = far & beats.certain[whole]
+    if learn.sum() < _FEWEST:
+        return (
+            f"nothing taken out: {learn.sum()} beats far enough from a pulse to learn their shape, {_FEWEST} are needed"
+        )
     shape = _shape_of(x, columns[learn], before, rate)
     if shape is None:
         return ""
@@ -169,8 +174,6 @@ def _near(columns: np.ndarray, pulses: np.ndarray, rate: float) -> np.ndarray:
 
 def _shape_of(x: np.ndarray, columns: np.ndarray, before: int, rate: float) -> _Shape | None:
     """Median of the beats, smoothed as far as its parts allow and ending in zero; None where it is noise."""
-    if len(columns) < 10:
-        return None
     rows = x[columns]
     rows = rows - np.median(rows, axis=1, keepdims=True)
     middle = np.median(rows, axis=0)
