@@ -1,6 +1,6 @@
 """Trials for the last measurement only: recordings built from motor unit pools and volume conduction.
 
-Nothing in the package was tuned on this simulator, and whoever tunes must not read it. It shares no code with
+Whoever tunes the package must not read this simulator (what was seen of it is in README.md). It shares no code with
 ``excitability.simulate``. A recording is one person: a pool of motor units in order of size (threshold, size, nerve
 and fibre conduction velocity), each a few bundles of fibres at their own depth and end-plate. A fibre action
 potential is a current tripole that leaves the end-plate both ways and stops at the tendons; electrodes see it through

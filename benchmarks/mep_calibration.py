@@ -5,7 +5,7 @@
 
 writes ``benchmarks/results/mep_calibration_<date>.tsv`` and ``.md`` and three figures. About four minutes on two cores.
 Trials come from every simulator of ``mep_accuracy.py``, half of them without a response; a recording is one simulated
-person with 100 trials. The simulators are shown in three groups, of which nothing was tuned on the last.
+person with 100 trials. The simulators are shown in three groups; what was seen of the last is in README.md.
 """
 
 from __future__ import annotations
@@ -185,7 +185,7 @@ def probability_figure(reliable: pd.DataFrame, false: pd.DataFrame, head: dict, 
         for ax in axes:
             ax.set_box_aspect(1)
         _key(figure)
-        text = "Bars: 95 % intervals (Wilson); points on the lower edge: none. Held out: nothing was tuned on it."
+        text = "Bars: 95 % intervals (Wilson); points on the lower edge: none. Held out: what was seen of it is in README.md."
         note(figure, head, text)
         return save(figure, "mep_calibration_probability", head, output)
 
