@@ -185,7 +185,7 @@ def probability_figure(reliable: pd.DataFrame, false: pd.DataFrame, head: dict, 
         for ax in axes:
             ax.set_box_aspect(1)
         _key(figure)
-        text = "Bars: 95 % intervals (Wilson); points on the lower edge: none. Held out: what was seen of it is in README.md."
+        text = "Bars: 95 % intervals (Wilson); points on the lower edge: none. README.md tells what was seen of held out."
         note(figure, head, text)
         return save(figure, "mep_calibration_probability", head, output)
 
