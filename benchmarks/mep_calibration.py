@@ -185,7 +185,7 @@ def probability_figure(reliable: pd.DataFrame, false: pd.DataFrame, head: dict, 
         for ax in axes:
             ax.set_box_aspect(1)
         _key(figure)
-        text = "Bars: 95 % intervals (Wilson); points on the lower edge: none. README.md tells what was seen of held out."
+        text = "Bars: 95 % intervals (Wilson); points on the lower edge: none. What was seen of held out: README.md."
         note(figure, head, text)
         return save(figure, "mep_calibration_probability", head, output)
 
