@@ -150,7 +150,7 @@ def inspect(recording: str | Path | mne.io.BaseRaw | mne.BaseEpochs, **options: 
     trials = stimuli_of(recording)
     channels = _channel_table(recording)
     pulses = _pulse_table(recording, trials)
-    missing = told + _missing(recording, channels, trials)
+    missing = told + _late_artefacts(pulses) + _missing(recording, channels, trials)
     notes = [str(note) for note in facts.get("notes", [])]
     return Inspection(summary, channels, pulses, trials, missing, notes, _next(name, facts, channels, trials))
 
@@ -231,6 +231,16 @@ def _pulse_table(inst: mne.io.BaseRaw | mne.BaseEpochs, trials: pd.DataFrame) ->
         paired = int((counted["pulse_count"] > 1).sum()) if len(counted) else 0
         rows.append((source, onsets.size, gap, paired, offset, jitter, "yes" if taken else ""))
     return pd.DataFrame(rows, columns=columns)
+
+
+def _late_artefacts(pulses: pd.DataFrame) -> list[str]:
+    """What to say of pulses whose artefact comes too long before or after them to be corrected when reading."""
+    late = pulses[(pulses["used"] == "yes") & (pulses["artefact_offset"].abs() > REACH)]
+    return [
+        f"the artefact comes {row.artefact_offset * 1e3:.1f} ms after {row.source}; every latency is wrong by that: a "
+        f"sidecar with [stimuli] delay = {row.artefact_offset:.4f}"
+        for row in late.head(1).itertuples()
+    ]
 
 
 def _shared(pulses: np.ndarray, onsets: np.ndarray) -> float:

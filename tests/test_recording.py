@@ -108,3 +108,14 @@ def test_markers_without_parameters_say_what_is_known(tmp_path):
     with pytest.raises(ValueError, match=r"belongs to a condition of m1/sici.*--stimuli LOG.csv") as caught:
         ex.run(raw, "sici", picks="FDI")
     assert "pulse_count = 4" in str(caught.value)
+
+
+def test_inspect_says_when_the_artefact_is_too_far_from_the_pulse():
+    """Eight milliseconds of delay are more than reading corrects: every latency would be wrong by them."""
+    raw, _ = ex.simulate.session(["m1/mep"], seed=3)
+    table = ex.stimuli(raw)
+    assert not any("artefact" in entry for entry in ex.inspect(raw).missing)
+    table["onset"] -= 0.008
+    told = ex.inspect(ex.set_stimuli(raw, table)).missing
+    (entry,) = [entry for entry in told if "artefact" in entry]
+    assert abs(float(entry.rsplit("=", 1)[1]) - 0.008) < 0.0005
