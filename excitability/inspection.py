@@ -235,11 +235,12 @@ def _pulse_table(inst: mne.io.BaseRaw | mne.BaseEpochs, trials: pd.DataFrame) ->
 
 def _late_artefacts(pulses: pd.DataFrame) -> list[str]:
     """What to say of pulses whose artefact comes too long before or after them to be corrected when reading."""
-    late = pulses[(pulses["used"] == "yes") & (pulses["artefact_offset"].abs() > REACH)]
+    offset = pulses["artefact_offset"].to_numpy(dtype=float)
+    late = np.flatnonzero((pulses["used"] == "yes") & (np.abs(offset) > REACH))[:1]
     return [
-        f"the artefact comes {row.artefact_offset * 1e3:.1f} ms after {row.source}; every latency is wrong by that: a "
-        f"sidecar with [stimuli] delay = {row.artefact_offset:.4f}"
-        for row in late.head(1).itertuples()
+        f"the artefact comes {offset[k] * 1e3:.1f} ms after {pulses['source'].iloc[k]}; every latency is wrong by that: "
+        f"a sidecar with [stimuli] delay = {offset[k]:.4f}"
+        for k in late
     ]
 
 
