@@ -238,7 +238,7 @@ def _late_artefacts(pulses: pd.DataFrame) -> list[str]:
     offset = pulses["artefact_offset"].to_numpy(dtype=float)
     late = np.flatnonzero((pulses["used"] == "yes") & (np.abs(offset) > REACH))[:1]
     return [
-        f"the artefact comes {offset[k] * 1e3:.1f} ms after {pulses['source'].iloc[k]}; every latency is wrong by that: "
+        f"the artefact comes {offset[k] * 1e3:.1f} ms after {pulses['source'].iloc[k]}; latencies are wrong by that: "
         f"a sidecar with [stimuli] delay = {offset[k]:.4f}"
         for k in late
     ]
