@@ -115,6 +115,7 @@ def without_fit(s: np.ndarray, y: np.ndarray, form: str) -> dict[str, Estimate] 
 
 
 def fitted_values(fit: CurveFit) -> dict[str, Estimate]:
+    """Rows of a fitted curve with their intervals; NaN and a flag where the levels tested do not tell them."""
     curve = fit.curve
     s50 = fit.derived(lambda at: curve.s50(at[:, :-2]))
     threshold = fit.derived(lambda at: curve.threshold(at[:, :-2]))
