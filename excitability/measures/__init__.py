@@ -6,9 +6,10 @@ The folder is scanned: a module with a function decorated by ``@measure`` is all
 import importlib
 import pkgutil
 
-from ._onset_rules import OnsetMethod, list_onset_methods
+from ._named_rules import Method
+from ._onset_rules import list_onset_methods
 from ._registry import Measure, check_span, get_measure, list_measures, measure
-from ._silence_rules import SilentPeriodMethod, list_silent_period_methods
+from ._silence_rules import list_silent_period_methods
 
 for _module in pkgutil.iter_modules(__path__):
     if not _module.name.startswith("_"):
@@ -22,8 +23,7 @@ __all__ = [
     "Measure",
     "check_span",
     "ei_composite",
-    "OnsetMethod",
-    "SilentPeriodMethod",
+    "Method",
     "get_measure",
     "list_measures",
     "list_onset_methods",

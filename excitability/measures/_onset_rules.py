@@ -24,47 +24,31 @@ for a flat window. A window or baseline outside the epoch is a ValueError. What 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from ..kernels import onset as kernels
 from ..kernels.windows import extremes, level
-from ..schema import unknown_word
+from ._named_rules import Method, NamedRules, Rule
 from ._windows import BASELINE, Window, baseline_samples, interval, window_samples
 
-Rule = Callable[..., np.ndarray]
 _WINDOW: Window = (0.010, 0.050)
-DEFAULT = "excitability"
 
 
-class OnsetMethod(NamedTuple):
-    """A way to find the onset: its name, where it was published, the rule in words and what it may be given."""
-
-    name: str
-    reference: str
-    rule: str
-    defaults: dict[str, Any]
+_NAMED = NamedRules(
+    "onset",
+    "First time the response itself, without noise, exceeds 1 % of its peak-to-peak amplitude; see mep_latency.",
+)
+_rule = _NAMED.register
 
 
-_RULES: dict[str, tuple[Rule, str]] = {}
-
-
-def _rule(reference: str) -> Callable[[Rule], Rule]:
-    def register(function: Rule) -> Rule:
-        _RULES[function.__name__] = (function, reference)
-        return function
-
-    return register
-
-
-def list_onset_methods() -> list[OnsetMethod]:
+def list_onset_methods() -> list[Method]:
     """Every ``method`` of :func:`~excitability.measures.mep_latency`: name, reference and rule in words.
 
     Returns
     -------
-    list of OnsetMethod
+    list of Method
         The default first; each has ``name``, ``reference``, ``rule`` and ``defaults`` (its own arguments, SI units).
 
     Examples
@@ -73,14 +57,7 @@ def list_onset_methods() -> list[OnsetMethod]:
     >>> [method.name for method in list_onset_methods()][:4]
     ['excitability', 'sd', 'ahte', 'shte']
     """
-    own = "First time the response itself, without noise, exceeds 1 % of its peak-to-peak amplitude; see mep_latency."
-    found = [OnsetMethod(DEFAULT, "this package", own, {})]
-    for name, (function, reference) in _RULES.items():
-        words = (inspect.getdoc(function) or "").split("\n\n")[0]
-        arguments = list(inspect.signature(function).parameters.values())[2:]
-        defaults = {argument.name: argument.default for argument in arguments if argument.name != "window"}
-        found.append(OnsetMethod(name, reference, " ".join(words.split()), defaults))
-    return found
+    return _NAMED.listed(("x", "times", "window"))
 
 
 def onsets_by(method: str | Rule, x: np.ndarray, times: np.ndarray, window: Window, first_pulse: Any) -> np.ndarray:
@@ -91,10 +68,7 @@ def onsets_by(method: str | Rule, x: np.ndarray, times: np.ndarray, window: Wind
     ValueError
         For an unknown name, or a callable that does not return one value a trial.
     """
-    if not callable(method):
-        if method not in _RULES:
-            raise ValueError(unknown_word("onset method", method, (DEFAULT, *_RULES)))
-        method = _RULES[method][0]
+    method = _NAMED.find(method)
     parameter = inspect.signature(method).parameters.get("baseline")
     own = parameter.default if parameter is not None and isinstance(parameter.default, tuple) else BASELINE
     start, stop = baseline_samples(times, own, first_pulse, len(x), "mep_latency")

@@ -23,51 +23,33 @@ in seconds. **Constants as commonly used; check your paper.** No rule tests whet
 
 from __future__ import annotations
 
-import inspect
 import weakref
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from ..kernels.onset import variance_change
 from ..kernels.silence import silent_run
 from ..kernels.windows import extremes, level
-from ..schema import unknown_word
+from ._named_rules import DEFAULT, Method, NamedRules, Rule
 from ._silence import find_silences
 from ._unchanged import mark_of
 from ._windows import BASELINE, Window, baseline_samples, interval, window_samples
 
-Rule = Callable[..., np.ndarray]
-DEFAULT = "excitability"
+_NAMED = NamedRules(
+    "silent period",
+    "Quietest lasting stretch, then the expected moment at which activity begins to return; see silent_period.",
+)
+_rule = _NAMED.register
+rule_of = _NAMED.find
 
 
-class SilentPeriodMethod(NamedTuple):
-    """A way to find the silence: its name, where it was published, the rule in words and what it may be given."""
-
-    name: str
-    reference: str
-    rule: str
-    defaults: dict[str, Any]
-
-
-_RULES: dict[str, tuple[Rule, str]] = {}
-
-
-def _rule(reference: str) -> Callable[[Rule], Rule]:
-    def register(function: Rule) -> Rule:
-        _RULES[function.__name__] = (function, reference)
-        return function
-
-    return register
-
-
-def list_silent_period_methods() -> list[SilentPeriodMethod]:
+def list_silent_period_methods() -> list[Method]:
     """Every ``method`` of :func:`~excitability.measures.silent_period`: name, reference and rule in words.
 
     Returns
     -------
-    list of SilentPeriodMethod
+    list of Method
         The default first; each has ``name``, ``reference``, ``rule`` and ``defaults`` (its own arguments, SI units).
 
     Examples
@@ -76,29 +58,7 @@ def list_silent_period_methods() -> list[SilentPeriodMethod]:
     >>> [method.name for method in list_silent_period_methods()]
     ['excitability', 'mcd', 'threshold_fraction', 'half_depth', 'sd', 'derivative', 'changepoint']
     """
-    own = "Quietest lasting stretch, then the expected moment at which activity begins to return; see silent_period."
-    found = [SilentPeriodMethod(DEFAULT, "this package", own, {})]
-    for name, (function, reference) in _RULES.items():
-        words = (inspect.getdoc(function) or "").split("\n\n")[0]
-        arguments = list(inspect.signature(function).parameters.values())[4:]
-        defaults = {argument.name: argument.default for argument in arguments}
-        found.append(SilentPeriodMethod(name, reference, " ".join(words.split()), defaults))
-    return found
-
-
-def rule_of(method: str | Rule, name: str) -> Rule:
-    """A rule by its name; a callable is its own rule.
-
-    Raises
-    ------
-    ValueError
-        For an unknown name.
-    """
-    if callable(method):
-        return method
-    if method not in _RULES:
-        raise ValueError(unknown_word(f"{name} method", method, (DEFAULT, *_RULES)))
-    return _RULES[method][0]
+    return _NAMED.listed(("emg", "times", "window", "baseline"))
 
 
 def silences(
@@ -119,7 +79,7 @@ def silences(
     quiet = baseline_samples(times, BASELINE, first_pulse, len(x), "silent_period")
     if method == DEFAULT:
         return _remembered(x, times, search, last, quiet, shortest)
-    rule = rule_of(method, "silent period")
+    rule = rule_of(method)
     until = min(window_samples(times, window, "silent_period")[1], last)
     emg = np.abs(x - level(x, *quiet)[:, :1])
     later = np.maximum(extremes(x, np.full(len(x), search), np.full(len(x), until))[1].max(axis=1), search)

@@ -6,8 +6,9 @@ import functools
 
 import numpy as np
 
+from ._named_rules import DEFAULT, Rule
 from ._registry import measure
-from ._silence_rules import DEFAULT, Rule, moving_average, rule_of, sd
+from ._silence_rules import moving_average, rule_of, sd
 from ._windows import interval, window_samples
 
 _NAME = "ipsilateral_silent_period"
@@ -114,7 +115,7 @@ def ipsilateral_silent_period(
         smooth = moving_average(trace[None], max(1, round(_SMOOTHING / step)))[0, inside]
         start, stop = (inside.start + at for at in _half_way(smooth, *dip, level))
     else:
-        rule = _ONE_SD if method == "sd" else rule_of(method, "silent period")
+        rule = _ONE_SD if method == "sd" else rule_of(method)
         limits = (times[inside.start], times[inside.stop - 1])
         first, end = np.asarray(rule(trace[None], times, window=limits, baseline=baseline), dtype=float)[0]
         if np.isnan(first):

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ._onset_rules import DEFAULT, Rule, onsets_by
+from ._named_rules import DEFAULT, Rule
+from ._onset_rules import onsets_by
 from ._registry import measure
 from ._responses import FALSE_POSITIVE_RATE, find_responses
 

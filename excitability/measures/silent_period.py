@@ -8,8 +8,9 @@ import numpy as np
 
 from ..resources import muscle_window
 from ..schema import unknown_word
+from ._named_rules import DEFAULT, Rule
 from ._registry import check_span, measure
-from ._silence_rules import DEFAULT, Rule, silences
+from ._silence_rules import silences
 from .mep_duration import mep_duration
 from .mep_latency import mep_latency
 

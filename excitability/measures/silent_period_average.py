@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from ._named_rules import Rule
 from ._registry import measure
 from ._responses import find_responses
-from ._silence_rules import Rule, rule_of
+from ._silence_rules import rule_of
 from ._windows import BASELINE, window_samples
 
 _NAME = "silent_period_average"
@@ -78,7 +79,7 @@ def silent_period_average(
         raise ValueError(f"{_NAME} takes one channel, got {x.shape[1]}; pick one with picks=")
     if isinstance(method, str) and method == "excitability":
         raise ValueError(f"{_NAME}: method 'excitability' is for single trials; type 'half_depth' or another rule")
-    rule = rule_of(method, "silent period")
+    rule = rule_of(method)
     search, until = window_samples(times, window, _NAME)
     last = times.size if stop is None else window_samples(times, (float(window[0]), float(stop)), _NAME)[1]
     before = slice(*window_samples(times, baseline, _NAME))
