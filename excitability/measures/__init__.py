@@ -8,27 +8,23 @@ import pkgutil
 
 from ._named_rules import Method
 from ._onset_rules import list_onset_methods
-from ._registry import Measure, check_span, get_measure, list_measures, measure
+from ._registry import DERIVED_KINDS, Measure, check_span, get_measure, list_measures, measure
 from ._silence_rules import list_silent_period_methods
 
 for _module in pkgutil.iter_modules(__path__):
     if not _module.name.startswith("_"):
         importlib.import_module(f"{__name__}.{_module.name}")
 
-from .ei_composite import ei_composite  # noqa: E402  (of result tables: the module gives its name to the function)
-from .transcallosal_conduction import transcallosal_conduction  # noqa: E402
-
 globals().update({_name: get_measure(_name).function for _name in list_measures()})
 __all__ = [
+    "DERIVED_KINDS",
     "Measure",
     "check_span",
-    "ei_composite",
     "Method",
     "get_measure",
     "list_measures",
     "list_onset_methods",
     "list_silent_period_methods",
     "measure",
-    "transcallosal_conduction",
     *list_measures(),
 ]

@@ -64,6 +64,14 @@ def as_log_ratio(rows: pd.DataFrame) -> Estimate:
     return Estimate(float(values["value"].mean()), float(limits[0].mean()), float(limits[1].mean()), n, flags)
 
 
+def logarithm(row: pd.Series) -> Estimate:
+    """Logarithm of a positive value and of its limits; NaN where there is none."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value, low, high = (np.log(float(row[name])) for name in ("value", "ci_low", "ci_high"))
+    flag = row["flag"] if isinstance(row["flag"], str) else ""
+    return Estimate(value if np.isfinite(value) else np.nan, low, high, int(row["n_trials"]), flag)
+
+
 def difference(one: Estimate, two: Estimate) -> Estimate:
     """``one − two`` of independent estimates; the variances are recovered from their intervals (Zou & Donner 2008)."""
     value = float(one) - float(two)

@@ -13,7 +13,9 @@ import numpy as np
 from ..resources import muscle_window
 from ..schema import unknown_word
 
-Kind = Literal["trial", "average", "course", "epochs", "summary"]
+Kind = Literal["trial", "average", "course", "epochs", "summary", "results", "study"]
+#: Kinds that take what several recordings gave: a result table, or the trial tables of a study.
+DERIVED_KINDS: tuple[Kind, ...] = ("results", "study")
 _REGISTRY: dict[str, Measure] = {}
 _NDIM = {"trial": 2, "average": 2, "course": 2, "epochs": 3}
 _COARSEST = 0.02  # s between samples: no recording is so slow, but one of 50 kHz in milliseconds has this step
@@ -31,6 +33,7 @@ class Measure:
     form: str = ""
     over: Literal["table", "condition", "conditioned", "pairs"] = "table"
     references: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
     def unit_of(self, key: str = "") -> str:
@@ -88,24 +91,29 @@ def measure(
     form: str = "",
     over: Literal["table", "condition", "conditioned", "pairs"] = "table",
     references: list[str] | None = None,
+    parts: tuple[str, ...] = (),
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register a function as a measure under its own name.
 
     Parameters
     ----------
-    kind : {"trial", "average", "course", "epochs", "summary"}
+    kind : {"trial", "average", "course", "epochs", "summary", "results", "study"}
         What the function takes: ``x (n_trials, n_times)``, ``x (n_channels, n_times)`` (a number, or a
-        time course), ``x (n_trials, n_channels, n_times)``, or a trial table of one channel.
+        time course), ``x (n_trials, n_channels, n_times)``, a trial table of one channel, or, for ``[[derived]]``
+        of a battery, a result table of several protocols or the trial tables of all sessions of one protocol; these
+        two return result rows.
     unit : str or mapping
-        SI unit of the value, or of each entry of a returned mapping. The unit implies the scaling: volts
+        SI unit of the value, or of each entry of a returned mapping (of each ``measure`` of returned rows). The unit implies the scaling: volts
         double when the signal doubles, seconds and ratios do not.
     form : str
-        Form of a paired-pulse value: ratio, log_ratio, percent or percent_inhibition.
+        Form of a paired-pulse value: ratio, log_ratio, percent or percent_inhibition; ``hierarchical`` is shrunken.
     over : {"table", "condition", "conditioned", "pairs"}
         For summaries: the whole table at once, one call a condition, each condition against the test, or the tables
         of each pair of channels (the row's channel is then ``"FDI+ECR"``).
     references : list of str
         DOIs of the definition.
+    parts : tuple of str
+        For results: the parameters that name a protocol.
     """
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -119,7 +127,7 @@ def measure(
 
         @functools.wraps(function)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
-            if kind == "summary":
+            if kind == "summary" or kind in DERIVED_KINDS:
                 return function(*args, **kwargs)
             unknown = set(kwargs) - set(signature.parameters)
             if unknown:
@@ -139,7 +147,8 @@ def measure(
 
         if name in _REGISTRY and _REGISTRY[name].function.__module__ != function.__module__:
             raise ValueError(f"two measures are called {name!r}: {_REGISTRY[name].function.__module__} has it too")
-        _REGISTRY[name] = Measure(name, wrapper, kind, unit, form, over, tuple(references or ()), parameters=defaults)
+        sources = tuple(references or ())
+        _REGISTRY[name] = Measure(name, wrapper, kind, unit, form, over, sources, parts, parameters=defaults)
         return wrapper
 
     return register

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pandas as pd
 
 from ._from_results import as_log_ratio, difference, matched, result_row, rows_of
+from ._registry import measure as register
 
 
+@register(kind="results", unit="1", form="log_ratio", parts=("facilitation", "inhibition"))
 def ei_composite(
     results: pd.DataFrame,
     *,

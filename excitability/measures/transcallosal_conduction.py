@@ -6,10 +6,16 @@ import pandas as pd
 
 from ..schema import Estimate
 from ._from_results import difference, matched, result_row, rows_of
+from ._registry import measure
 
 
+@measure(kind="results", unit={"transcallosal_conduction_time": "s"}, parts=("onset_protocol", "latency_protocol"))
 def transcallosal_conduction(
-    results: pd.DataFrame, *, latency: str = "mep_latency", latency_protocol: str = "m1/mep"
+    results: pd.DataFrame,
+    *,
+    latency: str = "mep_latency",
+    latency_protocol: str = "m1/mep",
+    onset_protocol: str = "m1/ipsilateral_silent_period",
 ) -> pd.DataFrame:
     """``onset of the ipsilateral silent period − latency of the response`` of the same muscle.
 
@@ -25,6 +31,8 @@ def transcallosal_conduction(
         Measure of the latency of the response.
     latency_protocol : str
         Protocol of the latency.
+    onset_protocol : str
+        Protocol of the silent period.
 
     Returns
     -------
@@ -49,7 +57,7 @@ def transcallosal_conduction(
     >>> round(float(found["value"]), 4), round(float(found["ci_high"]), 4)
     (0.0135, 0.0155)
     """
-    onset = rows_of(results, "ipsilateral_silent_period_onset")
+    onset = rows_of(results, "ipsilateral_silent_period_onset", onset_protocol)
     response = rows_of(results, latency, latency_protocol)
     rows = []
     for late, early in matched(onset, response):
