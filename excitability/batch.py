@@ -25,6 +25,8 @@ _SUFFIXES = (".vhdr", ".edf", ".bdf", ".set", ".fif", ".smr", ".mat", ".txt", ".
 _KEYS = ("participant", "session", "file", "protocol")
 #: Columns of a sessions table that say how its file is read; paths are relative to the table.
 _OWN_OPTIONS = ("stimuli", "sidecar", "trigger")
+#: Columns of a sessions table (%MSO) that make intensities relative to threshold known in its file.
+_THRESHOLDS = ("resting_motor_threshold", "active_motor_threshold")
 
 
 def find_sessions(path: str | Path) -> pd.DataFrame:
@@ -324,6 +326,9 @@ def _reading_of(row: Mapping[str, Any], reading: Mapping[str, Any]) -> dict[str,
     if isinstance(word, str) and word not in ("", *list_protocols()):
         raise ValueError(unknown_word("protocol", word, list_protocols()))
     own = {name: row[name] for name in _OWN_OPTIONS if isinstance(row.get(name), str) and row[name]}
+    known = pd.to_numeric(pd.Series([row.get(name) for name in _THRESHOLDS], _THRESHOLDS), errors="coerce").dropna()
+    if len(known):
+        own["columns"] = {**reading["options"].get("columns", {}), **known.to_dict()}
     return {**reading, "options": {**reading["options"], **own}}
 
 

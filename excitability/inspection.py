@@ -277,7 +277,7 @@ def _missing(inst: Any, channels: pd.DataFrame, trials: pd.DataFrame) -> list[st
                 f"what each {name} means: a sidecar with one [[stimuli.codes]] a state, e.g. code = "
                 f"{trials[name].iloc[0]}, pulse_count = 1"
             )
-    if "intensity" not in known and not known & {"intensity_rmt", "protocol"}:
+    if "intensity" not in known and not known & {"intensity_rmt", "intensity_amt", "protocol"}:
         missing.append("stimulus intensities: --stimuli LOG.csv with a column 'intensity' (one row a trial)")
     if (trials["pulse_count"] == 2).any() and "inter_stimulus_interval" not in known:
         missing.append("inter-stimulus intervals: --stimuli LOG.csv with 'inter_stimulus_interval' in seconds")

@@ -14,11 +14,10 @@ import pandas as pd
 from .readers import open_recording
 from .schema import unknown_word
 from .trials import PULSE, artefact_offsets, find_artefacts, find_triggers, join_log, pair_pulses
-from .trials import stimuli as stimuli_of
 from .trials.alignment import align as align_pulses
 from .trials.logs import read_log
 from .trials.muscles import channel_muscles
-from .trials.stimuli import own_stimuli
+from .trials.stimuli import own_stimuli, told_stimuli
 
 _ALIGN = ("artefact", "trigger")
 #: What a sidecar may say of the place of the pulses, which is then not measured.
@@ -109,7 +108,7 @@ def _frame_table(frames: mne.BaseEpochs) -> pd.DataFrame:
 def _with_pulses(raw: mne.io.BaseRaw, trigger: str | None, log: pd.DataFrame | None, align: str) -> mne.io.BaseRaw:
     """The recording with "TMS" annotations: its own, from triggers or artefact, and with the log joined."""
     if PULSE in set(map(str, raw.annotations.description)) and trigger is None:
-        table = stimuli_of(raw)
+        table = _with_columns(told_stimuli(raw), _rule(raw))
     else:
         table = _found_pulses(raw, trigger, align)
         if not len(table) and log is not None and "onset" in log:
@@ -181,6 +180,12 @@ def _ruled(table: pd.DataFrame, rule: Mapping[str, Any]) -> pd.DataFrame:
     if rule.get("pulse") == "first" and interval:
         table["onset"] += float(interval)
         table["pulse_count"], table["inter_stimulus_interval"] = 2.0, float(interval)
+    return _with_columns(table, rule)
+
+
+def _with_columns(table: pd.DataFrame, rule: Mapping[str, Any]) -> pd.DataFrame:
+    """Pulses with the stimulus columns that a sidecar or an option gives for all of them."""
+    table = table.copy()
     for column, value in rule.get("columns", {}).items():
         if isinstance(value, Mapping) and "cycle" in value:
             value = np.resize(np.array(value["cycle"], dtype=object), len(table))

@@ -129,7 +129,7 @@ def _from_recording(facts: Mapping[str, Any], protocol: Protocol, trials: pd.Dat
         "Cur": _values(pulses, "current_direction"),
         "Loc": _scatter(pulses[coil]) if coil else "",
         "Sti": str(facts.get("stimulator", "") or ""),
-        "Int": _values(pulses, "intensity", " %MSO") or _values(pulses, "intensity_rmt", " % of the motor threshold"),
+        "Int": _intensities(pulses, "intensity"),
         "Pul": str(facts.get("waveform", "") or ""),
         "MEP": _interval(pulses),
         "Thr": protocol.title if "threshold" in protocol.name else "",
@@ -137,8 +137,8 @@ def _from_recording(facts: Mapping[str, Any], protocol: Protocol, trials: pd.Dat
             f"{channel}: {len(rows)} kept, {int((trials['channel'] == channel).sum()) - len(rows)} rejected"
             for channel, rows in kept.groupby("channel", sort=False)
         ),
-        "Tes": _values(paired, "intensity", " %MSO"),
-        "Con": _values(paired, "conditioning_intensity", " %MSO"),
+        "Tes": _intensities(paired, "intensity"),
+        "Con": _intensities(paired, "conditioning_intensity"),
         "ISI": _values(paired, "inter_stimulus_interval", unit="s"),
         "Mea": _size(protocol, trials),
     }
@@ -159,6 +159,16 @@ def _values(table: pd.DataFrame, column: str, suffix: str = "", *, unit: str = "
     suffix = f" {label}" if label else suffix
     shown = [f"{value * factor:.4g}" for value in values]
     return (", ".join(shown) if len(shown) <= 8 else f"{shown[0]} to {shown[-1]}") + suffix
+
+
+def _intensities(pulses: pd.DataFrame, column: str) -> str:
+    """Intensities in %MSO, and what they are of the motor thresholds where that is known."""
+    told = [_values(pulses, column, " %MSO")]
+    for name, label in (("rmt", " % of resting motor threshold"), ("amt", " % of active motor threshold")):
+        relative = f"{column}_{name}"
+        if relative in pulses:
+            told.append(_values(pulses.assign(**{relative: pulses[relative].round()}), relative, label))
+    return "; ".join(part for part in told if part)
 
 
 def _shown(value: float, unit: str) -> str:

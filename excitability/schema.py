@@ -43,8 +43,12 @@ STIMULUS_COLUMNS = _columns(
     ("intensity", "%MSO", "float", "intensity of the last (test) pulse", "base_pulse_intensity"),
     ("conditioning_intensity", "%MSO", "float", "intensity of the first pulse of a pair", ""),
     ("conditioning_intensity_rmt", "%RMT", "float", "the same relative to resting motor threshold", ""),
+    ("conditioning_intensity_amt", "%AMT", "float", "the same relative to active motor threshold", ""),
     ("interval_after_n20", "s", "float", "inter-stimulus interval minus the person's N20 latency", ""),
     ("intensity_rmt", "%RMT", "float", "intensity of the last pulse relative to resting motor threshold", ""),
+    ("intensity_amt", "%AMT", "float", "intensity of the last pulse relative to active motor threshold", ""),
+    ("resting_motor_threshold", "%MSO", "float", "resting motor threshold that intensities are relative to", ""),
+    ("active_motor_threshold", "%MSO", "float", "active motor threshold that intensities are relative to", ""),
     ("stimulus_type", "", "str", "tms, nerve, root, or movement", ""),
     ("conditioning_type", "", "str", "kind of the conditioning stimulus: tms or nerve", ""),
     ("conditioning_target", "", "str", "where the conditioning stimulus was given", ""),
@@ -59,6 +63,14 @@ STIMULUS_COLUMNS = _columns(
     ("block", "", "str", "block of trials in the recording, such as pre, post0, post10", ""),
     ("protocol", "", "str", "which protocol the trial belongs to, in a recording that mixes them", "task"),
 )
+
+#: Intensity relative to a threshold -> the intensity (%MSO) and the threshold (%MSO) that it is the ratio of.
+RELATIVE_INTENSITIES = {
+    "intensity_rmt": ("intensity", "resting_motor_threshold"),
+    "conditioning_intensity_rmt": ("conditioning_intensity", "resting_motor_threshold"),
+    "intensity_amt": ("intensity", "active_motor_threshold"),
+    "conditioning_intensity_amt": ("conditioning_intensity", "active_motor_threshold"),
+}
 
 TRIAL_COLUMNS = _columns(
     ("trial", "1", "int", "number of the pulse (trial) in the recording, from 0"),
@@ -81,7 +93,12 @@ RESULT_COLUMNS = _columns(
     ("measure", "", "str", "name of the measure"),
     ("value", "as in unit", "float", "the estimate; NaN when it cannot be known (see flag)"),
     ("unit", "", "str", "SI unit of value, ci_low and ci_high"),
-    ("form", "", "str", "for paired-pulse measures: ratio, log_ratio, percent or percent_inhibition"),
+    (
+        "form",
+        "",
+        "str",
+        "for paired-pulse measures: ratio, log_ratio, percent or percent_inhibition; hierarchical: shrunken to the study",
+    ),
     ("ci_low", "as in unit", "float", "lower limit of the 95 % interval"),
     ("ci_high", "as in unit", "float", "upper limit of the 95 % interval"),
     ("n_trials", "1", "int", "trials that entered the value"),
@@ -91,6 +108,9 @@ RESULT_COLUMNS = _columns(
     ("version", "", "str", "version of excitability"),
     ("error", "", "str", "message of a failure; the row then holds no value"),
 )
+
+#: What the protocol of a row begins with that several protocols, or all sessions of a study, made together.
+DERIVED = "derived/"
 
 #: Covariates that the studies reviewed by Zou & Hao (2024) record, with the unit expected of each.
 COVARIATES = _columns(

@@ -12,7 +12,7 @@ from ..schema import display
 _INHIBITORY = ("sici", "lici", "sai", "lai", "ihi", "sihi", "lihi", "cbi")
 _FACILITATORY = ("icf", "sicf")
 _ABBREVIATION = re.compile(
-    r"[npm]\d+|s50|sici|icf|sicf|lici|sai|lai|ihi|lcd|cbi|mep|tep|eeg|emg|gmfa|lmfa|trsp|pci|isi|cmct|rmt|dlpfc|tms"
+    r"[npm]\d+|s50|sici|icf|sicf|lici|sai|lai|ihi|lcd|cbi|mep|tep|eeg|emg|gmfa|lmfa|trsp|pci|isi|cmct|rmt|amt|dlpfc|tms"
 )
 _NEGATIVE_PEAK = re.compile(r"n\d+_amplitude")
 _SOURCES = {
@@ -97,8 +97,8 @@ def _measure(stem: str, measure: str) -> str:
 def _condition(condition: str) -> str:
     if match := re.fullmatch(r"isi_([0-9.e-]+)", condition):
         return f"{float(match.group(1)) * 1e3:g} ms"
-    if match := re.fullmatch(r"rmt_([0-9.]+)", condition):
-        return f"{match.group(1)} % RMT"
+    if match := re.fullmatch(r"(rmt|amt)_([0-9.]+)", condition):
+        return f"{match.group(2)} % {match.group(1).upper()}"
     return "" if condition in ("", "all") else condition.replace("_", " ")
 
 

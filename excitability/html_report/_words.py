@@ -55,6 +55,7 @@ FLAGS = {
     "no_conditioned_trials": "no conditioned trial was kept",
     "no_complete_pairs": "no participant has both time points",
     "no_cortical_latency": "the latency after cortical stimulation is missing",
+    "no_heart_beats_found": "no heart beats were found in the recording, so none was taken out",
     "no_height": "body height is missing, and the normal value depends on it",
     "no_peripheral_latency": "the latency after root or nerve stimulation is missing",
     "no_plateau": "the curve does not reach its plateau: S50 and maximum cannot be known",

@@ -15,7 +15,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from ..schema import Estimate, join_flags
+from ..schema import RELATIVE_INTENSITIES, Estimate, join_flags
 from ._ratios import Trials
 from ._tables import FEWEST, is_kept, log_level, numbers, with_condition
 
@@ -54,8 +54,8 @@ def ratio_points(table: pd.DataFrame, of: str, by: str, test: str) -> RatioPoint
     tests = Trials(table[condition == test], of)
     paired = (condition != "") & (condition != test)
     where = np.where(paired, numbers(table, by), np.nan) if paired.any() else np.full(len(table), np.nan)
-    # as conditions are grouped: intervals to 0.1 ms, %RMT to 5
-    where = 5 * np.round(where / 5) if by.endswith("_rmt") else np.round(where, 4)
+    # as conditions are grouped: intervals to 0.1 ms, percent of a threshold to 5
+    where = 5 * np.round(where / 5) if by in RELATIVE_INTENSITIES else np.round(where, 4)
     n = int((paired & is_kept(table)).sum())
     lost = int((paired & ~is_kept(table)).sum())
     nothing = RatioPoints(np.empty(0), np.empty(0), np.empty(0), np.nan, n, lost, "no_test_trials")

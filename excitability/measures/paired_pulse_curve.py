@@ -23,7 +23,7 @@ def paired_pulse_curve(
     *,
     of: str = "mep_amplitude",
     by: Literal[
-        "inter_stimulus_interval", "conditioning_intensity", "conditioning_intensity_rmt"
+        "inter_stimulus_interval", "conditioning_intensity", "conditioning_intensity_rmt", "conditioning_intensity_amt"
     ] = "inter_stimulus_interval",
     test: str = "test",
     seed: int = 0,
@@ -41,8 +41,8 @@ def paired_pulse_curve(
         Trials of one channel: test pulses alone, and pairs at several levels of ``by``.
     of : str
         Column with the size of the response.
-    by : {"inter_stimulus_interval", "conditioning_intensity", "conditioning_intensity_rmt"}
-        Column of the levels (s, %MSO, or %RMT in steps of 5).
+    by : {"inter_stimulus_interval", "conditioning_intensity", "conditioning_intensity_rmt", …_amt}
+        Column of the levels (s, %MSO, or percent of a motor threshold in steps of 5).
     test : str
         Condition of the unconditioned trials.
     seed : int
@@ -77,7 +77,8 @@ def paired_pulse_curve(
         return {name: nothing(flag, points.n, points.n_rejected) for name in _NAMES}
     curves = ratio_curves(points, seed)
     span = (float(points.levels[0]), float(points.levels[-1]))
-    found = {"ratio_mean": np.trapezoid(curves.draws, curves.places, axis=1) / (span[1] - span[0])}
+    area = (curves.draws[:, 1:] + curves.draws[:, :-1]) @ np.diff(curves.places) / 2
+    found = {"ratio_mean": area / (span[1] - span[0])}
     for name, largest in (("ratio_smallest", False), ("ratio_largest", True)):
         most = extreme(curves, span, largest=largest)
         assert most is not None  # four levels have places between them

@@ -30,6 +30,7 @@ _SHORT = {
     "isi": "ISI",
     "cmct": "CMCT",
     "rmt": "RMT",
+    "amt": "AMT",
     "dlpfc": "DLPFC",
     "m1": "M1",
     "tms": "TMS",
@@ -95,8 +96,8 @@ def condition_label(name: str) -> str:
     """
     if name in ("", "all"):
         return ""
-    if level := re.fullmatch(r"rmt_([0-9.]+)", name):
-        return f"{level.group(1)} % RMT"
+    if level := re.fullmatch(r"(rmt|amt)_([0-9.]+)", name):
+        return f"{level.group(2)} % {level.group(1).upper()}"
     if level := re.fullmatch(r"cs_([0-9.]+)", name):
         return f"conditioning {level.group(1)} %"
     if after := re.fullmatch(r"n20_(-?[0-9.]+(?:e-?\d+)?)", name):

@@ -81,8 +81,9 @@ def paired_pulse_curve(
     """
     rows, kind = _rows(results, channel, measure)
     label, factor = _AXES[kind]
-    if str(rows["protocol"].iloc[0]).endswith("_rmt"):
-        label = label.replace("MSO", "RMT")
+    relative = str(rows["protocol"].iloc[0]).rsplit("_", 1)[-1]
+    if relative in ("rmt", "amt"):
+        label = label.replace("MSO", relative.upper())
     rows["_group"] = rows[by].fillna("").astype(str) if by else ""
     colours = group_colours(rows["_group"])
     figure = new_figure(ONE_COLUMN, 2.7)

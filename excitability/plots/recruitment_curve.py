@@ -101,7 +101,8 @@ def recruitment_curve(
     _marks(ax, fit or {})
     label = "MEP amplitude" if of.startswith("mep_amplitude") else of.replace("_", " ").capitalize()
     ax.set_ylabel(with_unit(f"{channel} {label}".strip(), unit))
-    ax.set_xlabel("Stimulus intensity (%RMT)" if against.endswith("rmt") else "Stimulus intensity (%MSO)")
+    relative = against.rsplit("_", 1)[-1].upper()
+    ax.set_xlabel(f"Stimulus intensity (%{relative if relative in ('RMT', 'AMT') else 'MSO'})")
     tidy(ax)
     key(figure, handles)
     return figure

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from ..cleaning import get_step
 from ..measures import check_span, get_measure
 from ..query import parse
-from ..schema import STIMULUS_COLUMNS, unknown_word
+from ..schema import RELATIVE_INTENSITIES, STIMULUS_COLUMNS, unknown_word
 from ..trials.rejection import CONTEXT, check_rule
 
 _KINDS = {
@@ -331,10 +331,7 @@ def condition_labels(name: str, table: pd.DataFrame) -> pd.Series:
 def _word(column: str, value: Any) -> str:
     if isinstance(value, str) or value is None or value != value:
         return value if isinstance(value, str) else "unknown"
-    if column in (
-        "intensity_rmt",
-        "conditioning_intensity_rmt",
-    ):  # stimulators take whole steps: 99.6 and 100.4 %RMT are one level
+    if column in RELATIVE_INTENSITIES:  # stimulators take whole steps: 99.6 and 100.4 % of threshold are one level
         return f"{5 * round(float(value) / 5):g}"
     digits = 4 if column in ("inter_stimulus_interval", "interval_after_n20") else 6
     return f"{round(float(value), digits):g}"

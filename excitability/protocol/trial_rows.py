@@ -113,7 +113,8 @@ def _of_channel(
     before = int(np.searchsorted(times, min(-0.002, float(np.min(first)) - 0.002)))
     state, inferred = muscle_state(measured, usual, x[:, :before], times[:before])
     lost = "trials_without_condition" if (pulses["condition"] == "").any() else ""
-    flag = join_flags(flag, inferred, lost)
+    heartless = "no_heart_beats_found" if "ecg_distance" in protocol.reject and "ecg_distance" not in pulses else ""
+    flag = join_flags(flag, inferred, lost, heartless)
     reasons = pulses["reject"].to_numpy(dtype=object, copy=True)
     reasons[reasons == ""] = "epoch outside recording"
     reasons[kept] = told.where(told != "", reject(measured, protocol.reject, state))

@@ -117,6 +117,8 @@ def reject(table: pd.DataFrame, rules: Mapping[str, str | Mapping[str, str]], st
     for column, entry in rules.items():
         rule = (entry if isinstance(entry, str) else entry["rule"]).strip()
         when = "" if isinstance(entry, str) else entry.get("when", "")
+        if column in STIMULUS_COLUMNS and column not in table:
+            continue  # the recording does not know it (no heart was found): nothing is left out for it
         applies = evaluate(when, context, (*STIMULUS_COLUMNS, *CONTEXT)) if when else np.ones(len(table), bool)
         outside = _OUTSIDE.fullmatch(rule)
         if outside:

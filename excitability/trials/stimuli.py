@@ -9,7 +9,7 @@ import mne
 import numpy as np
 import pandas as pd
 
-from ..schema import STIMULUS_COLUMNS, TRIAL_COLUMNS, validate
+from ..schema import RELATIVE_INTENSITIES, STIMULUS_COLUMNS, TRIAL_COLUMNS, validate
 
 #: Description of the annotation of a trial.
 PULSE = "TMS"
@@ -28,7 +28,9 @@ def stimuli(inst: mne.io.BaseRaw | mne.BaseEpochs) -> pd.DataFrame:
     DataFrame
         ``onset`` (s from the start of the recording, of the last pulse) and the stimulus columns that are
         known. Where ``pulse_count`` was not given it follows from the inter-stimulus intervals: a trial
-        without one, among trials that have one, is a single pulse. Where nobody told either, it is NaN.
+        without one, among trials that have one, is a single pulse. Where nobody told either, it is NaN. Intensities
+        relative to a threshold (``intensity_amt``, ``conditioning_intensity_rmt``, …) that were not given follow
+        from those in %MSO where the threshold (``active_motor_threshold``, ``resting_motor_threshold``) is known.
 
     Examples
     --------
@@ -38,6 +40,11 @@ def stimuli(inst: mne.io.BaseRaw | mne.BaseEpochs) -> pd.DataFrame:
     >>> stimuli(raw)[["onset", "intensity"]].values.tolist()
     [[1.0, 50.0], [3.0, 60.0]]
     """
+    return relative_intensities(told_stimuli(inst))
+
+
+def told_stimuli(inst: mne.io.BaseRaw | mne.BaseEpochs) -> pd.DataFrame:
+    """As :func:`stimuli`, without the intensities that only follow from a threshold."""
     if isinstance(inst, mne.io.BaseRaw):
         begin = inst.first_time
         rows = [
@@ -66,6 +73,21 @@ def stimuli(inst: mne.io.BaseRaw | mne.BaseEpochs) -> pd.DataFrame:
     if "pulse_count" not in table:
         interval = table.get("inter_stimulus_interval", pd.Series(np.nan, index=table.index))
         table["pulse_count"] = np.where(interval > 0, 2.0, 1.0 if (interval > 0).any() else np.nan)
+    return table
+
+
+def relative_intensities(table: pd.DataFrame) -> pd.DataFrame:
+    """Add intensities in percent of motor threshold where they were not given but follow from the threshold.
+
+    >>> told = pd.DataFrame({"intensity": [48.0, 60.0], "active_motor_threshold": 40.0, "intensity_amt": [np.nan, 149]})
+    >>> relative_intensities(told)["intensity_amt"].tolist()
+    [120.0, 149.0]
+    """
+    for name, (intensity, threshold) in RELATIVE_INTENSITIES.items():
+        if intensity in table and threshold in table:
+            base = pd.to_numeric(table[threshold], errors="coerce")
+            percent = (100.0 * pd.to_numeric(table[intensity], errors="coerce") / base).where(base > 0)
+            table = table.assign(**{name: table[name].fillna(percent) if name in table else percent})
     return table
 
 
@@ -176,6 +198,7 @@ _MEANT = {
     "int": "intensity",
     "amplitude": "intensity",
     "rmt": "intensity_rmt",
+    "amt": "intensity_amt",
     "pulses": "pulse_count",
     "state": "muscle_state",
 }
@@ -185,7 +208,9 @@ _RANGE: dict[str, tuple[float, float, str]] = {
     "pulse_count": (1, 4, ""),
     "intensity": (0.0, 100.0, ""),
     "conditioning_intensity": (0.0, 100.0, ""),
-    "intensity_rmt": (0.0, 400.0, ""),
+    "resting_motor_threshold": (0.0, 100.0, ""),
+    "active_motor_threshold": (0.0, 100.0, ""),
+    **dict.fromkeys(RELATIVE_INTENSITIES, (0.0, 400.0, "")),
     **dict.fromkeys(("coil_x", "coil_y", "coil_z"), (-1.0, 1.0, "; millimetres? give metres, e.g. 0.035")),
 }
 
@@ -203,7 +228,7 @@ def check_values(table: pd.DataFrame, what: str) -> None:
                 f"{what}: {name} = {values[bad].iloc[0]:g} in row {values.index[bad][0]}; expected {least:g} to "
                 f"{largest:g}{f' {unit}' if unit != '1' else ''}{hint}"
             )
-        if name.endswith("intensity") and 0 < values.max() <= 1:
+        if name.endswith(("intensity", "threshold")) and 0 < values.max() <= 1:
             raise ValueError(f"{what}: {name} reaches {values.max():g}; expected %MSO, 0 to 100, not a fraction")
 
 
