@@ -14,7 +14,7 @@ _HOMES = {
     "checklist": "reporting_checklist",
     "clean": "protocol",
     "compare": "comparison",
-    "find_sessions": "batch",
+    "find_sessions": "sessions",
     "inspect": "inspection",
     "list_batteries": "protocol",
     "list_measures": "measures",

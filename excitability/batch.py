@@ -1,4 +1,4 @@
-"""Many sessions at once: found, run, stored, resumed. A failure is a row, never a stop."""
+"""Many sessions at once: run, stored, resumed. A failure is a row, never a stop."""
 
 from __future__ import annotations
 
@@ -10,129 +10,19 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from . import __version__
-from .protocol import Battery, Protocol, list_protocols, load_battery, protocol_of_task, run_all
+from .protocol import Battery, Protocol, derive, list_protocols, load_battery, run_all
 from .recording import read
-from .schema import RESULT_COLUMNS, TRIAL_COLUMNS, join_flags, unknown_word
-from .store import ENTITIES, acquisition, inputs_of, keep, measure_columns, stems, stored
+from .schema import RESULT_COLUMNS, join_flags, unknown_word
+from .sessions import OWN_OPTIONS, checked_sessions, find_sessions
+from .store import acquisition, inputs_of, keep, measure_columns, stems, stored
 from .tables import read_table, write_table, write_text
 from .trials import stimuli
 
-_SUFFIXES = (".vhdr", ".edf", ".bdf", ".set", ".fif", ".smr", ".mat", ".txt", ".npy", ".npz", ".csv")
-_KEYS = ("participant", "session", "file", "protocol")
-#: Columns of a sessions table that say how its file is read; paths are relative to the table.
-_OWN_OPTIONS = ("stimuli", "sidecar", "trigger")
 #: Columns of a sessions table (%MSO) that make intensities relative to threshold known in its file.
 _THRESHOLDS = ("resting_motor_threshold", "active_motor_threshold")
-
-
-def find_sessions(path: str | Path) -> pd.DataFrame:
-    """Recordings of a study, one row each.
-
-    Parameters
-    ----------
-    path : path
-        A BIDS tree, or a TSV with the columns ``participant, session, file`` (relative to the TSV) and optionally
-        ``protocol``, ``timepoint``, ``group``, ``arm`` and covariates.
-
-    Returns
-    -------
-    DataFrame
-        ``participant, session, file, protocol``, then what the study says of its sessions. In a BIDS tree the
-        protocol is that of the ``task``, ``group`` and covariates come from ``participants.tsv``, ``timepoint`` and
-        covariates of a session from ``sub-*_sessions.tsv``.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        When there is nothing to find, or a column is missing.
-
-    Examples
-    --------
-    >>> import excitability as ex
-    >>> sessions = find_sessions(ex.sample_data_path() / "study")
-    >>> {"participant", "session", "file", "protocol", "group"} <= set(sessions.columns)
-    True
-    """
-    path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"no study {path}; expected a BIDS folder or a TSV of participant, session, file")
-    sessions = _from_tree(path) if path.is_dir() else _from_table(path)
-    if not len(sessions):
-        raise ValueError(
-            f"{path} holds no recording; expected files such as sub-01/ses-pre/emg/sub-01_ses-pre_task-sici_emg.bdf, "
-            "or give a TSV with the columns participant, session, file"
-        )
-    return sessions
-
-
-def _from_table(path: Path) -> pd.DataFrame:
-    table = read_table(path)
-    for name in ("participant", "session", "file"):
-        if name not in table:
-            given = ", ".join(table.columns)
-            tabs = "" if len(table.columns) > 1 else " (columns are separated by tabs)"
-            raise ValueError(f"{path.name} has no column {name!r}; its columns are: {given}{tabs}")
-    for name in ("file", "stimuli", "sidecar"):
-        if name in table:
-            known = table[name].notna() & (table[name].astype(str).str.strip() != "")
-            table[name] = [
-                str((path.parent / str(file)).resolve()) if told else ""
-                for file, told in zip(table[name], known, strict=True)
-            ]
-    if "protocol" not in table:
-        table["protocol"] = ""
-    table["protocol"] = [_protocol_name(word) for word in table["protocol"]]
-    rest = [name for name in table if name not in _KEYS]
-    return table[[*_KEYS, *rest]]
-
-
-def _protocol_name(word: Any) -> str:
-    return protocol_of_task(word) if isinstance(word, str) and word else ""
-
-
-def _from_tree(root: Path) -> pd.DataFrame:
-    rows = []
-    for kind in ("emg", "eeg"):
-        for file in sorted([*root.glob(f"sub-*/{kind}/*"), *root.glob(f"sub-*/ses-*/{kind}/*")]):
-            if not file.stem.endswith(f"_{kind}") or file.suffix.lower() not in _SUFFIXES:
-                continue
-            found = dict(ENTITIES.findall(file.stem))
-            rows.append(
-                {
-                    "participant": found.get("sub", ""),
-                    "session": found.get("ses", ""),
-                    "file": str(file.resolve()),
-                    "protocol": _protocol_name(found.get("task", "")),
-                }
-            )
-    table = pd.DataFrame(rows, columns=list(_KEYS)).sort_values(list(_KEYS), ignore_index=True)
-    people = root / "participants.tsv"
-    if people.is_file() and len(table):
-        facts = _labelled(read_table(people), "participant_id", "participant", "sub-")
-        table = table.merge(facts, on="participant", how="left", validate="many_to_one")
-    frames = []
-    for participant in table["participant"].unique():
-        file = root / f"sub-{participant}" / f"sub-{participant}_sessions.tsv"
-        if file.is_file():
-            facts = _labelled(read_table(file), "session_id", "session", "ses-")
-            frames.append(facts.assign(participant=participant))
-    if frames:
-        facts = pd.concat(frames, ignore_index=True)
-        facts = facts.drop(columns=[name for name in table if name in facts and name not in ("participant", "session")])
-        table = table.merge(facts, on=["participant", "session"], how="left", validate="many_to_one")
-    return table
-
-
-def _labelled(table: pd.DataFrame, column: str, name: str, prefix: str) -> pd.DataFrame:
-    if column not in table:
-        raise ValueError(f"a BIDS table has no column {column!r}; its columns are: {', '.join(table.columns)}")
-    table = table.rename(columns={column: name})
-    table[name] = table[name].str.removeprefix(prefix)
-    return table
 
 
 def run_batch(
@@ -177,7 +67,8 @@ def run_batch(
     -------
     DataFrame
         Result rows of all sessions with the columns of the sessions table; a recording that failed is one row
-        with its message in ``error``.
+        with its message in ``error``. Below them, with the protocol ``derived/NAME``, what the battery's
+        ``[[derived]]`` make of several protocols or of all sessions together; NaN with a flag where a part is missing.
 
     Raises
     ------
@@ -192,7 +83,7 @@ def run_batch(
     >>> (results["error"] == "").all()
     np.True_
     """
-    table = find_sessions(sessions) if isinstance(sessions, str | Path) else _checked(sessions)
+    table = find_sessions(sessions) if isinstance(sessions, str | Path) else checked_sessions(sessions)
     battery = load_battery(protocol)
     tasks = _tasks(table, battery)
     folder = None if output is None else Path(output)
@@ -213,32 +104,11 @@ def run_batch(
         raise ValueError(f"height=True, but the sessions table has no column 'height' (m): {', '.join(table.columns)}")
     done = _run_tasks(tasks, folder, reading, n_jobs, progress)
     results = _joined([done[i][0] for i in range(len(tasks))], tasks, list(RESULT_COLUMNS))
+    trials = _all_trials([done[i][1] for i in range(len(tasks))], tasks)
+    results = _with_derived(battery, results, trials)
     if folder is not None:
-        _write_study(folder, battery, table, results, [done[i][1] for i in range(len(tasks))], tasks)
+        _write_study(folder, battery, table, results, trials)
     return results
-
-
-def _checked(sessions: pd.DataFrame) -> pd.DataFrame:
-    for name in ("participant", "session", "file"):
-        if name not in sessions:
-            raise ValueError(
-                f"the sessions table has no column {name!r}; its columns are: {', '.join(map(str, sessions.columns))}"
-            )
-    table = sessions.reset_index(drop=True)
-    if "protocol" not in table:
-        table = table.assign(protocol="")
-    table = table.assign(protocol=[_protocol_name(word) for word in table["protocol"]])
-    taken = [name for name in table if name in {*RESULT_COLUMNS, *TRIAL_COLUMNS} - {*_KEYS}]
-    if taken:
-        raise ValueError(f"the sessions table has a column {taken[0]!r}, which results have too; rename it")
-    twice = table.duplicated(list(_KEYS))
-    if twice.any():
-        row = table[twice].iloc[0]
-        raise ValueError(
-            f"the sessions table lists a recording twice: {row['participant']} {row['session']} {row['file']} "
-            f"(row {int(np.flatnonzero(twice)[0])})"
-        )
-    return table
 
 
 def _tasks(table: pd.DataFrame, battery: Battery) -> list[tuple[dict[str, Any], Protocol]]:
@@ -325,7 +195,7 @@ def _reading_of(row: Mapping[str, Any], reading: Mapping[str, Any]) -> dict[str,
     word = row["protocol"]
     if isinstance(word, str) and word not in ("", *list_protocols()):
         raise ValueError(unknown_word("protocol", word, list_protocols()))
-    own = {name: row[name] for name in _OWN_OPTIONS if isinstance(row.get(name), str) and row[name]}
+    own = {name: row[name] for name in OWN_OPTIONS if isinstance(row.get(name), str) and row[name]}
     known = pd.to_numeric(pd.Series([row.get(name) for name in _THRESHOLDS], _THRESHOLDS), errors="coerce").dropna()
     if len(known):
         own["columns"] = {**reading["options"].get("columns", {}), **known.to_dict()}
@@ -378,7 +248,7 @@ def _joined(
     frames = []
     for part, (row, _) in zip(parts, tasks, strict=True):
         if len(part):
-            facts = {name: value for name, value in row.items() if name not in ("file", "protocol", *_OWN_OPTIONS)}
+            facts = {name: value for name, value in row.items() if name not in ("file", "protocol", *OWN_OPTIONS)}
             frames.append(part.assign(**{name: [value] * len(part) for name, value in facts.items()}))
     if not frames:
         return pd.DataFrame(columns=columns)
@@ -387,13 +257,29 @@ def _joined(
     return whole[[*first, *(name for name in whole if name not in first)]]
 
 
+def _all_trials(trials: list[pd.DataFrame], tasks: list[tuple[dict[str, Any], Protocol]]) -> pd.DataFrame:
+    first = ["participant", "session", "protocol", "trial", "onset", "channel"]
+    named = [
+        part.assign(protocol=protocol.name) if len(part) else part
+        for part, (_, protocol) in zip(trials, tasks, strict=True)
+    ]
+    return _joined(named, tasks, first)
+
+
+def _with_derived(battery: Battery, results: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
+    """The results and below them those of ``[[derived]]``, with what the sessions table says of each session."""
+    found = [derive(entry, results, trials, battery.by) for entry in battery.derived]
+    parts = [part for part in found if len(part)]
+    if not parts:
+        return results
+    owner = ["participant", "session"]
+    facts = results[owner + [name for name in results if name not in RESULT_COLUMNS]].drop_duplicates(owner)
+    rows = pd.concat(parts, ignore_index=True).merge(facts, on=owner, how="left", validate="many_to_one")
+    return pd.concat([results, rows[list(results.columns)]], ignore_index=True)
+
+
 def _write_study(
-    folder: Path,
-    battery: Battery,
-    sessions: pd.DataFrame,
-    results: pd.DataFrame,
-    trials: list[pd.DataFrame],
-    tasks: list[tuple[dict[str, Any], Protocol]],
+    folder: Path, battery: Battery, sessions: pd.DataFrame, results: pd.DataFrame, trials: pd.DataFrame
 ) -> None:
     """The tables of the whole study, each replaced at once."""
     description = {
@@ -405,12 +291,7 @@ def _write_study(
     write_text(folder / "dataset_description.json", json.dumps(description, indent=2) + "\n")
     write_text(folder / "battery.json", json.dumps(battery.content(), indent=2, ensure_ascii=False) + "\n")
     write_table(results, folder / "results.tsv", facts={"Acquisition": acquisition(folder)})
-    first = ["participant", "session", "protocol", "trial", "onset", "channel"]
-    named = [
-        part.assign(protocol=protocol.name) if len(part) else part
-        for part, (_, protocol) in zip(trials, tasks, strict=True)
-    ]
-    write_table(_joined(named, tasks, first), folder / "trials.tsv", measures=measure_columns())
+    write_table(trials, folder / "trials.tsv", measures=measure_columns())
     relative = [os.path.relpath(file, folder.resolve()) for file in sessions["file"]]
     write_table(sessions.assign(file=relative), folder / "sessions.tsv")
 

@@ -97,7 +97,7 @@ RESULT_COLUMNS = _columns(
         "form",
         "",
         "str",
-        "for paired-pulse measures: ratio, log_ratio, percent or percent_inhibition; hierarchical: shrunken to the study",
+        "for paired-pulse measures: ratio, log_ratio, percent or percent_inhibition; hierarchical: shrunken",
     ),
     ("ci_low", "as in unit", "float", "lower limit of the 95 % interval"),
     ("ci_high", "as in unit", "float", "upper limit of the 95 % interval"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -74,9 +75,11 @@ def compare(
     rise is less inhibition.
 
     *Model.* One change a participant; a group's change has the one-sample t interval, a difference of
-    changes Welch's, with Satterthwaite degrees of freedom when covariates enter. Only the two levels of the
-    contrast are used, so no assumption links the time points; a participant without both is left out and
-    counted.
+    changes Welch's, with Satterthwaite degrees of freedom when covariates enter. Values of ``form`` hierarchical are
+    shrunken to the population (flag ``shrunken``): what shrinking took from the spread of the changes is given back by
+    the intervals of the sessions, and there is no effect size and no smallest detectable change, which need the spread
+    of people; with covariates there is a warning, because their slopes are shrunken too. Only the two levels of the
+    contrast are used, so no assumption links the time points; a participant without both is left out and counted.
 
     Examples
     --------
@@ -97,6 +100,13 @@ def compare(
     design = read_design(results, within, before, after, by, covariates)
     models = None if trials is None else TrialModels(trials, design)
     tests = _test_meps(design)
+    if design.covariates and design.series["shrunken"].any():
+        names = ", ".join(dict.fromkeys(design.series["measure"][design.series["shrunken"]]))
+        warnings.warn(
+            f"{names}: values of form 'hierarchical' are shrunken to the population, so that differences between "
+            "people, and with them the slopes of covariates, are too small; use the curves fitted alone for these",
+            stacklevel=2,
+        )
     rows: list[dict[str, object]] = []
     for number in range(len(design.series)):
         for level in range(1, len(design.after) + 1):
@@ -142,6 +152,8 @@ class _Series:
         complete = np.isfinite(change) & np.isfinite(covariates).all(axis=1)
         flag = "" if np.isfinite(covariates[np.isfinite(change)]).all() else "covariate_missing"
         detectable = smallest_detectable_change(design, self.number, self.level)
+        if self.shrunken:  # every source of it is a spread of values
+            detectable = Detectable(math.nan, "sdc_unknown")
         fit, kept, model = self._fit(change, covariates, complete)
         base = dict(info=info, change=change, complete=complete, detectable=detectable, model=model)
         rows = []
@@ -151,6 +163,11 @@ class _Series:
             for one, two in itertools.combinations(range(len(design.group_names)), 2):
                 rows.append(self._row((one, two), fit, kept, flag, **base))
         return rows
+
+    @property
+    def shrunken(self) -> bool:
+        """Whether the values are shrunken to the population, so that their spread says too little."""
+        return bool(self.design.series["shrunken"].iloc[self.number])
 
     def _covariates(self, baseline: np.ndarray) -> np.ndarray:
         columns = self.design.covariate_values
@@ -170,6 +187,8 @@ class _Series:
             if fit is not None:
                 return fit, kept, fit.formula
         plain = group_changes(change[complete], codes, len(kept), covariates[complete])
+        if plain is not None and self.shrunken:
+            plain = plain.unshrunken(design.unknown_of_changes(self.number, self.level)[complete])
         return plain, kept, self._formula()
 
     def _formula(self) -> str:
@@ -245,7 +264,7 @@ class _Series:
         """Hedges g_av in a group, Morris d_ppc2 between groups, both on the scale of the estimate."""
         values = self.design.values[self.number]
         held = [values[member] for member in members]
-        if min(len(part) for part in held) < 2:
+        if self.shrunken or min(len(part) for part in held) < 2:
             return math.nan
         if len(held) == 1:
             df = len(held[0]) - 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import special
@@ -62,6 +62,24 @@ class GroupChanges:
         else:
             df = self._df(used, variance, self.residual_maker)
         return Contrast(estimate, math.sqrt(variance), df)
+
+    def unshrunken(self, unknown: np.ndarray) -> GroupChanges:
+        """Undo what shrinking took from the variance of the changes.
+
+        Of a change with variance T over people and estimates, shrinking leaves ``λT`` in the mean and a spread of
+        ``s² = λ²T``; what the trials leave open of a person is about ``v = λ(1 − λ)T``, so that ``T = (s² + v)² / s²``.
+
+        Parameters
+        ----------
+        unknown : ndarray, shape (n,)
+            Variance of each person's change given the trials, NaN where it is not known.
+        """
+        known = np.isfinite(unknown)
+        sizes = np.bincount(self.groups[known], minlength=len(self.variances))
+        sums = np.bincount(self.groups[known], weights=unknown[known], minlength=len(self.variances))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            whole = (self.variances + sums / sizes) ** 2 / self.variances
+        return replace(self, variances=np.where(self.variances > 0, whole, self.variances))
 
     def _df(self, used: np.ndarray, variance: float, maker: np.ndarray) -> float:
         # the variance estimate is a quadratic form d'Bd; its degrees of freedom follow from tr(BSBS)

@@ -14,6 +14,7 @@ _FACILITATORY = ("icf", "sicf")
 _ABBREVIATION = re.compile(
     r"[npm]\d+|s50|sici|icf|sicf|lici|sai|lai|ihi|lcd|cbi|mep|tep|eeg|emg|gmfa|lmfa|trsp|pci|isi|cmct|rmt|amt|dlpfc|tms"
 )
+_OWN = {"wpli": "wPLI", "ei": "E/I"}
 _NEGATIVE_PEAK = re.compile(r"n\d+_amplitude")
 _SOURCES = {
     "sdc_from_repeats": "from repeated baselines",
@@ -79,7 +80,7 @@ def _words(name: str) -> str:
     """Words of a name, abbreviations as they are written (as in ``plots._labels``, which is no layer below)."""
     words = name.replace("p2p", "peak-to-peak").replace("peak_to_peak", "peak-to-peak").split("_")
     return " ".join(
-        "wPLI" if word == "wpli" else word.upper() if _ABBREVIATION.fullmatch(word) else word for word in words
+        _OWN[word] if word in _OWN else word.upper() if _ABBREVIATION.fullmatch(word) else word for word in words
     )
 
 

@@ -59,7 +59,7 @@ def report(
         name of a protocol (``"m1/sici"``) puts the figure there.
     recordings : DataFrame or iterable of mappings, optional
         Acquisition facts, one entry a recording: stimulator, coil, sampling rate, filters …
-    protocols : iterable of Protocol, optional
+    protocols : iterable of Protocol or Derived, optional
         For titles, references and the draft of the methods.
     primary : iterable of mappings, optional
         The planned primary outcomes, such as ``{"protocol": "m1/sici", "measure": "conditioned_ratio"}``; their
@@ -206,7 +206,7 @@ def report_folder(
         trials=study.trials if len(study.trials) else None,
         figures=list(example_figures(study, progress)),
         recordings=study.acquisition,
-        protocols=study.battery.protocols,
+        protocols=(*study.battery.protocols, *study.battery.derived),
         primary=study.battery.primary,
         by=study.battery.by or "group",
         title=title,

@@ -20,6 +20,7 @@ from ..plots._labels import (
 )
 from ..plots._panels import centre
 from ..plots._style import readable
+from ..schema import DERIVED
 from ._words import flag_in_words, reason_in_words
 
 _TEXT = ("participant", "session", "protocol", "channel", "condition", "measure", "unit", "form", "flag", "error")
@@ -75,20 +76,28 @@ def what_was_done(table: pd.DataFrame, protocols: Mapping[str, Any]) -> Rows:
     for name, own in table.groupby("protocol", sort=False):
         known = protocols.get(str(name))
         title = getattr(known, "title", "") or protocol_label(str(name))
-        done = own[own["error"] == ""]
+        parts = [protocol_label(part.name) for part in getattr(known, "parts", ())]
+        made_of = f"\nfrom {' and '.join(parts)}" if parts else ""
+        # a derived measure has rows for sessions that lack a part; they are no sessions that were done
+        lacking = own["value"].isna() if str(name).startswith(DERIVED) else own["error"] != ""
+        done = own[~lacking]
         trials = done.loc[done["n_trials"] > 0, "n_trials"]
         spread = "–"
         if len(trials):
             low, middle, high = trials.min(), trials.median(), trials.max()
             spread = f"{middle:g}" if low == high else f"{middle:g} ({low:g}–{high:g})"
-        sessions = done.groupby(["participant", "session"]).ngroups
-        failed = own.loc[own["error"] != ""].groupby(["participant", "session"]).ngroups
+        sessions = _sessions(done)
+        failed = _sessions(own) - sessions if parts else _sessions(own[lacking])
         prints = sorted({sha[:12] for sha in own["protocol_sha256"] if sha})
         channels = _few(dict.fromkeys(channel_label(channel) for channel in done["channel"] if channel))
         rows.append(
-            [f"{title}\n{name}", channels, sessions, failed or "–", spread, " ".join(prints) or "–"],
+            [f"{title}\n{name}{made_of}", channels, sessions, failed or "–", spread, " ".join(prints) or "–"],
         )
     return rows
+
+
+def _sessions(rows: pd.DataFrame) -> int:
+    return rows.groupby(["participant", "session"]).ngroups
 
 
 def _few(words: Iterable[str], most: int = 6) -> str:
@@ -100,7 +109,7 @@ def _few(words: Iterable[str], most: int = 6) -> str:
 def who(table: pd.DataFrame) -> Rows:
     """One row a group: participants, and how many were recorded at each time point."""
     times = times_in_order(table["_time"])
-    people = table[table["error"] == ""]
+    people = table[(table["error"] == "") & ~table["protocol"].str.startswith(DERIVED)]
     rows: Rows = []
     for group in sorted(set(table["_group"])):
         own = people[people["_group"] == group]
@@ -238,6 +247,8 @@ def trials_kept(table: pd.DataFrame, trials: pd.DataFrame | None) -> Rows:
     """Trials kept and rejected for each protocol, with the commonest reasons where trials are known."""
     rows: Rows = []
     for name, own in table[table["error"] == ""].groupby("protocol", sort=False):
+        if str(name).startswith(DERIVED):  # made of trials that their own protocol counts
+            continue
         mine = None
         if trials is not None and {"protocol", "reject"} <= set(trials.columns):
             mine = trials[trials["protocol"] == name]

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..cleaning import get_step, list_steps
 from ..measures import get_measure, list_measures
-from ..plots._labels import measure_label
+from ..plots._labels import measure_label, protocol_label
 from ..plots._style import readable
 from ..schema import display
 
@@ -32,12 +32,14 @@ FLAGS = {
     "conditioned_at_noise_floor": "most conditioned trials hold no response: the ratio is an upper limit",
     "covariate_missing": "participants without the covariate are left out",
     "criterion_below_noise": "the response criterion is below the noise of the recording",
+    "exploratory": "declared exploratory: no norms and no reliability of it are known",
     "f_wave": "the peripheral part comes from F and M waves, not from root stimulation",
     "few_intensities": "too few stimulus intensities for a curve",
     "few_participants": "fewer than five participants in a group: the interval rests on strong assumptions",
     "few_sites": "too few stimulated sites for a map",
     "few_trials": "too few trials for an interval",
     "few_trials_per_level": "too few trials at each intensity",
+    "fitted_alone": "too few curves to tell a population by: the curve was fitted alone",
     "flat": "the trace holds one value",
     "flat_baseline": "the trace holds one value before the pulse, so noise and background are larger",
     "floor_not_sampled": "even the lowest intensity evoked responses: the foot of the curve is not known",
@@ -45,6 +47,7 @@ FLAGS = {
     "inflated_by_noise": "noise makes the value larger: its interval lies below it",
     "low_sampling_rate": "sampled below 2 kHz, too slow for a latency and for the peaks of a response",
     "map_truncated": "responses at the edge of the grid: the map is larger than what was stimulated",
+    "missing_part": "what it is made of is missing in this session",
     "missing_values": "some trials have no value, because samples are missing or the trace is flat",
     "missing_sessions": "participants without both time points are left out",
     "nan_samples": "samples are missing in the window or before the pulse",
@@ -81,6 +84,8 @@ FLAGS = {
     "sdc_from_intervals": "smallest detectable change from the scatter of trials only: a lower bound",
     "sdc_from_repeats": "smallest detectable change from repeated baselines",
     "sdc_unknown": "the smallest detectable change cannot be known from these data",
+    "shrunken": "values are shrunken to the population of the study: changes of groups hold, but differences between "
+    "people are too small, so no effect size, reliability or correlation may be computed from them",
     "silent_period_outlasts_epoch": "EMG is silent to the end of the epoch: the silent period is longer than that",
     "singular_fit": "the mixed model found no variance between participants",
     "slope_unknown": "the slope cannot be known",
@@ -112,6 +117,8 @@ def flag_in_words(flag: str) -> str:
     """
     if flag.startswith("see_log:"):
         return flag.removeprefix("see_log:")
+    if flag.startswith("missing_part:"):
+        return f"missing or failed in this session: {flag.removeprefix('missing_part:').strip()}"
     if flag.endswith("_in_some") and flag not in FLAGS:
         return f"in some trials: {flag_in_words(flag.removesuffix('_in_some'))}"
     return FLAGS.get(flag, flag.replace("_", " "))
@@ -128,6 +135,8 @@ def reason_in_words(reason: str) -> str:
 
 def protocol_methods(protocol: Any) -> str:
     """A paragraph of methods from a protocol; a draft that its authors complete."""
+    if getattr(protocol, "parts", ()):
+        return _derived_methods(protocol)
     epoch = getattr(protocol, "epoch", None)
     parts = []
     if epoch is not None and getattr(epoch, "every", None):
@@ -155,6 +164,16 @@ def protocol_methods(protocol: Any) -> str:
     if summary:
         parts.append(f"Reported: {_listed(_measured(summary))}.")
     return " ".join(parts)
+
+
+def _derived_methods(derived: Any) -> str:
+    """What a derived measure is made of, what it is, and what was asked of it."""
+    made_of = _listed(protocol_label(part.name) for part in derived.parts)
+    shared = "of all sessions together" if get_measure(derived.measure).kind == "study" else "of the same session"
+    words = [part.name for part in derived.parts]
+    given = [_parameter(word, value) for word, value in derived.arguments.items() if value not in words]
+    options = f" Parameters: {', '.join(given)}." if given else ""
+    return f"Made of {made_of}, {shared}. {derived.description}{options}"
 
 
 def _step(entry: Mapping[str, Any]) -> str:

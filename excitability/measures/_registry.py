@@ -103,8 +103,8 @@ def measure(
         of a battery, a result table of several protocols or the trial tables of all sessions of one protocol; these
         two return result rows.
     unit : str or mapping
-        SI unit of the value, or of each entry of a returned mapping (of each ``measure`` of returned rows). The unit implies the scaling: volts
-        double when the signal doubles, seconds and ratios do not.
+        SI unit of the value, or of each entry of a returned mapping (of each ``measure`` of returned rows). The unit
+        implies the scaling: volts double when the signal doubles, seconds and ratios do not.
     form : str
         Form of a paired-pulse value: ratio, log_ratio, percent or percent_inhibition; ``hierarchical`` is shrunken.
     over : {"table", "condition", "conditioned", "pairs"}

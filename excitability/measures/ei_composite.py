@@ -5,14 +5,14 @@ from __future__ import annotations
 import pandas as pd
 
 from ._from_results import as_log_ratio, difference, matched, result_row, rows_of
-from ._registry import measure as register
+from ._registry import measure
 
 
-@register(kind="results", unit="1", form="log_ratio", parts=("facilitation", "inhibition"))
+@measure(kind="results", unit="1", form="log_ratio", parts=("facilitation", "inhibition"))
 def ei_composite(
     results: pd.DataFrame,
     *,
-    measure: str = "conditioned_ratio",
+    of: str = "conditioned_ratio",
     inhibition: str = "m1/sici",
     facilitation: str = "m1/icf",
     inhibition_condition: str | None = None,
@@ -27,7 +27,7 @@ def ei_composite(
     ----------
     results : DataFrame
         Result table with rows of both protocols.
-    measure : str
+    of : str
         Ratio that is used, of any ``form``.
     inhibition, facilitation : str
         Protocols.
@@ -57,8 +57,8 @@ def ei_composite(
     >>> round(float(found["value"]), 4), round(float(found["ci_low"]), 4), found["flag"]
     (1.0986, 0.783, 'exploratory')
     """
-    up = rows_of(results, measure, facilitation, facilitation_condition)
-    down = rows_of(results, measure, inhibition, inhibition_condition)
+    up = rows_of(results, of, facilitation, facilitation_condition)
+    down = rows_of(results, of, inhibition, inhibition_condition)
     made_of = f"{facilitation}-{inhibition}"
     rows = []
     for more, less in matched(up, down):

@@ -7,14 +7,14 @@ import pandas as pd
 
 from ..schema import Estimate
 from ._from_results import difference, logarithm, matched, result_row, rows_of
-from ._registry import measure as register
+from ._registry import measure
 
 
-@register(kind="results", unit="%", form="percent", parts=("responses", "m_wave"))
+@measure(kind="results", unit="%", form="percent", parts=("responses", "m_wave"))
 def percent_of_m_max(
     results: pd.DataFrame,
     *,
-    measure: str = "mep_amplitude",
+    of: str = "mep_amplitude",
     responses: str = "m1/mep",
     m_wave: str = "m1/m_max",
 ) -> pd.DataFrame:
@@ -27,7 +27,7 @@ def percent_of_m_max(
     ----------
     results : DataFrame
         Result table with rows of both protocols.
-    measure : str
+    of : str
         Response in volts, peak to peak as the M wave is.
     responses, m_wave : str
         Protocols of the responses and of ``m_max``.
@@ -56,7 +56,7 @@ def percent_of_m_max(
     >>> round(float(share["value"]), 3), round(float(share["ci_high"]), 2)
     (10.0, 12.5)
     """
-    sizes, largest = rows_of(results, measure, responses), rows_of(results, "m_max", m_wave)
+    sizes, largest = rows_of(results, of, responses), rows_of(results, "m_max", m_wave)
     rows = []
     for mine, whole in matched(sizes, largest):
         base = logarithm(whole.iloc[0])

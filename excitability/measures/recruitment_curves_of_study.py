@@ -9,7 +9,7 @@ import pandas as pd
 
 from ..schema import RESULT_COLUMNS, Estimate, unknown_word
 from ._curve_population import fit_population
-from ._registry import get_measure
+from ._registry import get_measure, measure
 from ._tables import is_kept, numbers, single_pulses
 from .curves import CURVES
 from .recruitment_curve import area_under_curve, fitted_values, recruitment_curve, without_fit
@@ -18,6 +18,7 @@ from .recruitment_curve import area_under_curve, fitted_values, recruitment_curv
 FEWEST = 4
 
 
+@measure(kind="study", unit=get_measure("recruitment_curve").unit, form="hierarchical")
 def recruitment_curves_of_study(
     tables: pd.DataFrame | Iterable[pd.DataFrame],
     *,

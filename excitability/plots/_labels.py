@@ -12,6 +12,7 @@ _SHORT = {
     "icf": "ICF",
     "sicf": "SICF",
     "lici": "LICI",
+    "ei": "E/I",
     "sai": "SAI",
     "lai": "LAI",
     "ihi": "IHI",
@@ -74,14 +75,14 @@ def channel_label(name: str) -> str:
 
 
 def protocol_label(name: str) -> str:
-    """A protocol in words; its area is said only where it is not M1.
+    """A protocol in words; its area is said only where it is not M1, and derived measures have none.
 
     >>> protocol_label("m1/sici"), protocol_label("m1/recruitment_curve"), protocol_label("dlpfc/tep")
     ('SICI', 'Recruitment curve', 'DLPFC TEP')
     """
     area, _, stem = name.rpartition("/")
     text = _words(stem)
-    if not area or area == "m1":
+    if area in ("", "m1", "derived"):
         return text
     first = text.split(" ")[0]
     rest = text if not text.isascii() or first in _SHORT.values() else text[:1].lower() + text[1:]

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from ..resources import protocols_path
 from ..schema import unknown_word
+from .derived import Derived, read_derived
 from .grammar import Protocol, _first_problem, _Strict, read_toml
 
 
@@ -118,6 +119,7 @@ class _BatteryFile(_Strict):
     primary: list[dict[str, str]] = []
     secondary: list[dict[str, str]] = []
     exploratory: list[dict[str, str]] = []
+    derived: list[dict[str, Any]] = []
 
 
 @dataclass(frozen=True)
@@ -136,11 +138,15 @@ class Battery:
     primary: tuple[Mapping[str, str], ...]
     secondary: tuple[Mapping[str, str], ...]
     exploratory: tuple[Mapping[str, str], ...]
+    derived: tuple[Derived, ...] = ()
 
     def content(self) -> dict[str, Any]:
         """The battery with all its protocols as plain values: what was run, for whoever wants to run it again."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         values["protocols"] = {protocol.name: protocol.content() for protocol in self.protocols}
+        values["derived"] = [entry.content() for entry in self.derived]
+        if not self.derived:
+            del values["derived"]
         return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
 
     @classmethod
@@ -151,6 +157,7 @@ class Battery:
         }
         protocols = content["protocols"].items()
         values["protocols"] = tuple(Protocol.from_mapping(entry, name=name) for name, entry in protocols)
+        values["derived"] = tuple(read_derived(content.get("derived", ()), values["protocols"], content["name"]))
         return cls(**values)
 
     def planned(self, table: pd.DataFrame) -> pd.DataFrame:
@@ -204,7 +211,20 @@ def load_battery(name: str | Path | Protocol | Battery) -> Battery:
         for field, value in ((field, getattr(file, field)) for field in _BatteryFile.model_fields)
     }
     values["protocols"] = tuple(load_protocol(protocol) for protocol in file.protocols)
-    return Battery(name=path.stem, **values)
+    values["derived"] = tuple(read_derived(file.derived, values["protocols"], path.name))
+    battery = Battery(name=path.stem, **values)
+    _check_outcomes(battery, path.name)
+    return battery
+
+
+def _check_outcomes(battery: Battery, where: str) -> None:
+    """A planned outcome of a protocol that is not run would be looked for in vain, and nobody would be told."""
+    names = [*(entry.name for entry in battery.protocols), *(entry.name for entry in battery.derived)]
+    for kind in ("primary", "secondary", "exploratory"):
+        for outcome in getattr(battery, kind):
+            if outcome.get("protocol", names[0]) not in names:
+                problem = unknown_word("protocol of this battery", outcome["protocol"], names)
+                raise ValueError(f"{where}, [[{kind}]]: {problem}")
 
 
 def _battery_of(protocol: Protocol) -> Battery:
