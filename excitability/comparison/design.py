@@ -20,7 +20,7 @@ _LOG_FORMS = ("ratio", "percent", "percent_inhibition", "log_ratio")
 _SHRUNKEN = ("hierarchical", "hierarchical_hbmep")
 _WITHOUT_CURVE = ("area_under_curve",)  # trapezoids through the mean responses: in their rows, but not shrunken
 #: Correlation of the errors of two sessions of a person whose shrunken curves lean on each other: found between 0.3
-#: (30 trials a curve) and 0.5 (10) by simulation; the smaller one errs on the wide side.
+#: (30 trials a curve) and 0.5 (10) by simulation (benchmarks/shrunken_contrasts.py); the smaller errs on the wide side.
 _SHARED = 0.3
 #: Flags of values that are flags of what is concluded from them.
 _LASTING = ("exploratory",)
