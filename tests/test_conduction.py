@@ -8,6 +8,8 @@ import pytest
 import excitability as ex
 from excitability.measures import (
     central_conduction,
+    f_wave_latency,
+    f_wave_latency_standard_error,
     latency_difference,
     m_max,
     m_wave_amplitude,
@@ -15,6 +17,7 @@ from excitability.measures import (
     normalised_amplitude,
     triple_stimulation,
 )
+from excitability.measures.central_conduction import peripheral_conduction_time
 from excitability.measures.triple_stimulation import triple_stimulation_delays
 
 RATE = 5000.0
@@ -121,7 +124,7 @@ def test_central_conduction_by_the_f_waves_of_a_recording():
     nerve, onset = nerve_trials(rng)
     cortex = wave(rng.normal(0.0205, 2e-4, 10), 0.012, 2e-3)
     marked = [*onset, *[np.nan] * 10]
-    stimuli = pd.DataFrame({"stimulus_type": ["nerve"] * 25 + ["tms"] * 10, "f_wave_latency": marked})
+    stimuli = pd.DataFrame({"stimulus_type": ["nerve"] * 25 + ["tms"] * 10, "f_wave_marked": marked})
     raw = recording(np.vstack([nerve, cortex]), stimuli)
     row = value_of(ex.run(raw, "central_conduction_f_wave"), "central_motor_conduction_time")
     truth = 0.0205 - (onset.min() + 0.0033 - 0.001) / 2
@@ -135,17 +138,102 @@ def test_few_f_waves_are_flagged_and_both_columns_are_needed():
         {
             "stimulus_type": ["tms"] * 5 + ["nerve"] * 6,
             "mep_latency": [0.0205] * 11,
-            "f_wave_latency": [np.nan] * 5 + [0.0264, 0.0270, 0.0271, np.nan, 0.0268, 0.0280],
+            "f_wave_marked": [np.nan] * 5 + [0.0264, 0.0270, 0.0271, np.nan, 0.0268, 0.0280],
             "m_wave_latency": [np.nan] * 5 + [0.0033] * 6,
         }
     )
     found = central_conduction(table, f_wave="f_wave_latency", m_wave="m_wave_latency")
     assert found["central_motor_conduction_time"] == pytest.approx(0.00615)  # Groppa 2012, figure 4
     assert found["central_motor_conduction_time"].flag == "f_wave;few_f_waves"
-    with pytest.raises(ValueError, match="mark the F waves"):
-        central_conduction(table.drop(columns="f_wave_latency"), f_wave="f_wave_latency", m_wave="m_wave_latency")
+    assert found["f_wave_latency"] == pytest.approx(0.0264)
+    assert found["f_wave_persistence"] == pytest.approx(5 / 6)
+    assert found["f_wave_persistence"].ci_low < 5 / 6 < found["f_wave_persistence"].ci_high
+    with pytest.raises(ValueError, match="f_wave_latency"):
+        central_conduction(table.drop(columns="f_wave_marked"), f_wave="f_wave_latency", m_wave="m_wave_latency")
     with pytest.raises(ValueError, match="both columns"):
         central_conduction(table, f_wave="f_wave_latency")
+
+
+def f_wave_recording(rng, n=24, persistence=0.85, tail=0.0, first=0.0264, noise=4e-6):
+    """M waves with a slow afterwave, and F waves that are sums of a few motor units, others in every trial."""
+    latency, units = np.full(n, np.nan), first + rng.exponential(0.0015, 30)
+    size = 2e-4 * rng.lognormal(0, 0.4, 30) * rng.choice([-1, 1], 30)
+    late = np.clip((TIMES - 0.010) / 0.040, 0, 1)
+    x = (wave(0.0033, 0.010, 12e-3) - tail * np.sin(np.pi * late) ** 2) * rng.lognormal(0, 0.02, (n, 1))
+    for k in np.flatnonzero(rng.random(n) < persistence):
+        chosen = rng.choice(30, 1 + rng.poisson(1.2), replace=False)
+        x[k] += np.sum([size[unit] * wave(units[unit], 0.006, 1.0)[0] for unit in chosen], axis=0)
+        latency[k] = units[chosen].min()
+    return x + noise * rng.standard_normal(x.shape), latency
+
+
+@pytest.mark.parametrize("tail", [0.0, 1.2e-4])
+def test_f_waves_are_found_on_the_tail_of_the_m_wave_and_nowhere_else(tail):
+    x, truth = f_wave_recording(np.random.default_rng(20), n=60, persistence=0.6, tail=tail)
+    found = f_wave_latency(x, TIMES)
+    present = np.isfinite(truth)
+    assert not np.isfinite(found[~present]).any()
+    assert np.isfinite(found[present]).mean() > 0.95
+    error = (found - truth)[present & np.isfinite(found)]
+    assert np.nanmedian(np.abs(error)) < 4e-4
+    assert np.quantile(np.abs(error), 0.9) < 1e-3
+
+
+def test_central_conduction_by_f_waves_found_in_the_recording_is_covered():
+    hits, peripheral = [], []
+    for seed in range(14):
+        rng = np.random.default_rng([21, seed])
+        x, truth = f_wave_recording(rng, n=22, tail=1e-4)
+        table = pd.DataFrame(
+            {
+                "stimulus_type": ["nerve"] * 22 + ["tms"] * 8,
+                "mep_latency": [*[np.nan] * 22, *rng.normal(0.0205, 3e-4, 8)],
+                "m_wave_latency": [*rng.normal(0.0033, 5e-5, 22), *[np.nan] * 8],
+                "f_wave_latency": [*f_wave_latency(x, TIMES), *[np.nan] * 8],
+                "f_wave_latency_standard_error": [*f_wave_latency_standard_error(x, TIMES), *[np.nan] * 8],
+            }
+        )
+        found = central_conduction(table, f_wave="f_wave_latency", m_wave="m_wave_latency")
+        pmct = (np.nanmin(truth) + 0.0033 - 0.001) / 2
+        hits.append(covered(found["central_motor_conduction_time"], 0.0205 - pmct))
+        peripheral.append(float(found["peripheral_conduction_time"]) - pmct)
+    assert np.mean(hits) >= 0.85
+    assert abs(np.median(peripheral)) < 2e-4
+
+
+def test_f_waves_of_a_recording_beside_the_responses_to_the_cortex():
+    rng = np.random.default_rng(22)
+    nerve, truth = f_wave_recording(rng, n=25)
+    cortex = wave(rng.normal(0.0205, 2e-4, 10), 0.012, 2e-3)
+    raw = recording(np.vstack([nerve, cortex]), pd.DataFrame({"stimulus_type": ["nerve"] * 25 + ["tms"] * 10}))
+    result = ex.run(raw, "central_conduction_f_wave")
+    row = value_of(result, "central_motor_conduction_time")
+    expected = 0.0205 - (np.nanmin(truth) + 0.0033 - 0.001) / 2
+    assert row["value"] == pytest.approx(expected, abs=5e-4)
+    assert row["ci_low"] < expected < row["ci_high"]
+    assert row["flag"] == "f_wave"
+    persistence = value_of(result, "f_wave_persistence")
+    assert persistence["value"] == pytest.approx(np.isfinite(truth).mean(), abs=0.05)
+    assert persistence["n_trials"] == 25
+
+
+def test_each_kind_of_stimulus_is_searched_on_its_own():
+    rng = np.random.default_rng(23)
+    root = wave(rng.normal(0.0135, 2e-4, 10), 0.012, 2e-3)
+    cortex = wave(rng.normal(0.0205, 2e-4, 10), 0.014, 6e-4)
+    both = pd.DataFrame({"stimulus_type": ["root"] * 10 + ["tms"] * 10})
+    pooled = ex.trial_table(recording(np.vstack([root, cortex]), both), "central_conduction")
+    alone = ex.trial_table(recording(np.vstack([root, cortex])[10:], both[10:]), "central_conduction")
+    together = pooled["mep_latency"].to_numpy()[10:]
+    assert np.abs(together - alone["mep_latency"].to_numpy()).max() < 1e-4  # other noise, nothing else
+
+
+def test_published_example_of_the_f_wave_method():
+    """Groppa 2012, figure 4: F 26.4, M 3.3 and cortical latency 20.5 ms."""
+    assert peripheral_conduction_time(0.0264, 0.0033) == pytest.approx(0.01435)
+    table = pd.DataFrame({"stimulus_type": ["tms"] * 5, "mep_latency": [0.0205] * 5})
+    found = central_conduction(table, f_latency=0.0264, m_latency=0.0033)
+    assert found["central_motor_conduction_time"] == pytest.approx(0.00615)
 
 
 # triple stimulation --------------------------------------------------------------------------------------------

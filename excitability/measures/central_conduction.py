@@ -9,13 +9,14 @@ import pandas as pd
 
 from ..schema import Estimate, join_flags
 from ._differences import check_statistic, difference_of_levels
+from ._f_waves import shortest_latency
 from ._registry import measure
-from ._tables import FEWEST, is_kept, level, nothing, numbers
+from ._tables import FEWEST, FEWEST_OF_MEDIAN, is_kept, level, nothing, numbers
 
 #: Time that an F wave needs to turn around in the motor neuron (s).
 TURNAROUND = 0.001
-#: F waves whose shortest is taken for that of the fastest axons.
-F_WAVES = 20
+#: F waves from which their shortest is taken for that of the fastest axons; 20 are recommended.
+FEWEST_F_WAVES = 10
 
 
 def peripheral_conduction_time(f_latency: float, m_latency: float) -> float:
@@ -42,6 +43,8 @@ def peripheral_conduction_time(f_latency: float, m_latency: float) -> float:
         "central_motor_conduction_time": "s",
         "peripheral_conduction_time": "s",
         "cortical_latency": "s",
+        "f_wave_latency": "s",
+        "f_wave_persistence": "1",
     },
     over="table",
     references=["10.1016/j.clinph.2012.01.010"],
@@ -55,14 +58,19 @@ def central_conduction(
     m_latency: float | None = None,
     f_wave: str = "",
     m_wave: str = "",
+    marked: str = "f_wave_marked",
+    seed: int = 0,
 ) -> dict[str, Estimate]:
     """Latency from the cortex minus the peripheral time.
 
     With ``f_latency`` and ``m_latency``, or with the columns ``f_wave`` and ``m_wave`` of the trials with
     ``stimulus_type`` "nerve", the peripheral time is that of the F wave, ``(F + M − 1 ms) / 2``; else it is the
-    latency of the trials with ``stimulus_type`` "root", which leaves the most proximal root in the central part. The
-    interval of the F-wave method holds the error of the cortical latency alone: the shortest of some F waves has none
-    that its trials could tell.
+    latency of the trials with ``stimulus_type`` "root", which leaves the most proximal root in the central part.
+
+    The shortest of several measured F latencies is shorter than the shortest true one, since errors help; where the
+    table has ``<f_wave>_standard_error`` the shortest true latency of the recorded F waves is estimated by empirical
+    Bayes, and its interval is part of those of the conduction times. Latencies from the nerve laboratory or marked by
+    eye come without an error: the interval of the central time then holds that of the cortical latency alone.
 
     Parameters
     ----------
@@ -76,15 +84,22 @@ def central_conduction(
     f_latency, m_latency : float, optional
         Shortest F latency and distal motor latency (s).
     f_wave, m_wave : str
-        Columns with the F latencies (marked by eye and given with the stimuli) and M latencies (``"m_wave_latency"``)
-        of the nerve trials: the shortest F and the median M are taken.
+        Columns with the F (``"f_wave_latency"``) and M latencies (``"m_wave_latency"``) of the nerve trials: the
+        shortest F and the median M are taken.
+    marked : str
+        Column with F latencies marked by eye (s), empty where there is none: where the stimuli have it, it is taken
+        instead of ``f_wave``.
+    seed : int
+        Of the draws of the shortest F latency.
 
     Returns
     -------
     dict of Estimate
-        ``central_motor_conduction_time``, ``peripheral_conduction_time``, ``cortical_latency`` (s). Flags:
-        ``no_cortical_latency``, ``no_peripheral_latency``, ``few_trials``, ``root`` or ``f_wave`` (the method),
-        ``few_f_waves`` (fewer than 20: the shortest may be too long).
+        ``central_motor_conduction_time``, ``peripheral_conduction_time``, ``cortical_latency`` (s); with ``f_wave``
+        also ``f_wave_latency`` (shortest, s) and ``f_wave_persistence`` (share of nerve trials with an F wave;
+        Wilson's interval). Flags: ``no_cortical_latency``, ``no_peripheral_latency``, ``no_f_wave``, ``few_trials``,
+        ``root`` or ``f_wave`` (the method), ``few_f_waves`` (fewer than 10: the shortest may be too long; 20 are
+        recommended).
 
     Raises
     ------
@@ -103,11 +118,6 @@ def central_conduction(
         raise ValueError("the F-wave method needs both f_latency and m_latency in seconds; only one was given")
     if bool(f_wave) != bool(m_wave):
         raise ValueError("the F-wave method needs both columns, f_wave and m_wave; only one was given")
-    if f_wave and f_wave not in table:
-        raise ValueError(
-            f"the trials have no {f_wave!r} (s); mark the F waves of the nerve trials and give them as a column of the "
-            "stimulus table, or give f_latency and m_latency"
-        )
     latency = numbers(table, of)
     kind = table["stimulus_type"].to_numpy(dtype=object) if "stimulus_type" in table else np.full(len(table), "tms")
     known = is_kept(table) & np.isfinite(latency)
@@ -116,13 +126,19 @@ def central_conduction(
     cortical = _level(latency[known & ~root & ~nerve], statistic, "no_cortical_latency")
     if f_latency is not None and m_latency is not None:
         peripheral = Estimate(peripheral_conduction_time(f_latency, m_latency), n=1, flag="f_wave")
-    elif f_wave:
-        mine = is_kept(table) & nerve
-        peripheral = _by_f_waves(numbers(table, f_wave)[mine], numbers(table, m_wave)[mine])
-    else:
-        peripheral = _level(latency[known & root], statistic, "no_peripheral_latency")
+        return _named(_by_f_wave(cortical, peripheral, statistic), peripheral, cortical)
+    if f_wave:
+        peripheral, shortest, persistence = _of_nerve(table[is_kept(table) & nerve], f_wave, m_wave, marked, seed)
+        found = _named(_by_f_wave(cortical, peripheral, statistic), peripheral, cortical)
+        return {**found, "f_wave_latency": shortest, "f_wave_persistence": persistence}
+    peripheral = _level(latency[known & root], statistic, "no_peripheral_latency")
+    mine, other = latency[known & ~root & ~nerve], latency[known & root]
+    return _named(_by_root(cortical, peripheral, statistic, mine, other), peripheral, cortical)
+
+
+def _named(central: Estimate, peripheral: Estimate, cortical: Estimate) -> dict[str, Estimate]:
     return {
-        "central_motor_conduction_time": _difference(cortical, peripheral, statistic, latency, known, root, nerve),
+        "central_motor_conduction_time": central,
         "peripheral_conduction_time": peripheral,
         "cortical_latency": cortical,
     }
@@ -133,35 +149,74 @@ def _level(values: np.ndarray, statistic: str, missing: str) -> Estimate:
         return nothing(missing)
     if statistic == "minimum":
         return Estimate(values.min(), n=values.size)
-    return Estimate(*level(values, statistic), n=values.size, flag="few_trials" if values.size < FEWEST else "")
+    fewest = FEWEST_OF_MEDIAN if statistic == "median" else FEWEST
+    return Estimate(*level(values, statistic), n=values.size, flag="few_trials" if values.size < fewest else "")
 
 
-def _by_f_waves(f: np.ndarray, m: np.ndarray) -> Estimate:
-    f, m = f[np.isfinite(f)], m[np.isfinite(m)]
-    if not f.size or not m.size:
+def _of_nerve(
+    table: pd.DataFrame, f_wave: str, m_wave: str, marked: str, seed: int
+) -> tuple[Estimate, Estimate, Estimate]:
+    """Peripheral time, shortest F latency and persistence of the kept nerve trials."""
+    by_eye = marked in table and np.isfinite(numbers(table, marked)).any()
+    every, m = numbers(table, marked if by_eye else f_wave), numbers(table, m_wave)
+    m = m[np.isfinite(m)]
+    found = np.isfinite(every)
+    f, n = every[found], int(found.sum())
+    if not n or not m.size:
+        none = nothing("no_peripheral_latency")
+        return none, nothing("no_f_wave", len(table)), _share(n, len(table))
+    few = "few_f_waves" if n < FEWEST_F_WAVES else ""
+    column = f"{f_wave}_standard_error"
+    error = np.zeros(n) if by_eye or column not in table else np.nan_to_num(numbers(table, column)[found])
+    m_level = level(m, "median") if m.size >= FEWEST else (float(np.median(m)), np.nan, np.nan)
+    if not error.any():
+        time = peripheral_conduction_time(float(f.min()), float(m_level[0]))
+        return (
+            Estimate(time, n=n, flag=join_flags("f_wave", few)),
+            Estimate(f.min(), n=n, flag=few),
+            _share(n, len(table)),
+        )
+    rng = np.random.default_rng(seed)
+    draws = shortest_latency(f, error, rng)
+    m_draws = m_level[0] + np.nan_to_num((m_level[2] - m_level[1]) / (2 * 1.96)) * rng.standard_normal(draws.size)
+    halves = (draws + m_draws - TURNAROUND) / 2
+    return _drawn(halves, n, join_flags("f_wave", few)), _drawn(draws, n, few), _share(n, len(table))
+
+
+def _drawn(draws: np.ndarray, n: int, flag: str) -> Estimate:
+    low, middle, high = np.percentile(draws, [2.5, 50, 97.5])
+    return Estimate(middle, low, high, n, flag)
+
+
+def _share(found: int, n: int) -> Estimate:
+    """Share of trials with Wilson's interval."""
+    if not n:
         return nothing("no_peripheral_latency")
-    flag = join_flags("f_wave", "few_f_waves" if f.size < F_WAVES else "")
-    return Estimate(peripheral_conduction_time(float(f.min()), float(np.median(m))), n=f.size, flag=flag)
+    z = 1.96
+    middle, half = (found + z**2 / 2) / (n + z**2), z * np.sqrt(found * (n - found) / n + z**2 / 4) / (n + z**2)
+    return Estimate(found / n, middle - half, middle + half, n)
 
 
-def _difference(
-    cortical: Estimate,
-    peripheral: Estimate,
-    statistic: str,
-    latency: np.ndarray,
-    known: np.ndarray,
-    root: np.ndarray,
-    nerve: np.ndarray,
-) -> Estimate:
+def _by_f_wave(cortical: Estimate, peripheral: Estimate, statistic: str) -> Estimate:
+    """Difference of two independent estimates; a peripheral time without an interval adds no error of its own."""
     value = float(cortical) - float(peripheral)
-    n = cortical.n
     if np.isnan(value):
-        return nothing(cortical.flag or peripheral.flag, n)
-    method = "f_wave" if peripheral.flag.startswith("f_wave") else "root"
+        return nothing(cortical.flag or peripheral.flag, cortical.n)
+    flag = join_flags(peripheral.flag, cortical.flag)
     if statistic == "minimum":
-        return Estimate(value, n=n, flag=join_flags(method, peripheral.flag))
-    if method == "f_wave":  # a single number from the nerve laboratory: its own error is not known here
-        flag = join_flags(peripheral.flag, cortical.flag)
-        return Estimate(value, cortical.ci_low - peripheral, cortical.ci_high - peripheral, n, flag)
-    found = difference_of_levels(latency[known & ~root & ~nerve], latency[known & root], statistic)
-    return Estimate(*found, n, join_flags(method, peripheral.flag, cortical.flag))
+        return Estimate(value, n=cortical.n, flag=flag)
+    below, above = np.nan_to_num([peripheral.ci_high - peripheral, peripheral - peripheral.ci_low])
+    low = value - np.hypot(cortical - cortical.ci_low, below)
+    high = value + np.hypot(cortical.ci_high - cortical, above)
+    return Estimate(value, low, high, cortical.n, flag)
+
+
+def _by_root(cortical: Estimate, peripheral: Estimate, statistic: str, mine: np.ndarray, other: np.ndarray) -> Estimate:
+    value = float(cortical) - float(peripheral)
+    if np.isnan(value):
+        return nothing(cortical.flag or peripheral.flag, cortical.n)
+    flag = join_flags("root", peripheral.flag)
+    if statistic == "minimum":
+        return Estimate(value, n=cortical.n, flag=flag)
+    found = difference_of_levels(mine, other, statistic)
+    return Estimate(*found, cortical.n, join_flags(flag, cortical.flag))

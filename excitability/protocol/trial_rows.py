@@ -96,13 +96,15 @@ def _of_channel(
 ) -> pd.DataFrame:
     """Rows of one channel: its trials ``x`` are those of the pulses ``kept``; ``told`` says which must not be used."""
     first = first_pulse_times(pulses, protocol.epoch.lock)
-    measures = {}
-    for name, parameters in protocol.trial.items():
-        measures[name] = np.full(len(pulses), np.nan)
-        measures[name][kept], shortened = measure_trials(
-            name, x, times, parameters, muscle=named, window=window, first_pulse=first[kept]
-        )
-        flag = join_flags(flag, shortened)
+    measures = {name: np.full(len(pulses), np.nan) for name in protocol.trial}
+    alike = _kinds_of_stimulus(pulses.iloc[kept])
+    parts_of = [(kept, x)] if len(alike) < 2 else [(kept[rows], np.ascontiguousarray(x[rows])) for rows in alike]
+    for rows, own in parts_of:
+        for name, parameters in protocol.trial.items():
+            measures[name][rows], shortened = measure_trials(
+                name, own, times, parameters, muscle=named, window=window, first_pulse=first[rows]
+            )
+            flag = join_flags(flag, shortened)
     # made at once: a column put into a table costs as much as a measure of a thousand trials
     onset, *others = pulses.columns
     parts = {"trial": pulses.index, onset: pulses[onset], "channel": channel, "muscle": named}
@@ -133,6 +135,14 @@ def _of_channel(
     flags[near] = [join_flags(word, "another_pulse") for word in flags[near]]
     table["reject"], table["flag"] = reasons, flags
     return table
+
+
+def _kinds_of_stimulus(pulses: pd.DataFrame) -> list[np.ndarray]:
+    """Rows of each kind of stimulus: responses to nerve, root and cortex come at other times and look otherwise."""
+    if "stimulus_type" not in pulses:
+        return []
+    kind = pulses["stimulus_type"].fillna("tms").astype(str).to_numpy()
+    return [np.flatnonzero(kind == word) for word in np.unique(kind)]
 
 
 def rejected_without_condition(pulses: pd.DataFrame) -> pd.DataFrame:
