@@ -1,12 +1,17 @@
 """Recruitment curves of a study together: nearer to the truth than each alone, and honest intervals."""
 
+import sys
+import types
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from excitability.measures import recruitment_curve
 from excitability.measures._curve_draws import draw_curves
-from excitability.measures._curve_fit import fit_parts, shrunken_parts
+from excitability.measures._curve_fit import fit_parts, fit_recruitment_curve, shrunken_parts
 from excitability.measures.curves import CURVES, boltzmann
 from excitability.measures.recruitment_curves_of_study import recruitment_curves_of_study
 from excitability.schema import RESULT_COLUMNS
@@ -50,6 +55,36 @@ def test_a_study_is_nearer_to_the_truth_than_its_curves_alone_and_covers_it():
     assert np.sqrt(np.mean(np.square(together)[known])) < 0.95 * np.sqrt(np.mean(np.square(alone)[known]))
     assert 0.85 <= np.mean(hits) <= 1
     assert abs(np.mean(together)) < 0.6
+
+
+def test_a_plateau_that_is_not_known_was_not_reached():
+    """The best curve passes 90 % of its plateau here, but the data allow plateaus that differ more than sixfold."""
+    rng = np.random.default_rng(14)
+    s = np.repeat(np.arange(40.0, 61, 4), 3)
+    size = boltzmann(s, 2e-3, 55, 4, 2e-5) * rng.lognormal(-0.11, 0.5, s.size)
+    fit = fit_recruitment_curve(s, size)
+    assert fit.curve.shape(np.array([60.0]), fit.parameters[:-2])[0] > 0.9
+    found = recruitment_curve(pd.DataFrame({"intensity": s, "mep_amplitude": size}))
+    assert np.isnan(found["s50"])
+    assert np.isnan(found["mep_max"])
+    reached = found["plateau_reached"]
+    assert (float(reached), reached.ci_low, reached.ci_high, reached.flag) == (0, 0, 1, "no_plateau")
+
+
+def test_flags_and_plateau_never_contradict_each_other():
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        s = np.repeat(np.arange(40.0, rng.choice([53, 57, 61, 69]), 4), 4)
+        found = recruitment_curve(
+            pd.DataFrame(
+                {"intensity": s, "mep_amplitude": boltzmann(s, 2e-3, 55, 4, 2e-5) * rng.lognormal(-0.11, 0.5, s.size)}
+            )
+        )
+        reached = found["plateau_reached"]
+        if np.isfinite(reached):
+            assert (reached == 1) == (reached.flag == "")
+            assert ("no_plateau" in found["s50"].flag) == (reached.flag == "no_plateau") == np.isnan(found["mep_max"])
+            assert reached.ci_low <= reached <= reached.ci_high
 
 
 def test_the_contrast_of_two_sessions_is_not_shrunken_away():
@@ -114,3 +149,84 @@ def test_a_sharp_population_decides_and_a_vague_one_says_nothing():
     told = draw_curves(s, y, at, covariance, curve, phi, rho, (at, np.diag([1.0, 0, 0, 0])))
     assert told[:, 0].std() < plain[:, 0].std()
     assert abs(told[:, 0].mean() - at[0]) < 1
+
+
+class FakeModel:
+    """Stands in for hbMEP's model: its posterior lies around curves whose S50 is 50, 52, … %MSO."""
+
+    def __init__(self, key, config):
+        self.sampler = config["mcmc_kw"]
+        assert self.sampler["progress_bar"] is False
+
+    rectified_logistic = logistic4 = None
+
+    def process(self, table):
+        assert table["response"].max() > 0.1  # mV
+        return table, {}
+
+    def run(self, table):
+        rng = np.random.default_rng(0)
+        shape = (self.sampler["num_chains"] * self.sampler["num_samples"], table["curve"].nunique(), 1)
+        draws = {"b": 0.25, "h": 2.0, "g": 0.02}
+        posterior = {name: value * np.exp(0.02 * rng.standard_normal(shape)) for name, value in draws.items()}
+        posterior["a"] = 50.0 + 2 * np.arange(shape[1])[:, None] + 0.5 * rng.standard_normal(shape)
+        posterior["a"][: self.sampler["num_samples"], 1] += 5  # the first chain went elsewhere with the second curve
+        return None, posterior
+
+
+@pytest.fixture
+def fake_hbmep(monkeypatch):
+    library = types.ModuleType("hbmep")
+    library.__spec__, library.StandardHB = ModuleSpec("hbmep", None), FakeModel
+    processor = types.SimpleNamespace(random=types.SimpleNamespace(key=int), local_device_count=lambda: 1)
+    monkeypatch.setitem(sys.modules, "hbmep", library)
+    monkeypatch.setitem(sys.modules, "jax", processor)
+
+
+def same_rows(one, other):
+    columns = ["participant", "session", "channel", "condition", "measure", "unit", "n_trials", "n_rejected"]
+    assert list(one.columns) == list(other.columns)
+    pd.testing.assert_frame_equal(one[columns], other[columns])
+
+
+def test_the_table_of_hbmep_is_ours(fake_hbmep):
+    trials, _ = simulated(16, people=4, sessions=2)
+    found = recruitment_curves_of_study(trials, form="boltzmann", method="hbmep", n_draws=200)
+    same_rows(found, recruitment_curves_of_study(trials))
+    assert set(found["form"]) == {"hierarchical_hbmep"}
+    s50, height, slope = (values(found, key) for key in ("s50", "mep_max", "peak_slope"))
+    for session in ("s0", "s1"):  # each a population of its own
+        assert s50["value"].xs(session, level="session")["p0"] == pytest.approx(50, abs=0.1)
+        assert s50["value"].xs(session, level="session")["p3"] == pytest.approx(56, abs=0.1)
+    assert (s50["ci_high"] - s50["ci_low"])["p0", "s0"] == pytest.approx(2 * 1.96 * 0.5, rel=0.15)
+    assert height["value"].to_numpy() == pytest.approx(2e-3, rel=0.01)  # V
+    assert slope["value"].to_numpy() == pytest.approx(2e-3 * 0.25 / 4, rel=0.01)
+    assert s50["flag"].eq("chains_disagree").groupby("participant").all().to_dict() == {
+        "p0": False,
+        "p1": True,
+        "p2": False,
+        "p3": False,
+    }
+
+
+def test_hbmep_that_is_missing_or_has_no_such_curve_is_said(monkeypatch):
+    trials, _ = simulated(17, people=4)
+    monkeypatch.setitem(sys.modules, "hbmep", None)
+    with pytest.raises(ImportError, match=r"pip install --no-deps hbmep"):
+        recruitment_curves_of_study(trials, method="hbmep")
+    with pytest.raises(ValueError, match=r"'log_logistic'.*Known: boltzmann, rectified_logistic$"):
+        recruitment_curves_of_study(trials, method="hbmep", form="log_logistic")
+    with pytest.raises(ValueError, match="did you mean 'hbmep'"):
+        recruitment_curves_of_study(trials, method="hbme")
+
+
+@pytest.mark.skipif(find_spec("hbmep") is None, reason="hbMEP is not installed")
+def test_hbmep_and_empirical_bayes_agree_on_one_study(capfd):
+    trials, _ = simulated(18, people=5)
+    options = {"method": "hbmep", "form": "boltzmann", "n_chains": 2, "n_warmup": 300, "n_draws": 200}
+    found, ours = recruitment_curves_of_study(trials, **options), recruitment_curves_of_study(trials)
+    assert capfd.readouterr() == ("", "")
+    same_rows(found, ours)
+    for key, apart in (("s50", 3.0), ("recruitment_threshold", 3.0)):
+        both = values(found, key)["value"] - values(ours, key)["value"]
+        assert both.abs().median() < apart

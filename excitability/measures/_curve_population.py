@@ -90,7 +90,7 @@ def fit_population(
             _share_scatter(curves)
         for one in curves:
             one.draws = draw_curves(one.s, one.y, one.at, one.covariance, curve, one.phi, one.rho, one.population)
-            one.at, one.covariance = _typical(one.draws), np.cov(one.draws.T)
+            one.at, one.covariance = typical(one.draws), np.cov(one.draws.T)
             _say(one)
         for _ in range(N_STEPS):
             mean = _means(curves, between + within, mean)
@@ -108,7 +108,7 @@ class PopulationFit(CurveFit):
         return float(middle), float(low), float(high)
 
 
-def _typical(draws: np.ndarray) -> np.ndarray:
+def typical(draws: np.ndarray) -> np.ndarray:
     """The draw nearest to the middle of all."""
     away = (draws - draws.mean(axis=0)) / np.maximum(draws.std(axis=0), 1e-12)
     return draws[int(np.argmin(np.sum(away**2, axis=1)))]
@@ -117,7 +117,7 @@ def _typical(draws: np.ndarray) -> np.ndarray:
 def _fit_of(one: One, form: str) -> CurveFit:
     low, high = float(one.s.min()), float(one.s.max())
     return PopulationFit(
-        form, _typical(one.draws), one.draws, (one.phi, one.phi * one.rho), (low, high), one.s.size, one.criterion
+        form, typical(one.draws), one.draws, (one.phi, one.phi * one.rho), (low, high), one.s.size, one.criterion
     )
 
 

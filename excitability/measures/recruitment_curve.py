@@ -61,10 +61,11 @@ def recruitment_curve(
     dict of Estimate
         ``s50`` (%MSO), ``recruitment_threshold`` (%MSO; S50 − 2k of a Boltzmann curve, where a rectified logistic
         leaves the floor), ``mep_max`` (V above the floor), ``peak_slope`` (V/%MSO), ``area_under_curve`` (V·%MSO,
-        trapezoids through the mean responses, no model), ``plateau_reached`` (1 when the curve at the highest
-        intensity is at least 90 % of its plateau; the interval is 0 to 1 when that is undecided).
+        trapezoids through the mean responses, no model), ``plateau_reached`` (1 when the plateau is known and the
+        curve at the highest intensity is at least 90 % of it; the interval is 0 to 1 when that is undecided).
         Flags: ``no_trials``, ``few_intensities``, ``no_response`` (the responses do not rise), ``no_plateau`` (S50 and
-        mep_max cannot be known and are NaN), ``no_rise_in_range`` (half of the plateau lies below the tested
+        mep_max cannot be known and are NaN), ``plateau_extrapolated`` (they are known from the shape of the curve,
+        no level tested reached the plateau), ``no_rise_in_range`` (half of the plateau lies below the tested
         range), ``floor_not_sampled`` (even the lowest intensity evoked responses).
 
     Raises
@@ -122,19 +123,21 @@ def fitted_values(fit: CurveFit) -> dict[str, Estimate]:
     height = fit.derived(lambda at: np.exp(at[:, -2]))
     slope = fit.derived(lambda at: np.exp(at[:, -2]) * curve.slope(at[:, :-2]))
     share = fit.derived(lambda at: curve.shape(np.array([[fit.range[1]]]), at[:, None, :-2])[:, 0])
-    value, low, high = (float(limit >= PLATEAU) for limit in share)
+    reached, low, high = (float(limit >= PLATEAU) for limit in share)
     sampled = curve.shape(np.array([fit.range[0]]), fit.parameters[:-2])[0] <= 0.1
     floor = "" if sampled else "floor_not_sampled"
     plateau = "no_plateau" if height[2] > WIDEST * height[1] or s50[0] > fit.range[1] else ""
     rise = "no_rise_in_range" if s50[0] < fit.range[0] else ""  # half of the plateau was passed before the first level
     unknown = join_flags(plateau, rise)
-    beyond = "" if value else "plateau_extrapolated"  # known from the curve's shape, not from responses at the plateau
+    if plateau:  # a plateau whose height is unknown has not been reached, whatever the best curve says
+        reached = low = 0.0
+    beyond = "" if reached else "plateau_extrapolated"  # from the curve's shape, not from responses at the plateau
     return {
         "s50": nothing(unknown) if unknown else Estimate(*s50, flag=join_flags(floor, beyond)),
         "recruitment_threshold": nothing(rise) if rise else Estimate(*threshold, flag=floor),
         "mep_max": nothing(plateau) if plateau else Estimate(*height, flag=beyond),
         "peak_slope": nothing(rise) if rise else Estimate(*slope, flag=plateau),
-        "plateau_reached": Estimate(value, low, high, flag="" if value else "no_plateau"),
+        "plateau_reached": Estimate(reached, low, high, flag=plateau or beyond),
     }
 
 
