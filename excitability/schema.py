@@ -264,12 +264,12 @@ def unknown_word(what: str, given: object, known: Iterable[str]) -> str:
 
 
 def isi_label(interval: float) -> str:
-    """Condition label of an inter-stimulus interval in seconds, grouped to 0.1 ms.
+    """Condition label of an inter-stimulus interval in seconds, as it was set.
 
     >>> isi_label(0.00249999)
     'isi_0.0025'
     """
-    return f"isi_{round(interval, 4):g}"
+    return f"isi_{round(interval, 5):g}"
 
 
 #: Below these sizes a value reads better in the finer unit: evoked potentials of the scalp, of small muscles.

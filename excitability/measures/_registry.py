@@ -70,6 +70,17 @@ def _check_steps(times: np.ndarray, name: str) -> None:
         )
 
 
+def _check_tables(given: list[Any]) -> None:
+    """Refuse tables that pool channels or people; those of a pair come as two."""
+    import pandas as pd
+
+    from ._tables import check_table
+
+    for table in given:
+        if isinstance(table, pd.DataFrame):
+            check_table(table)
+
+
 def check_span(value: Any, what: str) -> None:
     """Refuse a window that is neither a muscle's name nor two increasing times in seconds."""
     if isinstance(value, str) or value is None:
@@ -127,6 +138,8 @@ def measure(
 
         @functools.wraps(function)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
+            if kind == "summary":
+                _check_tables([*args, *kwargs.values()])
             if kind == "summary" or kind in DERIVED_KINDS:
                 return function(*args, **kwargs)
             unknown = set(kwargs) - set(signature.parameters)

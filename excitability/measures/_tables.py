@@ -7,27 +7,68 @@ import pandas as pd
 from scipy.special import betainc, stdtrit
 
 from ..schema import STIMULUS_COLUMNS, Estimate, isi_label, unknown_word
+from ._intervals import nominal_intervals
 
 LEVEL = 0.95
 #: Trials from which an interval says something: that of two rests on a single difference.
 FEWEST = 3
+#: Trials from which order statistics give an interval of 95 %.
+FEWEST_OF_MEDIAN = 6
 #: Peak-to-peak of EMG noise in a response window, in units of its RMS. Measured on band-limited noise
 #: (20–1000 Hz, 35 ms windows): 5.3 ± 0.7, and 7.0 is exceeded by 1 % of the windows without a response.
 NOISE_RANGE = 7.0
+#: Words in the column ``reject`` of trials that are kept.
+_NO_REASON = {"", "n/a", "nan", "none", "<na>", "false", "0", "0.0"}
+#: Largest intensity that can be meant, by unit.
+_LARGEST = {"%MSO": 100.0, "%RMT": 400.0, "%AMT": 400.0}
+#: Percentages that all lie below this are shares of 1.
+_FRACTION = 2.0
+
+
+def check_table(table: pd.DataFrame) -> None:
+    """Refuse a table whose rows must not be pooled: summary measures take the trials of one muscle of one person.
+
+    Raises
+    ------
+    ValueError
+        When the table holds several channels or participants, or two columns of one name.
+    """
+    twice = table.columns[table.columns.duplicated()]
+    if len(twice):
+        raise ValueError(f"the trial table has two columns {str(twice[0])!r}; keep one of them")
+    for name in ("channel", "participant", "participant_id"):
+        words = [word for word in table[name].dropna().unique() if word != ""] if name in table else []
+        if len(words) > 1:
+            raise ValueError(
+                f"the trial table holds several {name}s ({', '.join(map(str, words[:6]))}); give the rows of one, "
+                f"as in table[table[{name!r}] == {words[0]!r}]"
+            )
 
 
 def is_kept(table: pd.DataFrame) -> np.ndarray:
-    """True for rows that were not rejected; a table without ``reject`` keeps all."""
+    """True for rows that were not rejected; a table without ``reject`` keeps all.
+
+    ``reject`` holds the reason, and nothing, ``n/a`` or False in rows that are kept.
+    """
     if "reject" not in table:
         return np.ones(len(table), dtype=bool)
-    return (table["reject"].isna() | (table["reject"] == "")).to_numpy(dtype=bool)
+    return np.array([str(reason).strip().lower() in _NO_REASON for reason in table["reject"]], dtype=bool)
+
+
+def is_paired(table: pd.DataFrame) -> np.ndarray:
+    """True for trials of several pulses, as ``pulse_count`` says or, where it is not known, the interval between them.
+
+    An interval of 0 is none: so loggers write single pulses.
+    """
+    unknown = np.full(len(table), np.nan)
+    count = numbers(table, "pulse_count") if "pulse_count" in table else unknown
+    interval = numbers(table, "inter_stimulus_interval") if "inter_stimulus_interval" in table else unknown
+    return np.where(np.isfinite(count), count > 1, np.isfinite(interval) & (interval != 0)).astype(bool)
 
 
 def single_pulses(table: pd.DataFrame) -> pd.DataFrame:
     """Trials of one pulse: thresholds, curves and maps must not see conditioned responses."""
-    if "pulse_count" not in table:
-        return table
-    return table[~(pd.to_numeric(table["pulse_count"]) > 1)]
+    return table[~is_paired(table)]
 
 
 def numbers(table: pd.DataFrame, name: str) -> np.ndarray:
@@ -48,7 +89,7 @@ def numbers(table: pd.DataFrame, name: str) -> np.ndarray:
         raise ValueError(unknown_word("column of the trial table", name, table.columns))
     column = table[name]
     values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-    words = np.isnan(values) & column.notna().to_numpy() if column.dtype == object else np.zeros(len(column), bool)
+    words = np.isnan(values) & column.notna().to_numpy()
     if words.any():  # left out silently, they would be trials that nobody counts
         words &= ~column.astype(str).str.strip().str.lower().isin(["", "n/a", "nan", "none"]).to_numpy()
     bad = words | np.isinf(values)
@@ -62,8 +103,59 @@ def numbers(table: pd.DataFrame, name: str) -> np.ndarray:
     return values
 
 
+def intensities(table: pd.DataFrame, by: str) -> np.ndarray:
+    """Values of a column of intensities, in percent of the stimulator's output or of a threshold.
+
+    Raises
+    ------
+    ValueError
+        As for :func:`numbers`, and for values that cannot be meant: negative, more than the stimulator can, or so
+        small throughout that they are shares of 1. A column that the schema does not know may hold anything.
+    """
+    values = numbers(table, by)
+    unit = STIMULUS_COLUMNS[by].unit if by in STIMULUS_COLUMNS else ""
+    if unit not in _LARGEST or not np.isfinite(values).any():
+        return values
+    bad = (values < 0) | (values > _LARGEST[unit])
+    if bad.any():
+        at = int(np.flatnonzero(bad)[0])
+        raise ValueError(
+            f"column {by!r} of the trial table holds {values[at]:g} in row {table.index[at]}; "
+            f"expected 0 to {_LARGEST[unit]:g} {unit}"
+        )
+    largest = float(np.nanmax(values))
+    if 0 < largest < _FRACTION:
+        raise ValueError(
+            f"column {by!r} of the trial table reaches {largest:g} only; expected {unit}, such as 50 for half: "
+            f"a share of 1? multiply it by 100"
+        )
+    return values
+
+
+def conditions(table: pd.DataFrame) -> np.ndarray:
+    """Condition of each trial, empty where there is none.
+
+    Raises
+    ------
+    ValueError
+        When the table does not tell.
+    """
+    if "condition" not in table:
+        raise ValueError(
+            "the trial table has no column 'condition', which tells its trials apart; add it, as in "
+            "table.assign(condition=…)"
+        )
+    return table["condition"].fillna("").astype(str).to_numpy(dtype=object)
+
+
 def with_condition(table: pd.DataFrame, test: str = "test") -> pd.DataFrame:
-    """The table with a ``condition`` column, derived from the pulses where it is missing."""
+    """The table with a ``condition`` column, derived from the pulses where it is missing.
+
+    Raises
+    ------
+    ValueError
+        When the table tells neither condition nor interval, or a kept pair has no interval above 0.
+    """
     if "condition" in table:
         return table
     if "inter_stimulus_interval" not in table:
@@ -71,11 +163,18 @@ def with_condition(table: pd.DataFrame, test: str = "test") -> pd.DataFrame:
             "the trial table has neither 'condition' nor 'inter_stimulus_interval'; "
             "add one of them so that test and conditioned trials can be told apart"
         )
-    interval = numbers(table, "inter_stimulus_interval")
-    paired = np.isfinite(interval) & (interval > 0)
-    if "pulse_count" in table:
-        paired &= numbers(table, "pulse_count") > 1
-    labels = [isi_label(value) if pair else test for value, pair in zip(interval, paired, strict=True)]
+    interval, paired = numbers(table, "inter_stimulus_interval"), is_paired(table)
+    unknown = paired & ~(interval > 0)
+    lost = unknown & is_kept(table)
+    if lost.any():
+        at = int(np.flatnonzero(lost)[0])
+        raise ValueError(
+            f"row {table.index[at]} of the trial table is a pair with an inter_stimulus_interval of {interval[at]:g}; "
+            "expected seconds above 0, or a reason in 'reject'"
+        )
+    nominal = nominal_intervals(np.where(paired & ~unknown, interval, np.nan))
+    labels = np.array([isi_label(value) if np.isfinite(value) else test for value in nominal], dtype=object)
+    labels[unknown] = ""
     return table.assign(condition=labels)
 
 
@@ -123,7 +222,7 @@ def median_interval(values: np.ndarray) -> tuple[float, float]:
     """
     n = values.size
     ordered = np.sort(np.where(np.isnan(values), np.inf, values))
-    if n < 6:  # the whole range covers less than 95 %
+    if n < FEWEST_OF_MEDIAN:  # the whole range covers less than 95 %
         return np.nan, np.nan
     depth = np.arange(1, n // 2 + 1)
     cover = 1 - 2 * betainc(n - depth + 1, depth, 0.5)  # of the binomial distribution

@@ -333,5 +333,5 @@ def _word(column: str, value: Any) -> str:
         return value if isinstance(value, str) else "unknown"
     if column in RELATIVE_INTENSITIES:  # stimulators take whole steps: 99.6 and 100.4 % of threshold are one level
         return f"{5 * round(float(value) / 5):g}"
-    digits = 4 if column in ("inter_stimulus_interval", "interval_after_n20") else 6
+    digits = 5 if column in ("inter_stimulus_interval", "interval_after_n20") else 6
     return f"{round(float(value), digits):g}"

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ..cleaning import apply, get_step
+from ..measures._intervals import nominal_intervals
 from ..query import evaluate
 from ..schema import STIMULUS_COLUMNS
 from ..trials import bad_spans, cut, pick_channels, stimuli
@@ -40,6 +41,8 @@ class Run:
 def conditions_of(protocol: Protocol, table: pd.DataFrame) -> pd.Series:
     """Condition of each stimulus; empty where none applies.
 
+    Queries and labels see intervals as they were set: measured ones scatter about them.
+
     Raises
     ------
     ValueError
@@ -49,6 +52,8 @@ def conditions_of(protocol: Protocol, table: pd.DataFrame) -> pd.Series:
         return pd.Series("all", index=table.index, dtype=object)
     labels = pd.Series("", index=table.index, dtype=object)
     mine = _of_protocol(protocol, table)
+    for name in table.columns.intersection(["inter_stimulus_interval", "interval_after_n20"]):
+        table = table.assign(**{name: nominal_intervals(table[name])})
     for name, query in protocol.conditions.items():
         rows = evaluate(query, table, STIMULUS_COLUMNS) & mine
         twice = rows & (labels != "").to_numpy()
