@@ -83,10 +83,11 @@ def next_intensity(
         Whether each evoked a response.
     method : {"maximum_likelihood", "bayesian", "stochastic_approximation", "relative_frequency"}
         ``maximum_likelihood`` (adaptive PEST; Awiszus 2003) stimulates at the most likely threshold, relative spread
-        0.07. ``bayesian`` stimulates at the posterior median, the spread unknown: a few more pulses, an interval that
-        holds for shallow curves too. ``stochastic_approximation`` (Robbins & Monro 1951) steps down after a response
-        and up without one, by ever smaller steps. ``relative_frequency`` (Rossini–Rothwell) descends in levels of ten
-        pulses and ends a level as soon as it is decided.
+        0.07, and ends by the likelihood of that spread; the interval it states allows for others and is wider.
+        ``bayesian`` stimulates at the posterior median, the spread unknown, and ends by that interval: more pulses.
+        ``stochastic_approximation`` (Robbins & Monro 1951) steps down after a response and up without one, by ever
+        smaller steps. ``relative_frequency`` (Rossini–Rothwell) descends in levels of ten pulses and ends a level as
+        soon as it is decided.
     start : float
         First intensity (%MSO); for ``relative_frequency`` one above the threshold.
     step : float
@@ -129,7 +130,7 @@ def next_intensity(
         return Proposal(min(start, maximum), Estimate(math.nan, flag="no_trials"), False)
     if method == "relative_frequency":
         return _descending(s, y, step, maximum)
-    value, low, high = _so_far(s, y, method)
+    value, low, high, known = _so_far(s, y, method)
     aim = np.clip(value, s[-1] - LARGEST_STEP, s[-1] + LARGEST_STEP)
     level = float(np.clip(np.round(aim / step) * step, step, maximum))
     estimate = Estimate(value, low, high, s.size)
@@ -140,23 +141,28 @@ def next_intensity(
     top = s >= maximum - step / 2
     if top.sum() >= AT_CEILING and y[top].mean() < 0.5 and value >= maximum - step:
         return _ceiling(low, s.size, maximum)
-    if s.size >= fewest and not estimate.flag and (high - low) / 2 <= precision:
-        return Proposal(math.nan, estimate, True, f"the interval is within ±{precision:g} %MSO")
+    if s.size >= fewest and not estimate.flag and known <= precision:
+        given = " for a relative spread of 0.07" if method == "maximum_likelihood" else ""
+        return Proposal(math.nan, estimate, True, f"the interval{given} is within ±{precision:g} %MSO")
     if s.size >= most:
         return Proposal(math.nan, estimate, True, f"{most} pulses were given")
     return Proposal(level, estimate, False)
 
 
-def _so_far(s: np.ndarray, y: np.ndarray, method: str) -> tuple[float, float, float]:
-    """Where the search is and the 95 % limits of the threshold."""
+def _so_far(s: np.ndarray, y: np.ndarray, method: str) -> tuple[float, float, float, float]:
+    """Where the search is, the 95 % limits of the threshold, and what the rule that ends it takes for half of them."""
     place, k = stochastic_steps(s, y)
     if method == "stochastic_approximation" and k:
         reach = stochastic_reach(float(place[-1]), k)
-        return float(place[-1]), float(place[-1]) - reach, float(place[-1]) + reach
+        return float(place[-1]), float(place[-1]) - reach, float(place[-1]) + reach, reach
     levels, index = np.unique(np.round(s, 1), return_inverse=True)
-    find = posterior_limits if method == "bayesian" else likelihood_limits
-    found = find(levels, np.bincount(index), np.bincount(index, weights=y))
-    return (float(place[-1]), *found[1:]) if method == "stochastic_approximation" else found
+    count, yes = np.bincount(index), np.bincount(index, weights=y)
+    middle, low, high = posterior_limits(levels, count, yes)
+    if method == "bayesian":
+        return middle, low, high, (high - low) / 2
+    value, least, most = likelihood_limits(levels, count, yes)
+    value = float(place[-1]) if method == "stochastic_approximation" else value
+    return value, min(low, value), max(high, value), (most - least) / 2
 
 
 def _ceiling(low: float, n: int, maximum: float) -> Proposal:
@@ -225,7 +231,7 @@ class Search:
         y = self.responses
         if not any(y) or all(y):
             return f"no threshold from {len(y)} pulses: {self.proposal.estimate.flag.replace('_', ' ')}"
-        value, low, high = _so_far(np.array(self.intensities), np.array(y, dtype=bool), "bayesian")
+        value, low, high, _ = _so_far(np.array(self.intensities), np.array(y, dtype=bool), "bayesian")
         end = "" if self.proposal.done else "; the rule to stop is not met yet"
         return f"{len(y)} pulses, spread unknown (bayesian): {value:.1f} %MSO [{low:.1f}, {high:.1f}]{end}"
 

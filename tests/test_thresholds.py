@@ -11,6 +11,7 @@ import excitability as ex
 from excitability.cli import app
 from excitability.measures._thresholds import (
     METHODS,
+    likelihood_limits,
     maximum_likelihood,
     response_probability,
     stochastic_approximation,
@@ -69,8 +70,25 @@ def test_bayesian_search_knows_less_of_a_threshold_because_the_spread_is_unknown
     rng = np.random.default_rng(33)
     s, y, answer = searched(rng, 55, "bayesian", precision=4.0)
     assert answer.estimate == pytest.approx(55, abs=4)
-    fixed = next_intensity(s, y, "maximum_likelihood").estimate
-    assert fixed.ci_high - fixed.ci_low < answer.estimate.ci_high - answer.estimate.ci_low
+    levels, index = np.unique(s, return_inverse=True)
+    _, low, high = likelihood_limits(levels, np.bincount(index), np.bincount(index, weights=y))
+    assert high - low < answer.estimate.ci_high - answer.estimate.ci_low
+
+
+def test_the_interval_of_maximum_likelihood_does_not_take_the_spread_for_known():
+    """Its own likelihood covers 75 to 85 % where the spread is 0.12; the search still ends by it."""
+    rng, hits, fixed = np.random.default_rng(42), [], []
+    for _ in range(100):
+        threshold = rng.uniform(30, 80)
+        s = np.repeat(np.round(threshold) + np.arange(-6, 7, 2), 10)
+        y = rng.random(s.size) < response_probability(s, threshold, 0.12)
+        levels, index = np.unique(s, return_inverse=True)
+        count, yes = np.bincount(index), np.bincount(index, weights=y)
+        found, (_, low, high) = maximum_likelihood(levels, count, yes), likelihood_limits(levels, count, yes)
+        hits.append(found.ci_low <= threshold <= found.ci_high)
+        fixed.append(low <= threshold <= high)
+    assert np.mean(fixed) < 0.88
+    assert np.mean(hits) >= 0.9
 
 
 @pytest.mark.parametrize("method", SEARCHES)
@@ -113,7 +131,7 @@ def test_stochastic_approximation_speaks_only_for_trials_it_led():
     assert stochastic_approximation(s[mixed], y[mixed]).flag == "not_led_by_stochastic_approximation"
 
 
-@pytest.mark.parametrize("spread", [0.05, 0.07])
+@pytest.mark.parametrize("spread", [0.05, 0.07, 0.10])
 def test_intervals_cover_after_every_kind_of_sequence(spread):
     rng = np.random.default_rng(36)
     hits = {"bayesian": [], "mlpest": []}
@@ -139,15 +157,16 @@ def test_intervals_cover_after_every_kind_of_sequence(spread):
 
 def test_profile_interval_is_where_the_likelihood_has_fallen_by_its_quantile():
     levels, count, yes = np.arange(44.0, 57, 2), np.full(7, 10), np.array([0, 1, 3, 5, 8, 9, 10])
-    found = maximum_likelihood(levels, count, yes)
+    found, low, high = likelihood_limits(levels, count, yes)
+    assert found == maximum_likelihood(levels, count, yes)
 
     def log_likelihood(threshold):
         p = 0.01 + 0.98 * response_probability(levels, threshold)
         end = response_probability(100.0, threshold)  # the virtual response at 100 %
         return float(yes @ np.log(p) + (count - yes) @ np.log1p(-p) + np.log(end))
 
-    top = log_likelihood(float(found))
-    for edge, away in ((found.ci_low, -0.11), (found.ci_high, 0.11)):  # the search grid has steps of 0.1
+    top = log_likelihood(found)
+    for edge, away in ((low, -0.11), (high, 0.11)):  # the search grid has steps of 0.1
         assert top - log_likelihood(edge) <= 1.93
         assert top - log_likelihood(edge + away) > 1.92
 

@@ -13,6 +13,10 @@ from ._tables import FEWEST, LEVEL, is_kept, numbers
 #: Mean backgrounds further apart than this (as a ratio) are flagged: what is left of the difference after the
 #: adjustment grows with it, since the background of one trial is itself measured with error.
 FAR_APART = 1.25
+#: Relative standard error of the background of one trial: the RMS of 100 ms of EMG.
+USUAL_ERROR = 0.15
+#: Where the background hardly varies beyond its error, the slope could be anything: it is not made steeper than this.
+LEAST_RELIABLE = 0.5
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,12 @@ class Adjusted:
         Trials of each condition.
     span : dict of str to tuple
         Least, mean and largest background of each condition (V).
+    away : ndarray, shape (n_conditions,)
+        Mean background of each condition minus the common one (V, or of logarithms).
+    reliability : float
+        Share of the variance of the background within conditions that is not measurement error.
+    slope : float
+        Change of the response with the background.
     """
 
     names: list[str]
@@ -45,23 +55,39 @@ class Adjusted:
     n: dict[str, int]
     n_rejected: dict[str, int]
     span: dict[str, tuple[float, float, float]]
+    away: np.ndarray
+    reliability: float
+    slope: float
 
     def interval(self, weights: np.ndarray) -> tuple[float, float, float]:
-        """A sum of levels with its interval."""
-        value = float(weights @ self.levels)
-        few = self.freedom < 1
-        k = len(self.names)
-        reach = float(stdtrit(max(self.freedom, 1.0), (1 + LEVEL) / 2)) * float(
-            np.sqrt(max(weights @ self.covariance[:k, :k] @ weights, 0.0))
-        )
-        return value, np.nan if few else value - reach, np.nan if few else value + reach
+        """A sum of levels with its interval, which holds for a background seen with or without error.
+
+        An error of the background makes the slope too flat, by the reliability; the levels move with the slope as far
+        as their condition's mean background is away.
+        """
+        if self.freedom < 1:
+            return float(weights @ self.levels), np.nan, np.nan
+        steeper = -(1 / self.reliability - 1) * float(weights @ self.away)
+        exact, freed = (self._limits(np.append(weights, slope)) for slope in (0.0, steeper))
+        return exact[0], min(exact[1], freed[1]), max(exact[2], freed[2])
+
+    def _limits(self, weights: np.ndarray) -> tuple[float, float, float]:
+        value = float(weights @ np.append(self.levels, self.slope))
+        error = float(np.sqrt(max(weights @ self.covariance @ weights, 0.0)))
+        reach = float(stdtrit(self.freedom, (1 + LEVEL) / 2)) * error
+        return value, value - reach, value + reach
 
 
-def adjust(table: pd.DataFrame, of: str, background: str, at: float, logarithm: bool) -> Adjusted:
+def adjust(
+    table: pd.DataFrame, of: str, background: str, at: float, logarithm: bool, error: float = USUAL_ERROR
+) -> Adjusted:
     """Fit all conditions of a table at once.
 
-    ``at`` is the background to adjust to (V); NaN takes the median of all trials used.
+    ``at`` is the background to adjust to (V); NaN takes the median of all trials used. ``error`` is the relative
+    standard error of one trial's background.
     """
+    if not 0 <= error < 1:
+        raise ValueError(f"background_error = {error:g} must be a share of the background from 0 to 1, such as 0.15")
     response, level = numbers(table, of), numbers(table, background)
     kept = is_kept(table)
     told = table["condition"].fillna("") if "condition" in table else ["all"] * len(table)
@@ -84,7 +110,21 @@ def adjust(table: pd.DataFrame, of: str, background: str, at: float, logarithm: 
     y = np.log(response[used]) if logarithm else response[used]
     design = np.column_stack([*(condition[used] == name for name in names), x]).astype(float)
     levels, covariance, freedom = _least_squares(design, y)
-    return Adjusted(names, levels[: len(names)], covariance, freedom, at, counts, lost, spans)
+    away = np.array([x[condition[used] == name].mean() for name in names])
+    seen = 1.0 if logarithm else float(np.mean(level[used] ** 2)) if names else 1.0
+    reliability = _reliability(x, condition[used], names, error**2 * seen)
+    known = levels[: len(names)], covariance, freedom, at, counts, lost, spans, away, reliability
+    return Adjusted(names, *known, float(levels[-1]) if levels.size else np.nan)
+
+
+def _reliability(x: np.ndarray, condition: np.ndarray, names: list[str], noise: float) -> float:
+    """Share of the variance within conditions that the error of one trial's background does not explain."""
+    freedom = x.size - len(names)
+    if freedom < 1:
+        return 1.0
+    variance = sum(float(np.sum((part - part.mean()) ** 2)) for name in names if (part := x[condition == name]).size)
+    variance /= freedom
+    return float(np.clip(1 - noise / variance, LEAST_RELIABLE, 1.0)) if variance > 0 else 1.0
 
 
 def _least_squares(design: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:

@@ -149,15 +149,22 @@ def _inside(value: float, low: float, high: float, levels: np.ndarray) -> Estima
 
 
 def maximum_likelihood(levels: np.ndarray, count: np.ndarray, yes: np.ndarray) -> Estimate:
-    """Maximum-likelihood threshold with κ = 0.07 and its profile interval (Awiszus 2003).
+    """Maximum-likelihood threshold with κ = 0.07 (Awiszus 2003), with the interval of a spread that is not known.
 
-    As in adaptive PEST, two virtual trials (none at 0, a response at 100 %MSO) keep the maximum in range.
+    As in adaptive PEST, two virtual trials (none at 0, a response at 100 %MSO) keep the maximum in range. Where the
+    likelihood of κ = 0.07 has fallen by 1.92 is no interval of a person whose spread is 0.10: it covers 82–89 %, and
+    its profile over the spread 86–93 %. The interval is that of :func:`bayesian`.
     """
-    return _inside(*likelihood_limits(levels, count, yes), levels)
+    value = likelihood_limits(levels, count, yes)[0]
+    _, low, high = posterior_limits(levels, count, yes)
+    return _inside(value, min(low, value), max(high, value), levels)
 
 
 def likelihood_limits(levels: np.ndarray, count: np.ndarray, yes: np.ndarray) -> tuple[float, float, float]:
-    """Maximum of the likelihood of a threshold with κ = 0.07, and where it has fallen by 1.92."""
+    """Maximum of the likelihood of a threshold with κ = 0.07, and where it has fallen by 1.92.
+
+    The limits hold for people of that spread only; the live search ends by them.
+    """
     grid = np.arange(1.0, 130.05, 0.1)
     chance = ndtr((levels - grid[:, None]) / (SPREAD * grid[:, None]))
     likelihood = _log_likelihood(chance, count, yes) + np.log(np.maximum(ndtr((100 - grid) / (SPREAD * grid)), 1e-12))
@@ -180,7 +187,17 @@ def bayesian(levels: np.ndarray, count: np.ndarray, yes: np.ndarray) -> Estimate
 
 def posterior_limits(levels: np.ndarray, count: np.ndarray, yes: np.ndarray) -> tuple[float, float, float]:
     """Median and 95 % limits of the posterior of a threshold whose spread and shape are unknown."""
-    grid = np.arange(1.0, 150.05, 0.2)
+    coarse = np.arange(1.0, 151.0)
+    near = coarse[(rough := _posterior(coarse, levels, count, yes)) > 1e-7 * rough.max()]
+    grid = np.arange(max(near[0] - 2, 1.0), min(near[-1] + 2, 150.0) + 0.05, 0.2)
+    posterior = _posterior(grid, levels, count, yes)
+    cumulative = np.cumsum(posterior) - posterior / 2
+    low, middle, high = np.interp(np.array([0.025, 0.5, 0.975]) * posterior.sum(), cumulative, grid)
+    return float(middle), float(low), float(high)
+
+
+def _posterior(grid: np.ndarray, levels: np.ndarray, count: np.ndarray, yes: np.ndarray) -> np.ndarray:
+    """Posterior of thresholds, summed over spreads and shapes; not normalised."""
     steps = np.linspace(-2.5, 2.5, 15)
     spread = SPREAD * np.exp(np.log(1.8) * steps)
     z = (levels - grid[:, None, None]) / (spread[None, :, None] * grid[:, None, None])
@@ -193,10 +210,7 @@ def posterior_limits(levels: np.ndarray, count: np.ndarray, yes: np.ndarray) -> 
     log_posterior = np.stack(
         [_log_likelihood(shape, count, yes) - steps**2 / 2 + np.log(prior) for shape, prior in shapes.values()]
     )
-    posterior = np.exp(log_posterior - log_posterior.max()).sum(axis=(0, 2))
-    cumulative = np.cumsum(posterior) - posterior / 2
-    low, middle, high = np.interp(np.array([0.025, 0.5, 0.975]) * posterior.sum(), cumulative, grid)
-    return float(middle), float(low), float(high)
+    return np.exp(log_posterior - log_posterior.max()).sum(axis=(0, 2))
 
 
 def stochastic_steps(intensity: np.ndarray, response: np.ndarray) -> tuple[np.ndarray, int]:

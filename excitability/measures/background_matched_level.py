@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..schema import Estimate, join_flags, unknown_word
-from ._background import adjust
+from ._background import USUAL_ERROR, adjust
 from ._registry import measure
 from ._tables import nothing
 
@@ -22,6 +22,7 @@ def background_matched_level(
     at: float = float("nan"),
     test: str = "all",
     scale: Literal["linear", "log"] = "linear",
+    background_error: float = USUAL_ERROR,
 ) -> dict[str, Estimate]:
     """Expected response of each condition at a common level of background EMG: an adjustment, and named as one.
 
@@ -29,8 +30,8 @@ def background_matched_level(
     they are. One regression for all conditions, ``response = level of its condition + slope · (background − at)``,
     gives the level of each at the same background ``at``; with ``scale = "log"`` both are logarithms, and the level is
     a geometric mean. Its interval allows for scatter that grows with the background (HC3). With ``at`` given, sessions
-    can be compared at the same background too. What the regression cannot mend: the RMS of one trial before the pulse
-    is itself uncertain by some 15 %, so the slope is too flat, and a part of a large difference of background stays.
+    can be compared at the same background too. The RMS of one trial before the pulse is itself uncertain by some 15 %,
+    which makes the slope too flat: the interval holds for the slope as it is and for one freed of that error.
 
     Parameters
     ----------
@@ -46,6 +47,8 @@ def background_matched_level(
         A condition that the trials must have.
     scale : {"linear", "log"}
         ``"log"`` for amplitudes, whose scatter grows with their size.
+    background_error : float
+        Relative standard error of the background of one trial; 0 takes it for exact.
 
     Returns
     -------
@@ -74,7 +77,7 @@ def background_matched_level(
     """
     if scale not in ("linear", "log"):
         raise ValueError(unknown_word("scale", scale, ["linear", "log"]))
-    found = adjust(table, of, background, float(at), scale == "log")
+    found = adjust(table, of, background, float(at), scale == "log", background_error)
     levels = {}
     for name, n in found.n.items():
         if name not in found.names:

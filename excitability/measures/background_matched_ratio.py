@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..schema import Estimate, join_flags, unknown_word
-from ._background import FAR_APART, Adjusted, adjust
+from ._background import FAR_APART, USUAL_ERROR, Adjusted, adjust
 from ._registry import measure
 from ._tables import nothing
 from .conditioned_ratio import FORMS, in_form
@@ -21,6 +21,7 @@ def background_matched_ratio(
     of: str = "mep_amplitude",
     background: str = "background_emg",
     test: str = "test",
+    background_error: float = USUAL_ERROR,
     form: Literal["ratio", "log_ratio", "percent", "percent_inhibition"] = "ratio",
 ) -> dict[str, Estimate]:
     """Ratio of geometric means with the difference of background EMG taken out: an adjustment, and named as one.
@@ -28,8 +29,9 @@ def background_matched_ratio(
     ``ln response = level of its condition + slope · ln background`` is fitted to all trials (analysis of covariance);
     the difference of two levels is ``ln R`` at equal background, whatever that background is. Put it beside the
     unadjusted ratio: where the two differ, the background made the difference. A slope of zero is right where the
-    background does not matter, and then nothing changes. What the regression cannot mend: the RMS of one trial before
-    the pulse is itself uncertain by some 15 %, so the slope is too flat, and a part of a large difference stays.
+    background does not matter, and then nothing changes. The RMS of one trial before the pulse is itself uncertain by
+    some 15 %, which makes the slope too flat, and leaves a part of a large difference in the ratio: the interval holds
+    for the slope as it is and for one freed of that error.
 
     Parameters
     ----------
@@ -39,6 +41,8 @@ def background_matched_ratio(
         Column with the size of the response; trials at zero or below have no logarithm and are left out.
     background : str
         Column with the background (V).
+    background_error : float
+        Relative standard error of the background of one trial; 0 takes it for exact.
     test : str
         The reference condition.
     form : {"ratio", "log_ratio", "percent", "percent_inhibition"}
@@ -70,7 +74,7 @@ def background_matched_ratio(
     """
     if form not in FORMS:
         raise ValueError(unknown_word("form", form, FORMS))
-    found = adjust(table, of, background, float("nan"), logarithm=True)
+    found = adjust(table, of, background, float("nan"), logarithm=True, error=background_error)
     return {name: in_form(_ratio(found, name, test), form) for name in sorted(found.n) if name != test}
 
 

@@ -15,6 +15,7 @@ from scipy.special import stdtrit
 
 from ..schema import Estimate, join_flags
 
+_NORMAL = 1.959964
 _AT_ONCE = 20_000_000  # values of resampled averages held in memory at a time
 
 
@@ -47,8 +48,9 @@ def bootstrap_average(
     -------
     Estimate or dict of Estimate
         The interval is the basic one (the estimate minus what resampling adds to it), so that a measure which noise
-        makes larger, as any measure of size, has an interval that is not. ``unstable`` is flagged where one resample
-        in ten has no value.
+        makes larger, as any measure of size, has an interval that is not; it is widened for the few trials as Student's
+        is (resampling of 8 trials finds 6 % too little scatter, and does not know that it is uncertain). ``unstable``
+        is flagged where one resample in ten has no value.
 
     Examples
     --------
@@ -141,19 +143,22 @@ def _with_interval(estimate: Any, replicates: list[Any], n_trials: int, interval
     flag = getattr(estimate, "flag", "")
     if len(known) < 0.9 * len(replicates):
         flag = join_flags(flag, "unstable")
-    low, high = interval(value, known) if len(known) > 1 else (np.nan, np.nan)
+    low, high = interval(value, known, n_trials) if len(known) > 1 else (np.nan, np.nan)
     if low > value or high < value:  # noise makes the value so much larger that the interval lies beside it
         flag = join_flags(flag, "inflated_by_noise")
         low, high = min(low, value), max(high, value)
     return Estimate(value, low, high, n=n_trials, flag=flag)
 
 
-def _basic(value: float, known: np.ndarray) -> tuple[float, float]:
+def _basic(value: float, known: np.ndarray, n_trials: int) -> tuple[float, float]:
     low, high = np.quantile(known, [0.025, 0.975])
-    return 2 * value - high, 2 * value - low
+    wider = 1.0
+    if n_trials > 1:
+        wider = float(np.sqrt(n_trials / (n_trials - 1)) * stdtrit(n_trials - 1, 0.975) / _NORMAL)
+    return value - wider * (high - value), value + wider * (value - low)
 
 
-def _jackknife(value: float, known: np.ndarray) -> tuple[float, float]:
+def _jackknife(value: float, known: np.ndarray, n_trials: int) -> tuple[float, float]:
     n = len(known)
     error = np.sqrt((n - 1) / n * np.sum((known - known.mean()) ** 2))
     half = float(stdtrit(n - 1, 0.975)) * error

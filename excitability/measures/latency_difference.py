@@ -10,7 +10,7 @@ import pandas as pd
 from ..schema import Estimate, join_flags
 from ._differences import check_statistic, difference_of_levels
 from ._registry import measure
-from ._tables import FEWEST, is_kept, nothing, numbers
+from ._tables import FEWEST, FEWEST_OF_MEDIAN, is_kept, nothing, numbers
 
 
 @measure(kind="summary", unit="s", over="conditioned")
@@ -27,7 +27,8 @@ def latency_difference(
     current (PA) gives early I-waves, antero-posterior (AP) late ones. ``AP − LM`` and ``PA − LM`` (each about one
     I-wave period, 1.5 ms, apart) tell which of them a direction recruits. Measure them in slight contraction, near the
     active threshold of each direction, with the same response size. The same difference, of ipsilateral against
-    contralateral responses, tells how much later an ipsilateral response comes. The interval is Welch's.
+    contralateral responses, tells how much later an ipsilateral response comes. The interval is Welch's: it covers
+    95 % of normal latencies, 91–94 % of skewed ones when there are five a side.
 
     Parameters
     ----------
@@ -44,8 +45,9 @@ def latency_difference(
     -------
     dict of str to Estimate
         One for each other condition: seconds; ``n`` counts its trials with a latency. Flags: ``no_trials``,
-        ``no_test_trials`` (NaN), ``few_trials`` (fewer than three on one side: no interval), ``no_response`` (more than
-        a fifth of the trials of one side have no response: the latencies are those of the larger ones).
+        ``no_test_trials`` (NaN), ``few_trials`` (fewer than three on one side, six for
+        medians: no interval), ``no_response`` (more than a fifth of the trials of one side have no response: the
+        latencies are those of the larger ones).
 
     Raises
     ------
@@ -83,6 +85,6 @@ def _difference(
     if not known.size or not baseline.size:
         return nothing("no_test_trials" if known.size else "no_trials", known.size, n_rejected)
     lost = any(part.size < 0.8 * whole.size for part, whole in ((known, values), (baseline, reference)))
-    few = min(known.size, baseline.size) < FEWEST
+    few = min(known.size, baseline.size) < (FEWEST_OF_MEDIAN if statistic == "median" else FEWEST)
     flag = join_flags("few_trials" if few else "", "no_response" if lost else "")
     return Estimate(*difference_of_levels(known, baseline, statistic), known.size, flag, n_rejected)

@@ -39,7 +39,7 @@ def resting_motor_threshold(
     dict of Estimate
         ``resting_motor_threshold`` is the preferred estimate: Bayesian, with the spread unknown. Beside it, ending in
         the method: ``_relative_frequency`` (Rossini–Rothwell, half of the responses and more), ``_mills_nithi`` (middle
-        of two levels), ``_mlpest`` (maximum likelihood, relative spread 0.07, profile interval), ``_bayesian``,
+        of two levels), ``_mlpest`` (maximum likelihood, relative spread 0.07; Bayesian interval), ``_bayesian``,
         ``_stochastic_approximation`` (where that search ended, for trials it led), ``_regression`` (log amplitude on
         intensity).
         Flags, all with NaN: ``ceiling`` (no threshold up to 100 %MSO: right-censored, ``ci_low`` is what is known),
@@ -49,9 +49,9 @@ def resting_motor_threshold(
 
     Notes
     -----
-    Nominal 95 % intervals cover 95 % (Bayesian; 98 % after an adaptive search, which says nothing about the spread)
-    over spreads of 0.05–0.10 and three shapes of curve. Those of maximum likelihood cover 92 %, because they take the
-    spread for known: 80–90 % where it is 0.10. Relative frequency and Mills–Nithi have no model of sampling: their
+    Nominal 95 % intervals cover 95 % (Bayesian, and maximum likelihood, which has the same one; 98 % after an adaptive
+    search, which says nothing about the spread) over spreads of 0.05–0.10 and three shapes of curve. That of
+    stochastic approximation covers 89–95 %. Relative frequency and Mills–Nithi have no model of sampling: their
     intervals are wide (99 %), and the first finds thresholds 1–2 %MSO too high.
     ``benchmarks/threshold_and_curve_calibration.py`` repeats this.
 

@@ -45,7 +45,9 @@ def silent_period_summary(
     Returns
     -------
     dict of Estimate
-        ``silent_period_censored_mean`` (s; of a normal distribution by maximum likelihood, jackknife interval),
+        ``silent_period_censored_mean`` (s; of a normal distribution by maximum likelihood, jackknife interval: it
+        covers 95 % of normal silent periods; of skewed ones 91 % when 15 % of them outlast the epoch and 76–89 % when
+        35 % do, for then the tail is not seen, and the median is the number to use),
         ``silent_period_censored_median`` (s; that of Kaplan and Meier, interval of order statistics; NaN when half of
         the trials or more outlast the epoch) and ``silent_period_outlasting`` (share). ``n`` counts the trials with
         a silence. Flags: ``censored``, ``few_trials``, ``no_silent_period``, ``no_trials``.

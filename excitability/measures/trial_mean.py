@@ -9,7 +9,7 @@ import pandas as pd
 
 from ..schema import Estimate
 from ._registry import measure
-from ._tables import FEWEST, is_kept, level, nothing, numbers
+from ._tables import FEWEST, FEWEST_OF_MEDIAN, is_kept, level, nothing, numbers
 
 #: What every trial has unless its samples are missing; all else needs a response.
 _ALWAYS = ("mep_amplitude", "mep_amplitude_corrected", "mep_area", "mep_probability")
@@ -26,7 +26,9 @@ def trial_mean(
 
     The unit is that of the trial measure. Amplitudes are right-skewed, so the interval of a mean of positive
     values is built on the logarithm of the mean with a guard for skewness; values that can be negative get
-    Student's interval, a geometric mean the interval of the mean log, a median that of its order statistics.
+    Student's interval, a geometric mean the interval of the mean log, a median that of its order statistics. They
+    take trials for independent: where each is like the one before (correlation of neighbours 0.3), they cover 81–90 %.
+    That of a mean probability is Wilson's, and covers more than 95 % where the single probabilities are not 0 or 1.
 
     Parameters
     ----------
@@ -41,10 +43,10 @@ def trial_mean(
     Returns
     -------
     Estimate
-        ``n`` counts the trials that have a value. Flags: ``no_trials``, ``few_trials`` (fewer than three: no interval
-        worth the name), ``censored`` (some trials have no end of a silent period), ``no_silent_period`` (none has),
-        ``no_response`` (latency, duration … missing in some trials), ``missing_values`` (what every trial has, missing
-        in some), ``non_positive`` (no geometric mean exists).
+        ``n`` counts the trials that have a value. Flags: ``no_trials``, ``few_trials`` (fewer than three, or six for
+        a median: no interval), ``censored`` (some trials have no end of a silent period), ``no_silent_period`` (none
+        has), ``no_response`` (latency, duration … missing in some trials), ``missing_values`` (what every trial has,
+        missing in some), ``non_positive`` (no geometric mean exists).
 
     Raises
     ------
@@ -73,7 +75,7 @@ def trial_mean(
     value, low, high = level(ordered if statistic == "median" else known, statistic)
     if statistic == "geometric_mean" and known.min() <= 0:
         flag = "non_positive"
-    elif known.size < FEWEST:
+    elif known.size < (FEWEST_OF_MEDIAN if statistic == "median" else FEWEST):
         flag = ";".join(filter(None, (flag, "few_trials")))
     if of == "mep_probability":
         value, low, high = _share(known, statistic, value)
