@@ -10,6 +10,7 @@ import pytest
 import excitability as ex
 from excitability.batch import load_results
 from excitability.html_report import report_folder
+from excitability.html_report._tables import group_values, prepared
 from excitability.measures import percent_of_m_max
 from excitability.measures.curves import boltzmann
 from excitability.protocol import derive, load_battery
@@ -112,6 +113,14 @@ def test_compare_and_report_take_it_like_other_measures(study):
     assert "from ICF and SICI" in page
     assert "Made of ICF and SICI, of the same session." in page
     assert "declared exploratory" in page
+
+
+def test_the_mean_of_logarithms_is_not_geometric():
+    row = {"protocol": "derived/ei_composite", "measure": "ei_composite", "form": "log_ratio", "unit": "1"}
+    rows = [{**row, "participant": f"{i}", "session": "pre", "channel": "FDI", "condition": "all", "value": value}
+            for i, value in enumerate((0.1, 0.5, 2.4))]  # fmt: skip
+    _, shown = group_values(prepared(pd.DataFrame(rows), None), {"ei_composite"})
+    assert shown[0][-1].startswith("1.00")
 
 
 def test_a_failed_session_has_no_value_and_says_why(study, tmp_path):

@@ -21,6 +21,7 @@ MOST_PANELS = 12
 CURVE = {"s50", "recruitment_threshold", "mep_max"}
 _SUPPORT = ("background_emg", "mep_probability", "plateau_reached")  # judged by their numbers, in the tables
 _PAIRED = ("conditioned_ratio",)
+_PARTED = ", so bands that part mean a change within people"
 
 
 def figures_of(own: pd.DataFrame, log_measures: set[str]) -> Iterator[tuple[str, Figure, str]]:
@@ -61,7 +62,7 @@ def figures_of(own: pd.DataFrame, log_measures: set[str]) -> Iterator[tuple[str,
             "Fitted curves",
             recruitment_group(usable, by=by),
             "Mean of the fitted curves of all people at each time point. Bands: 95 % interval without the differences "
-            "between people (Cousineau–Morey), so bands that part mean a change within people. Thin grey: each "
+            f"between people (Cousineau–Morey){'' if is_shrunken(usable) else _PARTED}. Thin grey: each "
             f"person's curve at the first time point.{note}",
         )
     measures = measures[:MOST_MEASURES]
@@ -79,6 +80,11 @@ def figures_of(own: pd.DataFrame, log_measures: set[str]) -> Iterator[tuple[str,
             f"Thin lines are people, bold is the {means} of a group with its 95 % interval (from four people on)."
             f"{note}",
         )
+
+
+def is_shrunken(rows: pd.DataFrame) -> bool:
+    """Whether values are shrunken to the population of the study, so that they scatter too little."""
+    return bool(rows["form"].str.startswith("hierarchical").any())
 
 
 def _in_a_form(usable: pd.DataFrame, measure: str) -> bool:

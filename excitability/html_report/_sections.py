@@ -12,14 +12,21 @@ import pandas as pd
 from .. import __version__
 from ..plots import change_forest
 from ..plots._labels import protocol_label, times_in_order
+from ..protocol import Derived
 from . import _page as html
 from . import _tables as tables
-from ._figures import CURVE, figures_of, worth_drawing
+from ._derived import derived_methods
+from ._figures import CURVE, figures_of, is_shrunken, worth_drawing
 from ._words import protocol_methods
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+SHRUNKEN = (
+    "These values are shrunken to the population of the study. Bands and intervals of this section are those of such "
+    "values and too narrow: judge a change by the section Changes, whose intervals give back what shrinking took, and "
+    "differences between people by the curves fitted alone."
+)
 Extra = tuple[str, str, "Figure", str]  # section, title, figure, caption
 
 
@@ -132,8 +139,11 @@ def protocol_sections(
         log = set()
         if change is not None:
             log = set(change.loc[(change["protocol"] == name) & (change["form"] == "log_ratio"), "measure"])
+            log -= set(own.loc[own["form"] == "log_ratio", "measure"])  # which are logarithms already
         told = getattr(known.get(str(name)), "description", "")
         blocks = [html.paragraph(" ".join(str(told).split()), "soft")]
+        if is_shrunken(own):
+            blocks.append(html.paragraph(SHRUNKEN, "note"))
         blocks += [numbers.block(figure, _within(str(name), title), caption) for title, figure, caption
                    in figures_of(own, log)]  # fmt: skip
         blocks += [numbers.block(figure, title, caption) for place, title, figure, caption in extras if place == name]
@@ -207,7 +217,7 @@ def methods(table: pd.DataFrame, known: Mapping[str, Any]) -> str:
         protocol = known.get(name)
         if protocol is not None:
             said = getattr(protocol, "title", "") or protocol_label(name)
-            text = protocol_methods(protocol)
+            text = derived_methods(protocol) if isinstance(protocol, Derived) else protocol_methods(protocol)
             blocks.append(f"<p><b>{escape(said)}.</b> {escape(text)}</p>")
     return "\n".join(blocks)
 

@@ -213,7 +213,8 @@ def group_values(own: pd.DataFrame, log_measures: set[str]) -> tuple[list[str], 
     usable = own[np.isfinite(own["value"])]
     keys = ["measure", "unit", "form", "condition", "channel"]
     for (measure, unit, form, condition, channel), part in usable.groupby(keys, sort=False):
-        log = (measure in log_measures or form in ("ratio", "percent")) and bool((part["value"] > 0).all())
+        ratio = form in ("ratio", "percent") or (measure in log_measures and form != "log_ratio")
+        log = ratio and bool((part["value"] > 0).all())
         # one unit a protocol and channel, so that neighbouring rows can be compared
         factor, label = readable(
             str(unit), usable.loc[(usable["unit"] == unit) & (usable["channel"] == channel), "value"]

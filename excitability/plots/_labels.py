@@ -153,6 +153,8 @@ def series_label(protocol: str, condition: str, channel: str = "", measure: str 
     'SICI ratio, noise-corrected · 2 ms · FDI'
     >>> series_label("m1/resting_motor_threshold", "all", "FDI", "resting_motor_threshold_mlpest")
     'Resting motor threshold, mlpest · FDI'
+    >>> series_label("derived/ei_composite", "all", "FDI", "ei_composite")
+    'E/I composite · FDI'
     """
     home, when, where = protocol_label(protocol), condition_label(condition), channel_label(channel)
     where = "" if where == "all" else where
@@ -160,7 +162,7 @@ def series_label(protocol: str, condition: str, channel: str = "", measure: str 
     if measure.startswith("conditioned_ratio") and home:
         return " · ".join(part for part in (name.replace(_MEASURES["conditioned_ratio"], f"{home} ratio"), when, where)
                           if part)  # fmt: skip
-    if name.lower() == protocol.rsplit("/", 1)[-1].replace("_", " "):
+    if measure == protocol.rsplit("/", 1)[-1]:
         name = ""
     elif " " in home and name.lower().startswith(f"{home.lower()} "):  # a threshold by another method
         name, home = f"{home},{name[len(home) :]}", ""
