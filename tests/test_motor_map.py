@@ -10,6 +10,7 @@ import pytest
 import excitability as ex
 from excitability.measures import motor_map
 from excitability.measures._maps import response_map
+from excitability.measures.map_asymmetry import map_asymmetry
 from excitability.measures.motor_map import UNITS, discrete_peaks
 from excitability.measures.overlap import distance_interval, map_overlap
 from excitability.plots import motor_map as draw
@@ -199,6 +200,17 @@ def test_the_surface_does_not_shrink_the_map_when_pulses_are_few():
     assert abs(np.mean(error["smooth"])) < 0.12
 
 
+def test_a_plateau_keeps_its_normalised_volume_within_the_interval():
+    """The largest of many equal sites is too large by chance, and the sum over it too small."""
+    rng = np.random.default_rng(21)
+    x, y = grid(7, 3)
+    mean = 1e-3 * (1 / (1 + np.exp((np.hypot(x - 0.03, y - 0.031) - 0.013) / 0.003)) + 0.03)
+    wanted = truth(np.stack([x, y], axis=1)[:49], mean[:49], 1e-4)["map_normalised_volume"]
+    found = [motor_map(table_of(x, y, scattered(mean, rng.standard_normal(x.size))))["map_normalised_volume"]
+             for _ in range(30)]  # fmt: skip
+    assert np.mean([each.ci_low <= wanted <= each.ci_high for each in found]) >= 0.85  # 0.6 before
+
+
 # overlap ---------------------------------------------------------------------------------------------------------
 
 
@@ -216,6 +228,64 @@ def test_overlap_by_its_formulas():
         "map_overlap_cosine": a @ b / np.sqrt(a @ a * (b @ b)),
     }
     assert {key: float(found[key]) for key in expected} == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.004])
+def test_maps_that_are_alike_may_be_found_so(shift):
+    rng = np.random.default_rng(22)
+    x, y = grid(6, 3)
+    means = [hill(x, y, (0.024 + way, 0.025)) for way in (0.0, shift)]
+    relative = [mean / mean.max() for mean in means]
+    wanted = np.minimum(*relative).sum() / np.maximum(*relative).sum()
+    hits = []
+    for _ in range(12):
+        tables = [table_of(x, y, scattered(mean, rng.standard_normal(x.size))) for mean in means]
+        found = map_overlap(*tables)
+        assert found["map_overlap_volume"].ci_high <= 1 + 1e-12
+        hits.append(found["map_overlap_volume"].ci_low <= wanted <= found["map_overlap_volume"].ci_high + 1e-9)
+    assert np.mean(hits) >= 0.8  # 0 and 0.75 by redrawn maps alone
+
+
+def test_the_overlap_of_areas_with_negative_values_has_limits():
+    rng = np.random.default_rng(23)
+    x, y = grid(6, 4)
+    tables = [
+        table_of(x, y, hill(x, y, (at, 0.025), floor=0) * (1 + 0.3 * noise) + 3e-5 * rng.standard_normal(x.size))
+        for at, noise in zip((0.018, 0.032), rng.standard_normal((2, x.size)), strict=True)
+    ]
+    found = map_overlap(*tables)["map_overlap_jaccard"]
+    assert 0 <= found.ci_low < found < found.ci_high < 1
+
+
+# asymmetry -------------------------------------------------------------------------------------------------------
+
+
+def test_asymmetry_is_left_less_right_over_both_and_covers():
+    rng = np.random.default_rng(24)
+    x, y = grid(6, 3)
+    one = len(x)
+    mean = np.concatenate([hill(x, y, width=0.013), 0.5 * hill(x, y, width=0.009)])
+    table = table_of(np.tile(x, 2), np.tile(y, 2), mean, hemisphere=np.repeat(["left", "right"], one))
+    sides = [truth(np.stack([x, y], axis=1)[:36], part[:36], 1e-4) for part in (mean[:one], mean[one:])]
+    wanted = {f"{key}_asymmetry": (sides[0][key] - sides[1][key]) / (sides[0][key] + sides[1][key])
+              for key in ("map_area", "map_volume")}  # fmt: skip
+    assert {key: float(value) for key, value in map_asymmetry(table).items()} == pytest.approx(wanted)
+    hits = []
+    for _ in range(8):
+        found = map_asymmetry(table.assign(mep_amplitude=scattered(mean, rng.standard_normal(2 * one))))
+        hits.append([found[key].ci_low <= value <= found[key].ci_high for key, value in wanted.items()])
+    assert np.mean(hits) >= 0.85
+    turned = table.assign(hemisphere=table["hemisphere"].map({"left": "right", "right": "left"}))
+    assert map_asymmetry(turned)["map_volume_asymmetry"] == pytest.approx(-wanted["map_volume_asymmetry"])
+
+
+def test_asymmetry_needs_both_hemispheres():
+    x, y = grid(4, 1)
+    table = table_of(x, y, hill(x, y), hemisphere="left")
+    assert map_asymmetry(table)["map_area_asymmetry"].flag == "no_right_hemisphere"
+    assert map_asymmetry(table.drop(columns="hemisphere"))["map_area_asymmetry"].flag == "no_left_hemisphere"
+    few = table.assign(hemisphere=np.where(np.arange(len(x)) < 3, "right", "left"))
+    assert map_asymmetry(few)["map_volume_asymmetry"].flag == "few_sites"
 
 
 def test_shared_excitability_makes_the_distance_surer():
@@ -300,6 +370,7 @@ def test_picture_of_one_and_of_two_muscles():
     one, two = draw(a, channel="FDI"), draw(a, b, channel="FDI", other_channel="ECR")
     assert [ax.get_title(loc="left") for ax in one.axes[:1]] == ["FDI"]
     assert [ax.get_title(loc="left").split()[0] for ax in two.axes[:3]] == ["FDI", "ECR", "Jaccard"]
+    assert draw(a, directions=("right", "front")).axes[0].get_ylabel() == "Coil position y (mm), front →"
     assert two.axes[0].get_xlabel() == "Coil position x (mm)"
     with pytest.raises(ValueError, match="same pulses"):
         draw(a, b[:-1])

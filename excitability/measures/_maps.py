@@ -257,9 +257,14 @@ def with_interval(value: float, drawn: np.ndarray, found: ResponseMap, flag: str
     if not cell:
         low, high = np.percentile(drawn, [2.5, 97.5])
         return as_estimate(value, low, high, found, flag)
-    places = (np.arange(drawn.size) + 0.5) / drawn.size - 0.5
-    low, high = np.percentile(drawn + cell * np.random.default_rng(0).permutation(places), [2.5, 97.5])
+    low, high = np.percentile(spread_over_cell(drawn, cell), [2.5, 97.5])
     return as_estimate(value, max(low, 0.0), max(high, 0.0), found, flag)
+
+
+def spread_over_cell(drawn: np.ndarray, cell: float, seed: int = 0) -> np.ndarray:
+    """Redrawn counts of cells, each ``cell`` large, spread evenly over one."""
+    places = (np.arange(drawn.size) + 0.5) / drawn.size - 0.5
+    return np.asarray(drawn + cell * np.random.default_rng(seed).permutation(places))
 
 
 def as_estimate(value: float, low: float, high: float, found: ResponseMap, flag: str = "") -> Estimate:

@@ -1,10 +1,11 @@
 """A smooth surface through responses at coil positions, and other surfaces that the same responses allow.
 
-Gaussian process on the logarithm of the responses (Matérn kernel of order 5/2): responses scatter in proportion to
-their size, and neighbouring positions respond alike. The range of that likeness, the strength of the surface and the
-scatter of trials are not fixed but averaged over what the data allow. The sum of the responses anchors the size of the
-surface, so that nothing depends on the trials being log-normal. Responses that may be negative (background-subtracted
-areas) are modelled as they are, with a scatter that grows with their size.
+Gaussian process on the logarithm of the responses (Matérn kernel of order 3/2): responses scatter in proportion to
+their size, and neighbouring positions respond alike; a smoother kernel would shoot over the edge of a plateau. The
+range of that likeness, the strength of the surface and the scatter of trials are not fixed but averaged over what the
+data allow. The sum of the responses anchors the size of the surface, so that nothing depends on the trials being
+log-normal. Responses that may be negative (background-subtracted areas) are modelled as they are, with a scatter that
+grows with their size.
 """
 
 from __future__ import annotations
@@ -67,6 +68,7 @@ class Surface:
     def mean(self, nodes: np.ndarray) -> np.ndarray:
         """Expected response at nodes, shape (n_nodes,)."""
         both = np.zeros(len(nodes) + len(self.place))
+        apart = _apart(np.vstack([nodes, self.place]), self.place)
         for row, length in enumerate(self.lengths):
             share = self.probability[row]
             if share.sum() < 1e-3:
@@ -74,8 +76,7 @@ class Surface:
             values, vectors = self.modes[row]
             known = (vectors.T @ (np.sqrt(self.weight) * self.level))[:, None]
             gain = vectors @ (known * (self.ratios / (1 + values[:, None] * self.ratios)) @ share)
-            across = _kernel(np.vstack([nodes, self.place]), self.place, length)
-            both += across @ (np.sqrt(self.weight) * gain)
+            both += _kernel(apart, length) @ (np.sqrt(self.weight) * gain)
         both = both / self.probability.sum() + self.middle
         return self._anchored(both[None], len(nodes), np.ones(1))[0]
 
@@ -90,10 +91,11 @@ class Surface:
         variance = self.spent[rows, columns] / rng.chisquare(self.freedom, count)
         found = np.empty((count, len(nodes) + len(self.place)))
         root = np.sqrt(self.weight)
+        apart = _apart(*(np.vstack([nodes, self.place]),) * 2)
         for row in np.unique(rows):
             mine = np.flatnonzero(rows == row)
             ratio, scale = self.ratios[columns[mine]][:, None], np.sqrt(variance[mine])[:, None]
-            joint = _kernel(np.vstack([nodes, self.place]), np.vstack([nodes, self.place]), self.lengths[row])
+            joint = _kernel(apart, self.lengths[row])
             joint[np.diag_indices_from(joint)] += 1e-8
             before = (
                 np.sqrt(ratio) * scale * (rng.standard_normal((mine.size, len(joint))) @ np.linalg.cholesky(joint).T)
@@ -105,8 +107,11 @@ class Surface:
         # the sum of all responses varies as its trials do
         total = np.ones(count)
         if self.logarithmic:
-            error, freedom = self.total_error()
-            total = np.exp(error * rng.standard_t(freedom, count))
+            error, skewness, freedom = self.total_error()
+            chance = rng.standard_t(freedom, count)
+            # the sum of skewed trials is known less well upwards: Hall's transformation of the t statistic
+            chance = chance + skewness / 3 * chance**2 + skewness**2 / 27 * chance**3 + skewness / 6
+            total = np.maximum(1 + error * chance, 0.1)
         return self._anchored(found + self.middle, len(nodes), total)
 
     def residuals(self) -> np.ndarray:
@@ -114,8 +119,8 @@ class Surface:
         expected = self.mean(self.place)[self.at]
         return np.log(self.size / expected) if self.logarithmic else self.size - expected
 
-    def total_error(self) -> tuple[float, float]:
-        """Standard error of the sum of all responses, relative to it, and the large trials that it is known from."""
+    def total_error(self) -> tuple[float, float, float]:
+        """Relative standard error of the sum of all responses, its skewness, the large trials it is known from."""
         expected = self.mean(self.place)[self.at]
         rest = self.size - expected
         relative = float(np.sum(rest**2) / np.sum(expected**2)) * self.size.size / max(self.freedom_left(), 1.0)
@@ -123,7 +128,10 @@ class Surface:
         logs = float(np.var(np.log(self.size / expected)))
         relative = float(np.clip(np.expm1(min(logs, 20.0)), relative, 1.5 * relative))
         large = float(np.sum(expected**2) ** 2 / np.sum(expected**4))
-        return float(np.sqrt(relative * np.sum(expected**2)) / np.sum(expected)), max(large - 1, 2.0)
+        error = float(np.sqrt(relative * np.sum(expected**2)) / np.sum(expected))
+        # that of gamma-distributed trials: more than none, less than log-normal ones
+        skewness = 2 * np.sqrt(relative) * float(np.sum(expected**3) / np.sum(expected**2) ** 1.5)
+        return error, float(min(skewness, 1.0)), max(large - 1, 2.0)
 
     def freedom_left(self) -> float:
         """Trials less what the surface spends on following them."""
@@ -157,7 +165,8 @@ def fit_surface(place: np.ndarray, at: np.ndarray, size: np.ndarray, spacing: fl
     log_evidence, spent = np.empty((N_LENGTHS, N_RATIOS)), np.empty((N_LENGTHS, N_RATIOS))
     freedom = float(size.size - 1)
     floor = 1e-12 * float(np.sum((response - middle) ** 2)) + 1e-300
-    modes = tuple(_modes(place, weight, length) for length in lengths)
+    apart = _apart(place, place)
+    modes = tuple(_modes(apart, weight, length) for length in lengths)
     for row, (values, vectors) in enumerate(modes):
         known = (vectors.T @ (np.sqrt(weight) * level)) ** 2
         spread = 1 + values[:, None] * ratios
@@ -183,14 +192,19 @@ def _relative_variance(place: np.ndarray, at: np.ndarray, size: np.ndarray, spac
     return np.asarray(variance / variance.mean())
 
 
-def _kernel(a: np.ndarray, b: np.ndarray, length: float) -> np.ndarray:
-    """Matérn kernel of order 5/2 of unit variance, and the level's variance."""
-    apart = np.sqrt(5 * np.sum((a[:, None] - b[None]) ** 2, axis=2)) / length
-    return np.asarray((1 + apart + apart**2 / 3) * np.exp(-apart) + LEVEL_VARIANCE)
+def _apart(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Distances of positions, shape (len(a), len(b))."""
+    return np.hypot(np.subtract.outer(a[:, 0], b[:, 0]), np.subtract.outer(a[:, 1], b[:, 1]))
 
 
-def _modes(place: np.ndarray, weight: np.ndarray, length: float) -> tuple[np.ndarray, np.ndarray]:
+def _kernel(apart: np.ndarray, length: float) -> np.ndarray:
+    """Matérn kernel of order 3/2 of unit variance, and the level's variance."""
+    apart = np.sqrt(3) / length * apart
+    return np.asarray((1 + apart) * np.exp(-apart) + LEVEL_VARIANCE)
+
+
+def _modes(apart: np.ndarray, weight: np.ndarray, length: float) -> tuple[np.ndarray, np.ndarray]:
     """Eigenvalues and vectors of the kernel at the positions, each weighted by its trials."""
     root = np.sqrt(weight)
-    values, vectors = np.linalg.eigh(root[:, None] * _kernel(place, place, length) * root)
+    values, vectors = np.linalg.eigh(root[:, None] * _kernel(apart, length) * root)
     return np.maximum(values, 0.0), vectors

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..schema import Estimate, unknown_word
-from ._maps import ResponseMap, SurfaceChoice, active_sites, centre_of_gravity, response_map, with_interval
+from ._maps import ResponseMap, SurfaceChoice, active_sites, as_estimate, centre_of_gravity, response_map, with_interval
 from ._registry import measure
 from ._tables import is_kept, nothing
 
@@ -90,7 +90,8 @@ def motor_map(
         ``map_truncated`` (1 when a site at the border is active), ``map_sites_needed`` (sites to add beside the active
         ones at the border), ``map_active_share`` (active over all sites), ``map_coverage`` (share of the cells of the
         stimulated rectangle that were sampled; no interval). Intervals are the central 95 % of 400 surfaces that
-        the trials allow; they are about the map of *expected* responses on the same sites.
+        the trials allow; they are about the map of *expected* responses on the same sites. That of the normalised
+        volume reaches up to where several sites may share the largest response.
         Flags: ``few_sites``, ``no_response``, ``map_truncated`` (responses reach beyond the sites: biased),
         ``biased_by_few_pulses`` (the value as measured lies outside what the trials allow), ``no_coil_z``.
 
@@ -131,6 +132,10 @@ def motor_map(
             estimates[key] = Estimate(found.coverage, n=found.n, n_rejected=found.n_rejected)
         elif key not in value:
             estimates[key] = nothing("no_coil_z", found.n, found.n_rejected)
+        elif key == "map_normalised_volume":
+            totals = drawn["map_volume"] / found.spacing**2
+            limits = normalised_volume_interval(drawn[key], draws, totals, found.surface.logarithmic)
+            estimates[key] = as_estimate(value[key], *limits, found, flag)
         else:
             estimates[key] = with_interval(value[key], drawn[key], found, flag, cells.get(key, 0.0))
     return estimates
@@ -163,6 +168,56 @@ def _numbers(
         "map_sites_needed": (active @ found.outside()).sum(axis=1).astype(float),
         "map_active_share": active.mean(axis=1),
     }
+
+
+def normalised_volume_interval(
+    relative: np.ndarray, draws: np.ndarray, totals: np.ndarray, logarithmic: bool
+) -> tuple[float, float]:
+    """Limits of a map's sum over its maximum, where the maximum may be any of several sites.
+
+    The largest of noisy responses is too large, the more so the more sites compete to be it, and the sum over it too
+    small. The upper limit is that of an intersection bound (Chernozhukov, Lee & Rosen 2013, Econometrica 81:667): of
+    all sites that may be the largest, none exceeds its lower limit by chance in more than 2.5 % of maps.
+
+    Parameters
+    ----------
+    relative : ndarray, shape (n_draws,)
+        Sum over maximum of redrawn maps.
+    draws : ndarray, shape (n_draws, n_sites)
+        The redrawn maps.
+    totals : ndarray, shape (n_draws,)
+        Their sums.
+    logarithmic : bool
+        The responses were modelled by their logarithm.
+
+    Returns
+    -------
+    tuple of float
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> flat = rng.lognormal(0, 0.2, (400, 9))  # nine equal sites: the truth is 9
+    >>> low, high = normalised_volume_interval(flat.sum(axis=1) / flat.max(axis=1), flat, flat.sum(axis=1), True)
+    >>> bool(low < 9 < high), bool(np.percentile(flat.sum(axis=1) / flat.max(axis=1), 97.5) < 9)
+    (True, True)
+    """
+    usable = np.isfinite(relative) & (totals > 0)
+    if not usable.any():
+        return np.nan, np.nan
+    low, high = np.percentile(relative[usable], [2.5, 97.5])
+    share = draws[usable] / totals[usable, None]
+    share = np.log(share) if logarithmic else share
+    middle, error = np.median(share, axis=0), share.std(axis=0)
+    best = int(np.argmax(middle))
+    apart = np.sqrt(np.var(share - share[:, [best]], axis=0))
+    rival = (middle[best] - middle <= 2 * apart) & (error > 0)
+    if not rival.any():
+        return float(low), float(high)
+    chance = np.max((middle - share)[:, rival] / error[rival], axis=1)
+    least = float(np.max((middle - np.percentile(chance, 97.5) * error)[rival]))
+    least = float(np.exp(least)) if logarithmic else least
+    return float(low), float(max(high, 1 / least)) if least > 0 else np.nan
 
 
 def discrete_peaks(

@@ -14,7 +14,6 @@ from ._maps import (
     as_estimate,
     centre_of_gravity,
     response_map,
-    with_interval,
 )
 from ._registry import measure
 from ._tables import nothing
@@ -28,6 +27,9 @@ KEYS = (
     "map_overlap_cosine",
     "centre_of_gravity_distance",
 )
+
+#: Shares of the difference between two maps that are tried for the limits of their overlap.
+DIFFERENCES = np.array([0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0])
 
 Pair = tuple[np.ndarray, np.ndarray]
 
@@ -65,7 +67,8 @@ def map_overlap(
         ``map_overlap_coefficient`` ``|A∩B| / min(|A|, |B|)``, ``map_overlap_volume`` ``Σ min(a, b) / Σ max(a, b)``,
         ``map_overlap_correlation`` (Pearson) and ``map_overlap_cosine`` of the maps, and
         ``centre_of_gravity_distance`` (m). Intervals redraw both maps; what the responses of the two muscles to one
-        pulse share stays shared. That of the distance is corrected for the error that always makes it longer.
+        pulse share stays shared. Errors always make a distance longer and an overlap smaller: the limits allow for
+        it, so that those of maps that are alike reach 1.
         Flags: ``few_sites``, ``no_response``, ``biased_by_few_pulses``.
 
     Raises
@@ -98,9 +101,10 @@ def map_overlap(
     draws = _drawn_together(first, second, seed)
     drawn_tops = first.tops(draws[0]), second.tops(draws[1])
     drawn, drawn_centres = _overlap(first, draws, drawn_tops, fraction, criterion)
+    limits = overlap_limits(first, second, draws, drawn, fraction, criterion)
     found = {}
     for i, key in enumerate(KEYS[:-1]):
-        found[key] = with_interval(float(shares[0, i]), drawn[:, i], first)
+        found[key] = as_estimate(float(shares[0, i]), limits[0, i], limits[1, i], first)
     distance = float(np.linalg.norm(centres[0]))
     found[KEYS[-1]] = as_estimate(distance, *distance_interval(drawn_centres), first)
     return found
@@ -138,6 +142,50 @@ def _overlap(
     return np.where(usable[:, None], shares, np.nan), np.where(usable[:, None], centres[0] - centres[1], np.nan)
 
 
+def overlap_limits(
+    first: ResponseMap, second: ResponseMap, draws: Pair, drawn: np.ndarray, fraction: float, criterion: float
+) -> np.ndarray:
+    """Overlaps of expected maps that the trials do not exclude: lower and upper limits, shape (2, 6).
+
+    Errors make two maps differ where they do not, so redrawn maps overlap too little, and maps that are alike would
+    never be found so. Beside the central 95 % of redrawn overlaps stand those of maps that keep a share of the
+    difference that was seen, as long as errors on top of it give the seen overlap with more than 2.5 % on either side.
+    """
+    seen = [found.surface.mean(found.flat) for found in (first, second)]
+    tops = [float(mean.max()) for mean in seen]
+    if min(tops) <= 0:
+        return _central(drawn)
+    logarithmic = first.surface.logarithmic and second.surface.logarithmic
+    forth, back = (np.log, np.exp) if logarithmic else (np.asarray, np.asarray)
+    a, b = (forth(mean / top) for mean, top in zip(seen, tops, strict=True))
+    errors = [forth(drawn / top) - level for drawn, top, level in zip(draws, tops, (a, b), strict=True)]
+    exact, low, high = (np.empty((DIFFERENCES.size, 6)) for _ in range(3))
+    for row, difference in enumerate(DIFFERENCES):
+        middle, half = (a + b) / 2, difference * (a - b) / 2
+        plain = tops[0] * back(middle + half)[None], tops[1] * back(middle - half)[None]
+        noisy = tops[0] * back(middle + half + errors[0]), tops[1] * back(middle - half + errors[1])
+        exact[row] = _overlap(first, plain, _largest(plain), fraction, criterion)[0][0]
+        shares = _overlap(first, noisy, _largest(noisy), fraction, criterion)[0]
+        low[row], high[row] = _central(shares)
+    overlap, limits = exact[DIFFERENCES == 1][0], _central(drawn)
+    for i in range(6):
+        for row, (side, choose) in enumerate(((high, min), (low, max))):
+            falling = np.minimum.accumulate(side[:, i])
+            difference = np.interp(-overlap[i], -falling, DIFFERENCES)
+            limits[row, i] = choose(limits[row, i], float(np.interp(difference, DIFFERENCES, exact[:, i])))
+    return limits
+
+
+def _central(shares: np.ndarray) -> np.ndarray:
+    """Central 95 % of each column; NaN where no map has an active site."""
+    shares = shares[np.isfinite(shares).all(axis=1)]
+    return np.percentile(shares, [2.5, 97.5], axis=0) if len(shares) else np.full((2, 6), np.nan)
+
+
+def _largest(maps: Pair) -> Pair:
+    return maps[0].max(axis=1, keepdims=True), maps[1].max(axis=1, keepdims=True)
+
+
 def _cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.sum(a * b, axis=1) / np.sqrt(np.sum(a**2, axis=1) * np.sum(b**2, axis=1))
 
@@ -162,7 +210,7 @@ def distance_interval(drawn: np.ndarray) -> tuple[float, float]:
     error = drawn - way
     distance = max(float(np.linalg.norm(way)), 1e-12)
     tried = np.linspace(0.0, distance + 1.2 * float(np.linalg.norm(error, axis=1).max()), 400)
-    seen = np.linalg.norm(tried[:, None, None] * way / distance + error[None], axis=2)
-    shorter = np.mean(seen <= distance, axis=1)  # falls as the true distance grows
+    seen = tried[:, None] ** 2 + 2 * tried[:, None] * (error @ way / distance) + np.sum(error**2, axis=1)
+    shorter = np.mean(seen <= distance**2, axis=1)  # falls as the true distance grows
     possible = tried[(shorter < 0.975) & (shorter > 0.025)]
     return (float(possible.min()), float(possible.max())) if possible.size else (0.0, 0.0)

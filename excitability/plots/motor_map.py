@@ -45,7 +45,7 @@ class _Drawn:
     surface: np.ndarray
     level: float
     centre: np.ndarray
-    reach: np.ndarray
+    reach: np.ndarray  # outline of the ellipse that holds 95 % of redrawn centres
     hotspot: np.ndarray
 
 
@@ -60,6 +60,7 @@ def motor_map(
     fraction: float = 0.1,
     criterion: float = 0.0,
     spacing: float | None = None,
+    directions: tuple[str, str] = ("", ""),
     seed: int = 0,
 ) -> Figure:
     """Sites and surface of a map, its active area, hotspot and centre of gravity; for two muscles also their overlap.
@@ -76,6 +77,9 @@ def motor_map(
         Names of the muscles.
     fraction, criterion, spacing, seed
         As for the measure ``motor_map``.
+    directions : tuple of str
+        What x and y grow towards, for the axes: ``("right", "front")`` in scanner and MNI frames, ``("lateral",
+        "front")`` of a grid on a cap. Positions do not tell it, so it is left out by default.
 
     Returns
     -------
@@ -123,9 +127,9 @@ def motor_map(
         axes[2].set_title(_shared(found), weight="normal", size=SMALL)
     for place, ax in enumerate(axes):
         ax.set_aspect("equal")
-        ax.set_xlabel(with_unit("Coil position x", display("m")[1]))
+        ax.set_xlabel(_axis_label("x", directions[0]))
         if place == 0:
-            ax.set_ylabel(with_unit("Coil position y", display("m")[1]))
+            ax.set_ylabel(_axis_label("y", directions[1]))
         tidy(ax)
     key(figure, _key(drawn[0]), columns=5 if other is not None else 2)
     return figure
@@ -144,12 +148,26 @@ def _drawn(found: ResponseMap, fraction: float, criterion: float, seed: int) -> 
     inside = np.where(active_sites(redrawn, fraction, criterion, found.tops(redrawn)), redrawn, 0.0)
     usable = inside.sum(axis=1) > 0
     centre = centre_of_gravity(found.flat, np.where(active, found.mean, 0.0))
-    reach = np.percentile(centre_of_gravity(found.flat, inside[usable]), [2.5, 97.5], axis=0)
-    reach = np.stack([np.minimum(reach[0], centre), np.maximum(reach[1], centre)])
+    reach = _ellipse(centre_of_gravity(found.flat, inside[usable]))
     level = max(fraction * float(np.nanmax(surface)), criterion)
     return _Drawn(
         found, x, y, surface.reshape(y.size, x.size), level, centre, reach, found.flat[int(found.mean.argmax())]
     )
+
+
+def _axis_label(axis: str, direction: str) -> str:
+    label = with_unit(f"Coil position {axis}", display("m")[1])
+    return f"{label}, {direction} \N{RIGHTWARDS ARROW}" if direction else label
+
+
+def _ellipse(centres: np.ndarray) -> np.ndarray:
+    """Outline of the ellipse that holds 95 % of normally scattered points (n, 2), shape (90, 2)."""
+    if len(centres) < 3:
+        return np.full((1, 2), np.nan)
+    angle = np.linspace(0, 2 * np.pi, 90)
+    values, vectors = np.linalg.eigh(np.cov(centres.T))
+    radii = np.sqrt(np.maximum(values, 0) * -2 * np.log(0.05))  # of chi-squared with two degrees of freedom
+    return np.asarray(centres.mean(axis=0) + (np.stack([np.cos(angle), np.sin(angle)], axis=1) * radii) @ vectors.T)
 
 
 def _map(figure: Figure, ax: Axes, one: _Drawn, name: str, colour: str) -> None:
@@ -202,13 +220,11 @@ def _outline(ax: Axes, one: _Drawn, colour: str) -> None:
 
 
 def _centre(ax: Axes, one: _Drawn, colour: str) -> None:
-    """Centre of gravity with its interval in both directions."""
+    """Centre of gravity with the ellipse of its uncertainty."""
     length = display("m")[0]
-    (x, y), (low, high) = one.centre * length, one.reach * length
-    ax.errorbar(
-        [x], [y], xerr=[[x - low[0]], [high[0] - x]], yerr=[[y - low[1]], [high[1] - y]], fmt="o", ms=3.4, color=colour,
-        mec="white", mew=0.6, elinewidth=1.4, zorder=6,
-    )  # fmt: skip
+    ax.plot(*(one.reach * length).T, color="white", lw=2.2, zorder=5.5)
+    ax.plot(*(one.reach * length).T, color=colour, lw=1.2, zorder=6)
+    ax.plot(*(one.centre * length), "o", ms=3.4, color=colour, mec="white", mew=0.6, zorder=6.5)
 
 
 def _both(ax: Axes, drawn: list[_Drawn], names: list[str], colours: tuple[str, ...]) -> None:
@@ -249,6 +265,7 @@ def _key(one: _Drawn) -> list[Any]:
     return [
         line_handle(site, color=INK, marker="o", mfc="none", mew=0.6, ms=5, lw=0),
         line_handle("active area", color=SOFT, lw=1.4),
-        line_handle("centre of gravity, 95 %", color=INK, marker="o", ms=4.5, lw=1.4, mec="white"),
+        line_handle("centre of gravity", color=INK, marker="o", ms=4.5, lw=0, mec="white"),
+        line_handle("its 95 % ellipse", color=INK, marker="o", mfc="none", ms=8, lw=0, mew=1.2),
         line_handle("hotspot", color="white", marker="*", mec=INK, ms=8, mew=0.8, lw=0),
     ]
