@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 
 from ..schema import RELATIVE_INTENSITIES, Estimate, join_flags
+from ._intervals import nominal_intervals
 from ._ratios import Trials
-from ._tables import FEWEST, is_kept, log_level, numbers, with_condition
+from ._tables import FEWEST, intensities, is_kept, log_level, with_condition
 
 N_DRAWS = 2000
 _HEIGHTS = (0.2, 0.4, 0.8, 1.5)  # standard deviation of ln R along the curve
@@ -53,9 +54,12 @@ def ratio_points(table: pd.DataFrame, of: str, by: str, test: str) -> RatioPoint
     condition = table["condition"].fillna("").astype(str).to_numpy()
     tests = Trials(table[condition == test], of)
     paired = (condition != "") & (condition != test)
-    where = np.where(paired, numbers(table, by), np.nan) if paired.any() else np.full(len(table), np.nan)
-    # as conditions are grouped: intervals to 0.1 ms, percent of a threshold to 5
-    where = 5 * np.round(where / 5) if by in RELATIVE_INTENSITIES else np.round(where, 4)
+    where = np.where(paired, intensities(table, by), np.nan) if paired.any() else np.full(len(table), np.nan)
+    # as conditions are grouped: intervals as they were set, percent of a threshold to 5
+    if by == "inter_stimulus_interval":
+        where = nominal_intervals(where)
+    else:
+        where = 5 * np.round(where / 5) if by in RELATIVE_INTENSITIES else np.round(where, 4)
     n = int((paired & is_kept(table)).sum())
     lost = int((paired & ~is_kept(table)).sum())
     nothing = RatioPoints(np.empty(0), np.empty(0), np.empty(0), np.nan, n, lost, "no_test_trials")

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr, stdtrit
 
-from ..schema import Estimate, join_flags
-from ._tables import NOISE_RANGE, is_kept, nothing, numbers, responded, single_pulses
+from ..schema import STIMULUS_COLUMNS, Estimate, join_flags
+from ._tables import NOISE_RANGE, intensities, is_kept, nothing, numbers, responded, single_pulses
 
 SPREAD = 0.07
 #: Chance of a response (or a miss) that has nothing to do with the intensity; keeps one odd trial from ruling.
@@ -42,7 +42,7 @@ def thresholds(table: pd.DataFrame, name: str, of: str, by: str, criterion: floa
     table = single_pulses(table)
     kept = is_kept(table)
     n_rejected = int((~kept).sum())
-    s, size = numbers(table, by), numbers(table, of)
+    s, size = intensities(table, by), numbers(table, of)
     seen = responded(table, of)
     known = kept & np.isfinite(s) & np.isfinite(size)
     response = size >= criterion
@@ -57,6 +57,7 @@ def thresholds(table: pd.DataFrame, name: str, of: str, by: str, criterion: floa
             noise = "some_responses_doubtful"
     s, size, response = s[known], size[known], response[known]
     found = _all(s, size, response, criterion) if s.size else {m: nothing("no_trials") for m in METHODS}
+    found = {method: beyond_what_was_tested(value, by) for method, value in found.items()}
     found = {
         method: Estimate(value, value.ci_low, value.ci_high, s.size, join_flags(value.flag, noise), n_rejected)
         for method, value in found.items()
@@ -134,6 +135,13 @@ def mills_nithi(levels: np.ndarray, count: np.ndarray, yes: np.ndarray, fewest: 
     return Estimate((upper + lower) / 2, lower, upper)
 
 
+def beyond_what_was_tested(value: Estimate, by: str) -> Estimate:
+    """The stimulator ends at 100 %MSO only: in percent of a threshold, or in another unit, 100 is no ceiling."""
+    if value.flag != "ceiling" or (by in STIMULUS_COLUMNS and STIMULUS_COLUMNS[by].unit == "%MSO"):
+        return value
+    return Estimate(value, value.ci_low, value.ci_high, value.n, "above_tested_range", value.n_rejected)
+
+
 def _beyond(levels: np.ndarray) -> Estimate:
     """No threshold up to the highest level: right-censored there, never a number."""
     return Estimate(np.nan, ci_low=levels.max(), flag="ceiling" if levels.max() >= 100 else "above_tested_range")
@@ -151,7 +159,9 @@ def _inside(value: float, low: float, high: float, levels: np.ndarray) -> Estima
 def maximum_likelihood(levels: np.ndarray, count: np.ndarray, yes: np.ndarray) -> Estimate:
     """Maximum-likelihood threshold with κ = 0.07 (Awiszus 2003), with the interval of a spread that is not known.
 
-    As in adaptive PEST, two virtual trials (none at 0, a response at 100 %MSO) keep the maximum in range. Where the
+    As in adaptive PEST, two virtual trials (none at 0, a response at 100 %MSO) keep the maximum in range. Unlike there,
+    1 % of the trials are a response and 1 % a miss whatever the intensity, so that one odd trial does not rule, and the
+    maximum is that of a grid of 0.1 over 1–130 %MSO. Where the
     likelihood of κ = 0.07 has fallen by 1.92 is no interval of a person whose spread is 0.10: it covers 82–89 %, and
     its profile over the spread 86–93 %. The interval is that of :func:`bayesian`.
     """

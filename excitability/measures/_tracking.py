@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from ..schema import Estimate
-from ._tables import is_kept, nothing, numbers, with_condition
+from ._tables import intensities, is_kept, nothing, numbers, with_condition
 
 #: Flag of a session whose conditions were tracked one after the other.
 SERIAL = "serial_tracking"
@@ -40,7 +40,7 @@ def tracked(table: pd.DataFrame, of: str, by: str, test: str) -> Tracked:
         if column in table:
             table = table.sort_values(column, kind="stable")
             break
-    s, size = numbers(table, by), numbers(table, of)
+    s, size = intensities(table, by), numbers(table, of)
     condition = table["condition"].fillna("").astype(str).to_numpy(dtype=object)
     kept = is_kept(table)
     known = kept & np.isfinite(s) & (size > 0) & (condition != "")

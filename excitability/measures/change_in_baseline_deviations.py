@@ -8,7 +8,7 @@ from scipy.special import gammaln, nctdtrinc
 
 from ..schema import Estimate
 from ._registry import measure
-from ._tables import FEWEST, LEVEL, is_kept, nothing, numbers
+from ._tables import FEWEST, LEVEL, conditions, is_kept, nothing, numbers
 
 
 @measure(kind="summary", unit="1", over="conditioned")
@@ -52,7 +52,7 @@ def change_in_baseline_deviations(
     True
     """
     values, kept = numbers(table, of), is_kept(table)
-    condition = table["condition"].fillna("").astype(str).to_numpy()
+    condition = conditions(table)
     known = kept & (values > 0)
     logs = np.log(np.where(known, values, 1.0))
     baseline = logs[known & (condition == test)]

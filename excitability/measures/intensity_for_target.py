@@ -7,8 +7,8 @@ import pandas as pd
 
 from ..schema import Estimate
 from ._registry import measure
-from ._tables import is_kept, nothing, numbers, single_pulses
-from ._thresholds import intensity_by_regression
+from ._tables import intensities, is_kept, nothing, numbers, single_pulses
+from ._thresholds import beyond_what_was_tested, intensity_by_regression
 
 
 @measure(kind="summary", unit="%MSO", over="table", references=["10.1016/j.clinph.2012.01.010"])
@@ -49,10 +49,10 @@ def intensity_for_target(
     """
     table = single_pulses(table)
     kept = is_kept(table)
-    s, size = numbers(table, by)[kept], numbers(table, of)[kept]
+    s, size = intensities(table, by)[kept], numbers(table, of)[kept]
     known = np.isfinite(s) & np.isfinite(size)
     n, n_rejected = int(known.sum()), int((~kept).sum())
     if n == 0:
         return nothing("no_trials", 0, n_rejected)
-    found = intensity_by_regression(s[known], size[known], target)
+    found = beyond_what_was_tested(intensity_by_regression(s[known], size[known], target), by)
     return Estimate(found, found.ci_low, found.ci_high, n, found.flag, n_rejected)

@@ -10,7 +10,7 @@ import pandas as pd
 from ..schema import Estimate, join_flags
 from ._differences import check_statistic, difference_of_levels
 from ._registry import measure
-from ._tables import FEWEST, FEWEST_OF_MEDIAN, is_kept, nothing, numbers
+from ._tables import FEWEST, FEWEST_OF_MEDIAN, conditions, is_kept, nothing, numbers
 
 
 @measure(kind="summary", unit="s", over="conditioned")
@@ -68,7 +68,7 @@ def latency_difference(
     """
     check_statistic(statistic)
     latency, kept = numbers(table, of), is_kept(table)
-    condition = table["condition"].fillna("").astype(str).to_numpy()
+    condition = conditions(table)
     reference = latency[kept & (condition == test)]
     return {
         name: _difference(latency, kept, condition == name, reference, statistic)

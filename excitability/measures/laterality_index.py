@@ -10,7 +10,7 @@ from scipy.special import stdtrit
 
 from ..schema import Estimate, unknown_word
 from ._registry import measure
-from ._tables import FEWEST, LEVEL, is_kept, nothing, numbers
+from ._tables import FEWEST, LEVEL, is_kept, nothing, numbers, single_pulses
 from .conditioned_ratio import ratio_of_levels
 
 _OTHER = {"left": "right", "right": "left"}
@@ -28,7 +28,8 @@ def laterality_index(table: pd.DataFrame, *, of: str = "mep_area", side: str = "
     Parameters
     ----------
     table : DataFrame
-        Trials of one channel, with ``hemisphere`` (left or right: the stimulated one).
+        Trials of one channel, with ``hemisphere`` (left or right: the stimulated one); paired pulses and rejected rows
+        are left out.
     of : str
         Column with the size of the response, best the rectified area net of background, at matched background.
     side : {"channel", "left", "right"}
@@ -59,6 +60,7 @@ def laterality_index(table: pd.DataFrame, *, of: str = "mep_area", side: str = "
     """
     if side not in ("channel", "left", "right"):
         raise ValueError(unknown_word("side", side, ["channel", "left", "right"]))
+    table = single_pulses(table)
     values, kept = numbers(table, of), is_kept(table)
     n_rejected = int((~kept).sum())
     mine = side if side != "channel" else _side_of(table)

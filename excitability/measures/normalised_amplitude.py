@@ -9,7 +9,7 @@ import pandas as pd
 
 from ..schema import STIMULUS_COLUMNS, Estimate, join_flags
 from ._registry import measure
-from ._tables import is_kept, nothing, numbers
+from ._tables import conditions, is_kept, nothing, numbers
 from .conditioned_ratio import in_form, ratio_of_levels
 from .m_max import plateau_of
 
@@ -69,7 +69,7 @@ def normalised_amplitude(
     (True, 'plateau_unknown')
     """
     kept = is_kept(table)
-    condition = table["condition"].fillna("").astype(str).to_numpy()
+    condition = conditions(table)
     size, direct = numbers(table, of), numbers(table, reference)
     waves = kept & np.isfinite(direct) & (condition == test)
     absent = by not in table and by in STIMULUS_COLUMNS

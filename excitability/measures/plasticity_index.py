@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from ..schema import Estimate, unknown_word
+from ..schema import Estimate, join_flags, unknown_word
 from ._registry import measure
-from ._tables import FEWEST, LEVEL, is_kept, log_level, nothing, numbers
+from ._tables import FEWEST, LEVEL, conditions, is_kept, log_level, nothing, numbers, single_pulses
 from .conditioned_ratio import FORMS, in_form
 
 
@@ -20,6 +20,7 @@ def plasticity_index(
     *,
     of: str = "mep_amplitude",
     before: str = "pre",
+    after: str = "post",
     form: Literal["ratio", "log_ratio", "percent", "percent_inhibition"] = "ratio",
 ) -> Estimate:
     """Mean response after an intervention relative to before it, over all time points.
@@ -35,10 +36,13 @@ def plasticity_index(
     ----------
     table : DataFrame
         Trials of one channel; ``condition`` names the block of each (or ``block``, where there is no condition).
+        Paired pulses and rejected rows are left out.
     of : str
         Column with the size of the response.
     before : str
         Baseline: the blocks of this name, or whose name is this and a number (``pre1``, ``pre_2``).
+    after : str
+        Time points: the blocks of this name, or whose name is this and a number (``post0``, ``post 30 min``).
     form : {"ratio", "log_ratio", "percent", "percent_inhibition"}
         ``PI``, ``ln PI``, ``100 PI`` or ``100 (1 − PI)``.
 
@@ -46,12 +50,13 @@ def plasticity_index(
     -------
     Estimate
         ``n`` counts the trials after the intervention. Flags: ``no_baseline``, ``no_trials`` (NaN), ``few_trials`` (a
-        block of fewer than three trials: no interval), ``non_positive``.
+        block of fewer than three trials: no interval), ``non_positive``, ``other_blocks_left_out`` (blocks that are
+        neither before nor after).
 
     Raises
     ------
     ValueError
-        For an unknown column or form.
+        For an unknown column or form, and where blocks are named but none is ``after``.
 
     Examples
     --------
@@ -66,34 +71,47 @@ def plasticity_index(
     """
     if form not in FORMS:
         raise ValueError(unknown_word("form", form, FORMS))
-    labels = table["condition" if "condition" in table else "block"].fillna("").astype(str)
+    table = single_pulses(table)
+    labels = conditions(table if "condition" in table else table.rename(columns={"block": "condition"}))
+    other = _other_blocks(set(labels) - {""}, before, after)
     values, kept = numbers(table, of), is_kept(table)
-    n_rejected = int((~kept & (labels != "").to_numpy()).sum())
+    n_rejected = int((~kept & (labels != "")).sum())
     known = kept & np.isfinite(values)
-    blocks = {name: values[known & (labels == name).to_numpy()] for name in dict.fromkeys(labels) if name}
-    baseline = [part for name, part in blocks.items() if part.size and _is_baseline(name, before)]
-    after = [part for name, part in blocks.items() if part.size and not _is_baseline(name, before)]
-    n = sum(part.size for part in after)
-    if not baseline or not after:
-        return nothing("no_trials" if baseline else "no_baseline", n, n_rejected)
-    tops, bases = (np.array([part.mean() for part in parts]) for parts in (after, baseline))
+    blocks = {name: values[known & (labels == name)] for name in dict.fromkeys(labels) if name}
+    baseline = [part for name, part in blocks.items() if part.size and _is_block(name, before)]
+    later = [part for name, part in blocks.items() if part.size and _is_block(name, after)]
+    n = sum(part.size for part in later)
+    if not baseline or not later:
+        return nothing(join_flags("no_trials" if baseline else "no_baseline", other), n, n_rejected)
+    tops, bases = (np.array([part.mean() for part in parts]) for parts in (later, baseline))
     if tops.mean() <= 0 or bases.mean() <= 0:
-        return nothing("non_positive", n, n_rejected)
+        return nothing(join_flags("non_positive", other), n, n_rejected)
     ratio = float(tops.mean() / bases.mean())
-    parts = [*after, *baseline]
+    parts = [*later, *baseline]
     if min(part.size for part in parts) < FEWEST:
-        return in_form(Estimate(ratio, n=n, flag="few_trials", n_rejected=n_rejected), form)
+        return in_form(Estimate(ratio, n=n, flag=join_flags("few_trials", other), n_rejected=n_rejected), form)
     weights = np.concatenate([tops / tops.sum(), bases / bases.sum()])  # of each block's ln mean in ln PI
     variances = weights**2 * [_relative_variance(part) for part in parts]
     spread = float((variances**2 / [part.size - 1 for part in parts]).sum())
     freedom = float(variances.sum()) ** 2 / spread if spread > 0 else 1.0
     reach = float(stdtrit(freedom, (1 + LEVEL) / 2)) * float(np.sqrt(variances.sum()))
-    found = Estimate(ratio, ratio * np.exp(-reach), ratio * np.exp(reach), n, "", n_rejected)
+    found = Estimate(ratio, ratio * np.exp(-reach), ratio * np.exp(reach), n, other, n_rejected)
     return in_form(found, form)
 
 
-def _is_baseline(name: str, before: str) -> bool:
-    return name.startswith(before) and name[len(before) :].strip("_- 0123456789") == ""
+def _is_block(name: str, word: str) -> bool:
+    return name.startswith(word) and name[len(word) :].removesuffix("min").strip("_- .0123456789") == ""
+
+
+def _other_blocks(names: set[str], before: str, after: str) -> str:
+    """Flag of blocks that are counted neither before nor after; an error where all but the baseline are such."""
+    other = sorted(name for name in names if not _is_block(name, before) and not _is_block(name, after))
+    if other and not any(_is_block(name, after) for name in names):
+        raise ValueError(
+            f"the blocks {', '.join(map(repr, other[:6]))} are neither before ({before!r}) nor after ({after!r}) the "
+            "intervention; give the first letters of their names with before = … and after = …"
+        )
+    return "other_blocks_left_out" if other else ""
 
 
 def _relative_variance(values: np.ndarray) -> float:

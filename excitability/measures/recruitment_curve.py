@@ -11,7 +11,7 @@ from scipy.special import stdtrit
 from ..schema import Estimate, join_flags
 from ._curve_fit import CurveFit, fit_recruitment_curve
 from ._registry import measure
-from ._tables import is_kept, nothing, numbers, relative_variance, single_pulses
+from ._tables import intensities, is_kept, nothing, numbers, relative_variance, single_pulses
 
 KEYS = ("s50", "recruitment_threshold", "mep_max", "peak_slope", "area_under_curve", "plateau_reached")
 #: Share of the plateau that must be reached at the highest intensity.
@@ -86,7 +86,7 @@ def recruitment_curve(
     table = single_pulses(table)
     kept = is_kept(table)
     n_rejected = int((~kept).sum())
-    s, y = numbers(table, by)[kept], numbers(table, of)[kept]
+    s, y = intensities(table, by)[kept], numbers(table, of)[kept]
     known = np.isfinite(s) & np.isfinite(y)
     s, y = s[known], y[known]
     n = int(s.size)

@@ -12,7 +12,7 @@ from ._curve_fit import CurveFit
 from ._curve_population import fit_population
 from ._hbmep import MODELS, fit_hbmep, need_hbmep
 from ._registry import get_measure, measure
-from ._tables import is_kept, numbers, single_pulses
+from ._tables import intensities, is_kept, numbers, single_pulses
 from .curves import CURVES
 from .recruitment_curve import area_under_curve, fitted_values, recruitment_curve, without_fit
 
@@ -138,7 +138,7 @@ def _channel(
     for (participant, session), part in table.groupby(["participant", "session"], sort=False):
         label = {"participant": participant, "session": session, "channel": channel, "condition": "all"}
         kept = is_kept(part)
-        s, y = numbers(part, by), numbers(part, of)
+        s, y = intensities(part, by), numbers(part, of)
         use = kept & np.isfinite(s) & np.isfinite(y)
         if without_fit(s[use], y[use], form) is not None:
             rows += _rows(label, recruitment_curve(part, of=of, by=by, form=form))  # type: ignore[arg-type]

@@ -84,8 +84,8 @@ def threshold_tracking(
 def equivalent_ratio(change: float) -> float:
     """Ratio of amplitudes that goes with a change of the tracked threshold in a group: for information only.
 
-    ``10 ** (-change / 18)``: in 50 people a tenfold smaller response went with about 18 % more threshold (Samusyte et
-    al. 2018), with wide scatter between people. No measure uses it, and no result is made with it: ratios of
+    ``10 ** (-change / 18)``: in 50 people a tenfold smaller response went with about 18 % more threshold (Tankisi et
+    al. 2021), with wide scatter between people. No measure uses it, and no result is made with it: ratios of
     amplitudes and tracked thresholds must not be mixed in one analysis.
 
     Parameters

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from ..schema import Estimate
+from ._intervals import nominal_intervals
 from ._registry import measure
 from ._tables import is_kept, nothing, numbers, with_condition
 from ._tracking import threshold_change, tracked
@@ -65,9 +66,9 @@ def threshold_tracking_mean(
     (True, '')
     """
     table = with_condition(table, test)
-    interval = numbers(table, "inter_stimulus_interval")
+    interval = nominal_intervals(numbers(table, "inter_stimulus_interval"))
     condition = table["condition"].fillna("").astype(str)
-    inside = (interval >= intervals[0] - 5e-5) & (interval <= intervals[1] + 5e-5) & is_kept(table)
+    inside = (interval >= intervals[0]) & (interval <= intervals[1]) & is_kept(table)
     names = sorted(set(condition[inside]) - {"", test})
     if not names:
         return nothing("no_conditioned_trials")

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ..schema import Estimate
 from ._registry import measure
-from ._tables import FEWEST, is_kept, nothing, numbers
+from ._tables import FEWEST, conditions, is_kept, nothing, numbers
 from .conditioned_ratio import in_form, ratio_of_levels
 
 
@@ -94,7 +94,7 @@ def triple_stimulation(
     True
     """
     values, kept = numbers(table, of), is_kept(table)
-    condition = table["condition"].fillna("").astype(str).to_numpy()
+    condition = conditions(table)
     known = kept & np.isfinite(values)
     control = values[known & (condition == test)]
     return {
