@@ -308,8 +308,22 @@ def checklist(
     stimuli: Stimuli = None,
     trigger: Trigger = None,
     muscle: Muscles = None,
-    sidecar: Sidecar = None,
     answer: Annotated[list[str] | None, typer.Option(help="CODE=ANSWER, what only the laboratory knows.")] = None,
+    child: Child = False,
+    height: Annotated[float | None, typer.Option(help="Body height in m: response windows move with it.")] = None,
+    sidecar: Sidecar = None,
+    sampling_rate: Rate = None,
+    unit: Unit = None,
+    pulse_time: PulseTime = None,
+    variable: Variable = None,
+    axes: Axes = None,
+    select: Select = None,
+    channel_name: Names = None,
+    channel_type: Types = None,
+    montage: Montage = None,
+    format_: Format = None,
+    data_format: DataFormat = None,
+    set_: Columns = None,
 ) -> None:
     """Which items of the checklist for TMS reports (Chipchase 2012) a recording answers, and which are missing."""
     import excitability as ex
@@ -318,13 +332,25 @@ def checklist(
     given = dict(pair.split("=", 1) for pair in answer or [] if "=" in pair)
     if len(given) < len(answer or []):
         raise ValueError("--answer takes CODE=ANSWER, for example 'Hot=largest of three responses'")
-    raw = ex.read(file, **_reading(stimuli=stimuli, trigger=trigger, muscles=_named(muscle), sidecar=sidecar))
-    known = {"participant": participant_row(file), "answers": given, "picks": _listed(picks)}
+    options = _reading(
+        stimuli=stimuli, trigger=trigger, muscles=_named(muscle), sidecar=sidecar, sampling_rate=sampling_rate,
+        unit=unit, pulse_time=pulse_time, variable=variable, axes=axes, select=select,
+        channel_names=_listed(channel_name), channel_types=_types(channel_type), montage=montage, format=format_,
+        data_format=data_format, columns=_constants(set_),
+    )  # fmt: skip
+    raw = ex.read(file, **options)
+    known: dict[str, Any] = {"participant": participant_row(file), "answers": given, "picks": _listed(picks)}
+    known |= {"child": child, "height": height}
     items = ex.checklist(raw, protocol, **known)
-    items = items[items["applies"]]
-    for row in items.itertuples():
-        typer.echo(f"{row.item:>3} {row.code:<4} {row.topic:<48} {row.answer or '- to add'}")
-    typer.echo(f"{int(items['answered'].sum())} of {len(items)} items answered")
+    asked = items[items["applies"]]
+    for row in asked.itertuples():
+        typer.echo(f"{row.item:>3} {row.code:<4} {row.topic:<48} {row.answer or f'- missing ({row.source})'}")
+    missing = asked[~asked["answered"]]
+    typer.echo(
+        f"{int(asked['answered'].sum())} of {len(asked)} items answered ({len(items) - len(asked)} do not apply)"
+    )
+    if len(missing):
+        typer.echo(f"missing: {', '.join(missing['code'])}; add them with --answer CODE=ANSWER or in participants.tsv")
     typer.echo(f"\nDraft of the methods\n{ex.methods_paragraph(raw, protocol, **known)}")
 
 

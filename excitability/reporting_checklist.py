@@ -47,7 +47,8 @@ def checklist(
     Returns
     -------
     DataFrame
-        One row an item: ``item`` (1…30), ``code``, ``topic``, ``applies`` (items on paired pulses need pairs),
+        One row an item: ``item`` (1…30), ``code``, ``topic``, ``applies`` (what the protocol's ``checklist`` names: 26
+        for single pulses, 30 for pairs, 17 without pulses; where it names nothing, as the pulses are),
         ``answered``, ``answer``, and ``source`` (who can answer: participant, recording or laboratory).
 
     Raises
@@ -74,12 +75,13 @@ def checklist(
         if code not in codes:
             raise ValueError(unknown_word("item of the checklist", code, codes))
     known = {**_from_recording(facts_of(inst), protocol, trials), **(answers or {})}
-    paired = bool((trials.get("pulse_count", pd.Series(dtype=float)) > 1).any())
+    asked = protocol.checklist or _as_given(trials)
     rows = []
     for number, item in items.items():
         columns = [name for name in item.get("columns", ()) if _told((participant or {}).get(name))]
         answer = "; ".join(f"{name} {(participant or {})[name]}" for name in columns) or known.get(item["code"], "")
-        applies = paired or not item.get("paired", False)
+        applies = asked == "paired_pulse" or not item.get("paired", False)
+        applies = applies and (asked != "no_pulse" or not item.get("pulse", False))
         rows.append(
             {
                 "item": int(number),
@@ -92,6 +94,11 @@ def checklist(
             }
         )
     return pd.DataFrame(rows)
+
+
+def _as_given(trials: pd.DataFrame) -> str:
+    """What a protocol that does not say it needs: items on pairs where there are pairs."""
+    return "paired_pulse" if (trials.get("pulse_count", pd.Series(dtype=float)) > 1).any() else "single_pulse"
 
 
 def participant_row(file: str | Path) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The checklist for TMS reports: what a recording answers, and nothing that it does not."""
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -64,9 +65,62 @@ def test_command_reads_the_table_of_participants():
     assert "Draft of the methods" in done.output
 
 
+def test_every_protocol_of_the_muscles_names_the_items_it_needs():
+    for name in ex.protocol.list_protocols():
+        protocol = ex.load_protocol(name)
+        if name.startswith("m1/"):
+            pairs = any("pulse_count == 2" in query or "inter_stimulus_interval" in query
+                        for query in protocol.conditions.values())  # fmt: skip
+            assert protocol.checklist in ("single_pulse", "paired_pulse", "no_pulse"), name
+            assert protocol.checklist == "paired_pulse" or not pairs, name
+
+
+def test_denominators_are_those_that_the_protocol_names(sici):
+    counts = {
+        word: int(ex.checklist(sici, ex.load_protocol("sici").replace(checklist=word), picks=["FDI"])["applies"].sum())
+        for word in ("single_pulse", "paired_pulse", "no_pulse", "")
+    }
+    assert counts == {"single_pulse": 26, "paired_pulse": 30, "no_pulse": 17, "": 30}
+    bare = ex.load_protocol("sici")
+    assert bare.replace(checklist="").sha256 == bare.sha256, "what must be reported changes no number"
+
+
+def test_the_command_takes_arrays_and_says_what_is_missing(tmp_path):
+    rng = np.random.default_rng(0)
+    times = np.arange(-500, 1000) / 5000
+    x = 1e-3 * np.sin(2 * np.pi * np.clip((times - 0.022) / 0.012, 0, 1)) * np.ones((12, 1))
+    np.save(tmp_path / "a.npy", x + 4e-6 * rng.standard_normal(x.shape))
+    given = "-p m1/intensity_for_1mv --axes trials,samples --sampling-rate 5000 --unit V --pulse-time 0.1"
+    given += " --channel-name FDI --set intensity=55 --height 1.9 --answer"
+    words = ["checklist", str(tmp_path / "a.npy"), *given.split(), "Hot=largest of three"]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    assert "of 26 items answered (4 do not apply)" in done.output
+    assert "largest of three" in done.output
+    assert "missing: Age, Sex" in done.output
+    assert "(15 to 50 ms after the pulse)" not in done.output, "the window has moved with the height"
+
+
 def test_methods_say_what_was_recorded_and_nothing_else(sici):
     text = ex.methods_paragraph(sici, "sici", picks=["FDI"])
-    assert "Intervals between the pulses of a pair: 2, 3 ms." in text
-    assert "sampled at 5000 Hz" in text
+    assert "pairs of pulses 2 and 3 ms apart were given over M1" in text
+    assert "EMG of FDI (channel RFDI) was recorded at rest at 5000 Hz." in text
+    assert "background EMG (5 to 100 ms before the first pulse)" in text
+    assert "15 to 50 ms after the pulse" in text
     assert "{}" not in text
-    assert "Place of the coil" not in text, "no positions were recorded"
+    assert "position of the coil" not in text, "no positions were recorded"
+
+
+@pytest.mark.parametrize(
+    "name", ["m1/sici", "m1/mep", "m1/recruitment_curve", "m1/cortical_silent_period", "m1/resting_motor_threshold"]
+)
+def test_methods_read_as_a_person_would_write_them(name):
+    raw, _ = ex.simulate.session([name], seed=1)
+    text = ex.methods_paragraph(raw, name, picks=["FDI"])
+    assert "window of the muscle" not in text
+    assert text.count("after the pulse") == 1, "each window is told once"
+    assert ".." not in text
+    assert "nothing" not in text
+    assert all(sentence[:1].isupper() or sentence[:1].isdigit() for sentence in text.split(". "))
+    assert text.endswith(".")
+    assert ("first pulse" in text) == (name == "m1/sici")

@@ -195,7 +195,7 @@ def test_failures_flags_and_rejections_are_told(page):
 def test_methods_and_sources_come_from_the_protocols(page, battery):
     text = Page(page).text
     assert "Short-interval intracortical inhibition. Epochs reached from" in text
-    assert "background EMG > 10 µV (muscle at rest)" in text
+    assert "background EMG was above 10 µV (muscle at rest)" in text
     for protocol in battery.protocols:
         for doi in protocol.references:
             assert f"https://doi.org/{doi}" in page

@@ -64,6 +64,10 @@ class RejectionRule(_Strict):
     when: str = ""
 
 
+#: Sections that change no number.
+_WORDS = ("title", "description", "references", "target", "checklist")
+
+
 class _File(_Strict):
     """The sections of a protocol file."""
 
@@ -72,6 +76,7 @@ class _File(_Strict):
     target: str = ""
     description: str = ""
     references: list[str] = []
+    checklist: Literal["", "single_pulse", "paired_pulse", "no_pulse"] = ""
     extends: str = ""
     epoch: Epoch = Epoch()
     conditions: dict[str, str] = {}
@@ -93,6 +98,9 @@ class Protocol:
         Path under ``protocols/`` without the suffix, e.g. ``"m1/sici"``.
     title, modality, target, description, references
         What the method is, ``"emg"`` or ``"eeg"``, the stimulated area, and DOIs.
+    checklist : str
+        Which items of the checklist for TMS reports it needs: ``"single_pulse"``, ``"paired_pulse"`` or ``"no_pulse"``
+        (sets of ``shared/checklist.toml``); empty: as the pulses are.
     epoch : Epoch
         ``tmin``, ``tmax`` (s), ``lock`` and ``every``.
     conditions : mapping
@@ -124,6 +132,7 @@ class Protocol:
     average: Mapping[str, Mapping[str, Any]]
     epochs: Mapping[str, Mapping[str, Any]]
     summary: Mapping[str, Mapping[str, Any]]
+    checklist: str = ""
 
     @classmethod
     def from_toml(cls, path: str | Path, *, name: str = "", base: Mapping[str, Any] | None = None) -> Protocol:
@@ -196,7 +205,7 @@ class Protocol:
     @property
     def sha256(self) -> str:
         """Fingerprint of everything that can change a number."""
-        numbers = {k: v for k, v in self.content().items() if k not in ("title", "description", "references", "target")}
+        numbers = {k: v for k, v in self.content().items() if k not in _WORDS}
         return hashlib.sha256(json.dumps(numbers, sort_keys=True, default=str).encode()).hexdigest()
 
     def trial_table(self, inst: Any, picks: Any = None, **options: Any) -> pd.DataFrame:
