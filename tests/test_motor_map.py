@@ -1,4 +1,4 @@
-"""Motor maps: definitions, intervals, overlap, positions from Localite, pictures."""
+"""Motor maps: definitions, intervals, overlap, asymmetry, pictures."""
 
 from __future__ import annotations
 
@@ -14,9 +14,6 @@ from excitability.measures.map_asymmetry import map_asymmetry
 from excitability.measures.motor_map import UNITS, discrete_peaks
 from excitability.measures.overlap import distance_interval, map_overlap
 from excitability.plots import motor_map as draw
-from excitability.trials.logs import read_log
-
-SAMPLE = ex.sample_data_path() / "formats" / "localite"
 
 
 def grid(side=7, pulses=3):
@@ -310,54 +307,6 @@ def test_a_distance_of_nothing_has_an_interval_from_nothing():
     assert high < 1e-3
     low, high = distance_interval([0.01, 0] + 1e-3 * rng.standard_normal((400, 2)))
     assert (low, high) == pytest.approx((0.008, 0.012), abs=3e-4)
-
-
-# positions -------------------------------------------------------------------------------------------------------
-
-
-def test_localite_positions_join_the_pulses(tmp_path):
-    log = read_log(SAMPLE)  # of the folder, the list with pulses
-    assert log["coil_x"].tolist() == pytest.approx([-0.05, -0.049, -0.048, -0.047])
-    assert log["intensity"].tolist() == [50, 51, 52, 53]
-    assert log["onset"].tolist() == pytest.approx([0.2, 0.6, 1.0, 1.4])
-    raw = ex.read(ex.sample_data_path() / "formats" / "mne_formats" / "brainvision.vhdr", stimuli=SAMPLE)
-    assert ex.stimuli(raw)["coil_y"].tolist() == pytest.approx([0.005, 0.003, 0.001, -0.001])
-
-
-def test_localite_lists_that_cannot_be_used_say_why(tmp_path):
-    empty, full = sorted((SAMPLE / "TMSTrigger").glob("*.xml"))
-    with pytest.raises(ValueError, match="holds no pulse"):
-        read_log(empty)
-    text = full.read_text()
-    (tmp_path / "TriggerMarkers_Coil0_1.xml").write_text(text)
-    (tmp_path / "TriggerMarkers_Coil0_2.xml").write_text(text.replace("12:00:00", "12:30:00"))
-    with pytest.raises(ValueError, match=r"2 series .*4 pulses from 12:30"):
-        read_log(tmp_path)
-    (tmp_path / "cut.xml").write_text(text[: len(text) // 2])
-    with pytest.raises(ValueError, match="damaged"):
-        read_log(tmp_path / "cut.xml")
-    (tmp_path / "odd.xml").write_text(text.replace('data03="-50.0"', 'data03="left"'))
-    with pytest.raises(ValueError, match="'left' where a number"):
-        read_log(tmp_path / "odd.xml")
-
-
-def test_a_coil_that_was_not_seen_has_no_position(tmp_path):
-    text = sorted((SAMPLE / "TMSTrigger").glob("*.xml"))[1].read_text()
-    (tmp_path / "a.xml").write_text(text.replace('set="true"', 'set="false"', 1).replace('50.0"/>', '0.0"/>', 1))
-    table = read_log(tmp_path / "a.xml")
-    assert table["coil_x"].isna().tolist() == [True, False, False, False]
-    assert np.isnan(table["intensity"][0])
-
-
-def test_localite_session_of_the_shared_data(real_data):
-    folder = real_data / "vendor_formats" / "localite"
-    files = sorted(folder.glob("*/TMSTrigger/TriggerMarkers_Coil0*.xml"))
-    table = read_log(files[-1])
-    assert len(table) == 9
-    assert table["coil_x"].between(-0.06, -0.05).all()
-    assert "intensity" not in table  # no stimulator was connected
-    with pytest.raises(ValueError, match="3 series"):
-        read_log(next(folder.glob("Session*")))
 
 
 # pictures --------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Motor maps from the command line: positions of Brainsight, of Localite and of a BIDS dataset."""
+"""Positions of Brainsight, of Localite and of a BIDS dataset, and maps of them from the command line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import pytest
 
 import excitability as ex
 from excitability.cli import app
+from excitability.trials.logs import read_log
 
+SAMPLE = ex.sample_data_path() / "formats" / "localite"
 CENTRE = (-0.038, -0.018)
 
 
@@ -101,3 +103,48 @@ def test_a_map_from_the_command_line(export, pulses, tmp_path):
         assert row["ci_low"] <= row["value"] <= row["ci_high"]
     assert found.loc["map_area", "n_trials"] == 50
     assert np.isfinite(found.loc["centre_of_gravity_z", "value"]) == (export is not bids)
+
+
+def test_localite_positions_join_the_pulses(tmp_path):
+    log = read_log(SAMPLE)  # of the folder, the list with pulses
+    assert log["coil_x"].tolist() == pytest.approx([-0.05, -0.049, -0.048, -0.047])
+    assert log["intensity"].tolist() == [50, 51, 52, 53]
+    assert log["onset"].tolist() == pytest.approx([0.2, 0.6, 1.0, 1.4])
+    raw = ex.read(ex.sample_data_path() / "formats" / "mne_formats" / "brainvision.vhdr", stimuli=SAMPLE)
+    assert ex.stimuli(raw)["coil_y"].tolist() == pytest.approx([0.005, 0.003, 0.001, -0.001])
+
+
+def test_localite_lists_that_cannot_be_used_say_why(tmp_path):
+    empty, full = sorted((SAMPLE / "TMSTrigger").glob("*.xml"))
+    with pytest.raises(ValueError, match="holds no pulse"):
+        read_log(empty)
+    text = full.read_text()
+    (tmp_path / "TriggerMarkers_Coil0_1.xml").write_text(text)
+    (tmp_path / "TriggerMarkers_Coil0_2.xml").write_text(text.replace("12:00:00", "12:30:00"))
+    with pytest.raises(ValueError, match=r"2 series .*4 pulses from 12:30"):
+        read_log(tmp_path)
+    (tmp_path / "cut.xml").write_text(text[: len(text) // 2])
+    with pytest.raises(ValueError, match="damaged"):
+        read_log(tmp_path / "cut.xml")
+    (tmp_path / "odd.xml").write_text(text.replace('data03="-50.0"', 'data03="left"'))
+    with pytest.raises(ValueError, match="'left' where a number"):
+        read_log(tmp_path / "odd.xml")
+
+
+def test_a_coil_that_was_not_seen_has_no_position(tmp_path):
+    text = sorted((SAMPLE / "TMSTrigger").glob("*.xml"))[1].read_text()
+    (tmp_path / "a.xml").write_text(text.replace('set="true"', 'set="false"', 1).replace('50.0"/>', '0.0"/>', 1))
+    table = read_log(tmp_path / "a.xml")
+    assert table["coil_x"].isna().tolist() == [True, False, False, False]
+    assert np.isnan(table["intensity"][0])
+
+
+def test_localite_session_of_the_shared_data(real_data):
+    folder = real_data / "vendor_formats" / "localite"
+    files = sorted(folder.glob("*/TMSTrigger/TriggerMarkers_Coil0*.xml"))
+    table = read_log(files[-1])
+    assert len(table) == 9
+    assert table["coil_x"].between(-0.06, -0.05).all()
+    assert "intensity" not in table  # no stimulator was connected
+    with pytest.raises(ValueError, match="3 series"):
+        read_log(next(folder.glob("Session*")))
