@@ -65,7 +65,7 @@ def figures_of(own: pd.DataFrame, log_measures: set[str]) -> Iterator[tuple[str,
             f"between people (Cousineau–Morey){'' if is_shrunken(usable) else _PARTED}. Thin grey: each "
             f"person's curve at the first time point.{note}",
         )
-    measures = measures[:MOST_MEASURES]
+    measures = [] if is_shrunken(usable) else measures[:MOST_MEASURES]  # lines of people would show too little scatter
     if measures:
         positive = usable.groupby("measure")["value"].min() > 0
         log = [name for name in measures if name in log_measures and positive[name]]

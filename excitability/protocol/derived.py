@@ -153,7 +153,7 @@ def derive(derived: Derived, results: pd.DataFrame, trials: pd.DataFrame, by: st
     good = rows[(rows["error"] == "") & (rows["measure"] != "")]
     try:
         found, told = _computed(derived, good, trials, by), ""
-    except ValueError as error:  # what a part lacks is said at each of its sessions, and stops nothing
+    except (ValueError, ImportError) as error:  # is said at each of the sessions; what they gave is not lost for it
         found, told = pd.DataFrame(), "see_log:" + " ".join(str(error).split()).replace(";", ",")[:160]
     table = _with_missing(derived, rows, good, found, told)
     table["protocol"], table["protocol_sha256"], table["version"] = derived.name, derived.sha256, __version__
