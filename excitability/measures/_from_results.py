@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..schema import RESULT_COLUMNS, Estimate, join_flags, unknown_word
+from .conditioned_ratio import FORMS
 
 _OWNER = ("participant", "session", "timepoint", "channel")
 
@@ -51,25 +52,37 @@ def as_log_ratio(rows: pd.DataFrame) -> Estimate:
 
     The rows share their test response, so their errors are alike: the error of the mean is the mean of the errors.
     """
+    form = rows["form"].fillna("").to_numpy(dtype=object) if "form" in rows else np.full(len(rows), "", dtype=object)
+    for at in np.flatnonzero([word not in FORMS for word in form]):
+        raise ValueError(
+            f"{rows['measure'].iloc[at]} of {rows['protocol'].iloc[at]} is no ratio (form {form[at]!r}); expected rows "
+            f"with the form {', '.join(FORMS)}: tracked thresholds and ratios of amplitudes are never mixed"
+        )
     values = {name: pd.to_numeric(rows[name]).to_numpy(dtype=float) for name in ("value", "ci_low", "ci_high")}
-    form = rows["form"].fillna("").to_numpy(dtype=object)
     with np.errstate(divide="ignore", invalid="ignore"):
         for name, number in values.items():
             ratio = np.where(form == "percent", number / 100, number)
             ratio = np.where(form == "percent_inhibition", 1 - number / 100, ratio)
             values[name] = np.where(form == "log_ratio", number, np.log(np.where(ratio >= 0, ratio, np.nan)))
     limits = np.sort([values["ci_low"], values["ci_high"]], axis=0)  # more inhibition is less of a ratio
-    flags = join_flags(*(str(flag) for flag in rows["flag"].fillna("")))
-    n = int(pd.to_numeric(rows["n_trials"]).sum())
+    told = [estimate_of(row) for _, row in rows.iterrows()]
+    n, flags = sum(one.n for one in told), join_flags(*(one.flag for one in told))
     return Estimate(float(values["value"].mean()), float(limits[0].mean()), float(limits[1].mean()), n, flags)
+
+
+def estimate_of(row: pd.Series) -> Estimate:
+    """Estimate of a result row; what it does not tell of trials and flags is 0 and empty."""
+    flag, n = row.get("flag"), pd.to_numeric(row.get("n_trials"), errors="coerce")
+    limits = (float(row[name]) for name in ("value", "ci_low", "ci_high"))
+    return Estimate(*limits, n=0 if pd.isna(n) else int(n), flag=flag if isinstance(flag, str) else "")
 
 
 def logarithm(row: pd.Series) -> Estimate:
     """Logarithm of a positive value and of its limits; NaN where there is none."""
+    told = estimate_of(row)
     with np.errstate(divide="ignore", invalid="ignore"):
-        value, low, high = (np.log(float(row[name])) for name in ("value", "ci_low", "ci_high"))
-    flag = row["flag"] if isinstance(row["flag"], str) else ""
-    return Estimate(value if np.isfinite(value) else np.nan, low, high, int(row["n_trials"]), flag)
+        value, low, high = (np.log(number) for number in (float(told), told.ci_low, told.ci_high))
+    return Estimate(value if np.isfinite(value) else np.nan, low, high, told.n, told.flag)
 
 
 def difference(one: Estimate, two: Estimate) -> Estimate:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ..schema import Estimate
-from ._from_results import difference, logarithm, matched, result_row, rows_of
+from ._from_results import difference, estimate_of, logarithm, matched, result_row, rows_of
 from ._registry import measure
 
 
@@ -63,7 +63,7 @@ def percent_of_m_max(
         for _, size in mine.iterrows():
             part = difference(logarithm(size), base)
             value, low, high = (100 * float(np.exp(limit)) for limit in (part, part.ci_low, part.ci_high))
-            found = Estimate(value, low, high, int(size["n_trials"]), part.flag)
+            found = Estimate(value, low, high, estimate_of(size).n, part.flag)
             row = result_row(size, "percent_of_m_max", found, "%", "percent")
             rows.append({**row, "condition": size["condition"]})
     return pd.DataFrame(rows)

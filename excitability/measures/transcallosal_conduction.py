@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from ..schema import Estimate
-from ._from_results import difference, matched, result_row, rows_of
+from ._from_results import difference, estimate_of, matched, result_row, rows_of
 from ._registry import measure
 
 
@@ -16,6 +15,7 @@ def transcallosal_conduction(
     latency: str = "mep_latency",
     latency_protocol: str = "m1/mep",
     onset_protocol: str = "m1/ipsilateral_silent_period",
+    latency_condition: str | None = None,
 ) -> pd.DataFrame:
     """``onset of the ipsilateral silent period − latency of the response`` of the same muscle.
 
@@ -33,16 +33,18 @@ def transcallosal_conduction(
         Protocol of the latency.
     onset_protocol : str
         Protocol of the silent period.
+    latency_condition : str, optional
+        Condition of the latency, where it has several.
 
     Returns
     -------
     DataFrame
-        Result rows with ``measure`` ``transcallosal_conduction_time`` (s).
+        Result rows with ``measure`` ``transcallosal_conduction_time`` (s), one for each condition of the silent period.
 
     Raises
     ------
     ValueError
-        When the results hold no row of a measure or protocol.
+        When the results hold no row of a measure or protocol, or several latencies of one person, session and channel.
 
     Examples
     --------
@@ -58,13 +60,16 @@ def transcallosal_conduction(
     (0.0135, 0.0155)
     """
     onset = rows_of(results, "ipsilateral_silent_period_onset", onset_protocol)
-    response = rows_of(results, latency, latency_protocol)
+    response = rows_of(results, latency, latency_protocol, latency_condition)
     rows = []
-    for late, early in matched(onset, response):
-        found = difference(_estimate(late.iloc[0]), _estimate(early.iloc[0]))
-        rows.append(result_row(late.iloc[0], "transcallosal_conduction_time", found, "s", ""))
+    for silent, early in matched(onset, response):
+        if len(early) > 1:
+            raise ValueError(
+                f"{early['channel'].iloc[0]} has {len(early)} rows of {latency} (conditions "
+                f"{', '.join(map(repr, early['condition']))}); give latency_condition = one of them"
+            )
+        for _, late in silent.iterrows():
+            found = difference(estimate_of(late), estimate_of(early.iloc[0]))
+            row = result_row(late, "transcallosal_conduction_time", found, "s", "")
+            rows.append({**row, "condition": late["condition"]})
     return pd.DataFrame(rows)
-
-
-def _estimate(row: pd.Series) -> Estimate:
-    return Estimate(row["value"], row["ci_low"], row["ci_high"], int(row["n_trials"]), str(row["flag"] or ""))

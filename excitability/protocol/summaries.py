@@ -12,6 +12,7 @@ import pandas as pd
 
 from .. import __version__
 from ..measures import get_measure
+from ..measures._tables import is_kept
 from ..schema import RESULT_COLUMNS, STIMULUS_COLUMNS, Estimate, join_flags
 from .grammar import Protocol
 from .rows import items, missing, row
@@ -22,7 +23,7 @@ def summarise(protocol: Protocol, table: pd.DataFrame) -> pd.DataFrame:
     rows = []
     channels = {str(channel): mine for channel, mine in table.groupby("channel", sort=False)}
     for channel, mine in channels.items():
-        kept = mine[mine["reject"] == ""]
+        kept = mine[is_kept(mine)]
         told = _trial_flags(kept if len(kept) else mine)
         for key, arguments in protocol.summary.items():
             if get_measure(arguments.get("measure", key)).over == "pairs":
@@ -43,7 +44,7 @@ def _pair_rows(key: str, arguments: dict[str, Any], channels: Mapping[str, pd.Da
     entry = get_measure(arguments.pop("measure", key))
     rows = []
     for (first, one), (second, two) in combinations(channels.items(), 2):
-        lost = int(((one["reject"] != "").to_numpy() | (two["reject"] != "").to_numpy()).sum())
+        lost = int((~is_kept(one) | ~is_kept(two)).sum())
         for name, item, unit in items(key, entry, entry.function(one, two, **arguments)):
             rows.append(row(f"{first}+{second}", "all", name, item, unit, "", lost))
     return rows
@@ -62,12 +63,16 @@ def _summary_rows(
     entry = get_measure(arguments.pop("measure", key))
     form = arguments.get("form", entry.form) if entry.form else ""
     of = arguments.get("of", entry.parameters.get("of"))
-    rejected = Counter(mine["condition"][(mine["reject"] != "").to_numpy()])
+    rejected = Counter(mine["condition"][~is_kept(mine)])
+    whole = mine[mine["condition"] != ""]
+    # one row of several conditions: a measure that knows which of them is the test counts what it lost itself
+    counts = entry.over == "table" and "test" in entry.parameters
     rows = []
 
     def add(condition: str, name: str, value: Any, unit: str) -> None:
         estimate = value if isinstance(value, Estimate) else Estimate(float(value), n=len(kept))
         lost = rejected.total() - rejected[""] if condition == "all" else rejected[condition]
+        lost = estimate.n_rejected if counts and len(kept) else lost
         unit = "%" if form.startswith("percent") else unit or _unit_of_column(of)
         rows.append(row(channel, condition, name, estimate, unit, form, int(lost)))
 
@@ -88,9 +93,9 @@ def _summary_rows(
             for condition in conditions:
                 add(condition, key, Estimate(np.nan, flag="no_test_trials"), entry.unit_of())
             return rows
-    value = entry.function(mine[mine["condition"] != ""] if entry.over == "conditioned" else kept, **arguments)
+    value = entry.function(whole if counts or entry.over == "conditioned" else kept, **arguments)
     if entry.over == "conditioned":
-        values = value if isinstance(value, Mapping) else {_only_condition(kept, arguments): value}
+        values = value if isinstance(value, Mapping) else {_only_condition(whole, arguments): value}
         values = values or {"all": Estimate(np.nan, flag="no_conditioned_trials")}
         for condition, item in values.items():
             add(condition, key, item, entry.unit_of())
@@ -100,9 +105,10 @@ def _summary_rows(
     return rows
 
 
-def _only_condition(kept: pd.DataFrame, arguments: Mapping[str, Any]) -> str:
+def _only_condition(whole: pd.DataFrame, arguments: Mapping[str, Any]) -> str:
+    """Name of the condition of a measure that returned one value: rows that were all rejected have one too."""
     test = arguments.get("test", "test")
-    others = [condition for condition in dict.fromkeys(kept["condition"]) if condition != test]
+    others = [condition for condition in dict.fromkeys(whole["condition"]) if condition != test]
     return others[0] if others else "all"
 
 
