@@ -244,10 +244,15 @@ def compare(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="TSV; RESULTS/comparison.tsv by default.")
     ] = None,
+    evidence: Annotated[
+        bool | None,
+        typer.Option(help="Findings of the literature: on all measures, or none; on the primary outcome by default."),
+    ] = None,
 ) -> None:
     """Compare time points, by group, under the plan of the battery or as said here."""
     from excitability.batch import load_results, plan_of
     from excitability.comparison import compare as compare_results
+    from excitability.comparison import finding_in_words, findings_on
     from excitability.tables import write_table
 
     table, _, battery = load_results(results)
@@ -261,6 +266,12 @@ def compare(
     path = write_table(change, output or results / "comparison.tsv", facts={"Plan": plan})
     for sentence in battery.planned(change)["sentence"]:
         typer.echo(sentence)
+    found = findings_on(change if evidence else battery.planned(change))
+    if evidence is not False and len(found):
+        typer.echo("\nWhat the literature says (up: a larger value; a larger ratio is less inhibition)")
+        for finding in found.to_dict("records"):
+            typer.echo(f"  {finding_in_words(finding)}")
+        typer.echo("")
     typer.echo(f"wrote {path} ({len(change)} contrasts)")
     typer.echo(f"next: excitability report {results}")
 

@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from excitability import schema
-from excitability.comparison import beside_evidence, compare, g_av, mixed_model
+from excitability.comparison import (
+    beside_evidence,
+    compare,
+    contested_claims,
+    evidence,
+    finding_in_words,
+    findings_on,
+    g_av,
+    mixed_model,
+)
 from excitability.comparison.sentences import Words, sentence
 
 N_TRIALS = 12
@@ -572,6 +581,31 @@ def test_evidence_is_laid_beside():
     assert {"yes", "no", "unknown"} >= set(found["same_muscle"])
     with pytest.raises(ValueError, match="no column"):
         beside_evidence(pd.DataFrame({"measure": []}))
+
+
+def test_findings_are_told_beside_a_result_once_and_in_words():
+    own = pd.DataFrame(
+        {"protocol": ["m1/sici_trunk"] * 2 + ["m1/m_max"], "measure": ["conditioned_ratio"] * 2 + ["m_max"]}
+    )
+    found = findings_on(own)
+    assert not found.duplicated().any()
+    assert set(found["protocol"]) == {"sici"}
+    assert found["kind"].tolist() == sorted(found["kind"], key=["exercise", "training", "case_control"].index)
+    lines = [finding_in_words(row) for row in found.to_dict("records")]
+    assert any("MF: up" in line and "Massé-Alarie 2016" in line and "(abstract)" in line for line in lines)
+    assert not any("nan" in line or ".." in line for line in lines)
+    with pytest.raises(ValueError, match="no column 'measure'"):
+        findings_on(own[["protocol"]])
+
+
+def test_contested_claims_of_the_review_have_findings_where_they_are_on_a_measure():
+    claims = contested_claims()
+    assert len(claims) == 12
+    assert (claims[["about", "review", "found", "verified"]] != "").all(axis=None)
+    sources = " ".join(evidence()["source"])
+    for name in ("Corti 2022", "Massé-Alarie 2016", "Gil Ávila 2024", "Alibazi 2021", "Lulic 2017", "Nicolini 2019"):
+        assert name in sources
+        assert claims.loc[claims["finding"], "found"].str.contains(name).any() or name == "Corti 2022"
 
 
 # Bad input --------------------------------------------------------------------------------------------------

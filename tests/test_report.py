@@ -201,6 +201,12 @@ def test_methods_and_sources_come_from_the_protocols(page, battery):
             assert f"https://doi.org/{doi}" in page
 
 
+def test_the_literature_stands_beside_the_changes(page):
+    text = Page(page).text
+    assert "What the literature says" in text
+    assert "Hendy 2022" in text
+
+
 def test_each_cleaning_step_is_told_with_its_parameters():
     text = protocol_methods(load_protocol("dlpfc/tep"))
     assert "remove pulse: set the EEG samples around every pulse to zero (window −2 to 10 ms)" in text

@@ -2,7 +2,7 @@
 
 from .change import compare
 from .effect_sizes import d_av, d_ppc2, d_rm, d_z, g_av, hedges_g, small_sample_correction
-from .evidence import beside_evidence, evidence
+from .evidence import beside_evidence, contested_claims, evidence, finding_in_words, findings_on
 from .mixed_models import MixedFit, mixed_model
 from .reliability import ICC_FORMS, bland_altman, ccc, cv, icc, sdc, sem
 
@@ -13,12 +13,15 @@ __all__ = [
     "bland_altman",
     "ccc",
     "compare",
+    "contested_claims",
     "cv",
     "d_av",
     "d_ppc2",
     "d_rm",
     "d_z",
     "evidence",
+    "finding_in_words",
+    "findings_on",
     "g_av",
     "hedges_g",
     "icc",

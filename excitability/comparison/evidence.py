@@ -86,6 +86,90 @@ def _check(finding: Mapping[str, object], where: str) -> None:
         raise ValueError(f"{where}: {unknown_word('direction', finding['direction'], ('up', 'down', 'none'))}")
 
 
+def contested_claims() -> pd.DataFrame:
+    """Statements of the review by Zou & Hao (2024) where a source says something else, or nothing.
+
+    Returns
+    -------
+    DataFrame
+        ``about``, ``review`` (the claim, in this project's words), ``found``, ``verified``, and ``finding``: whether
+        :func:`evidence` holds findings on it.
+
+    Examples
+    --------
+    >>> claims = contested_claims()
+    >>> claims[claims["about"] == "facilitation in chronic low back pain"]["found"].str.contains("not measured").all()
+    np.True_
+    """
+    with (protocols_path() / "shared" / "evidence.toml").open("rb") as file:
+        return pd.DataFrame(tomllib.load(file)["claim"])
+
+
+def _stem(protocol: pd.Series) -> pd.Series:
+    """Bare name of a protocol; that of trunk muscles measures the same as the one it is made of."""
+    return protocol.astype(str).str.rsplit("/", n=1).str[-1].str.removesuffix("_trunk")
+
+
+def findings_on(change: pd.DataFrame) -> pd.DataFrame:
+    """What the literature reports on the measures of a comparison, each finding once.
+
+    Parameters
+    ----------
+    change : DataFrame
+        A table with the columns ``protocol`` and ``measure``, from :func:`compare`.
+
+    Returns
+    -------
+    DataFrame
+        Rows of :func:`evidence` on these measures in their order: exercise first, then training, case-control
+        studies and experimental conditions. Areas net of background stand beside findings on amplitudes.
+
+    Raises
+    ------
+    ValueError
+        For a table without ``protocol`` or ``measure``.
+
+    Examples
+    --------
+    >>> own = pd.DataFrame({"protocol": ["m1/lici"], "measure": ["conditioned_ratio"]})
+    >>> set(findings_on(own)["measure"])
+    {'conditioned_ratio'}
+    """
+    for name in ("protocol", "measure"):
+        if name not in change:
+            raise ValueError(f"comparison table has no column {name!r}; pass what compare returned")
+    same = {"mep_area": "mep_amplitude", "conditioned_ratio_corrected": "conditioned_ratio"}
+    own = pd.DataFrame({"protocol": _stem(change["protocol"]), "measure": change["measure"].replace(same)})
+    own = own.drop_duplicates(ignore_index=True).assign(_order=lambda table: range(len(table)))
+    found = evidence().merge(own, on=["protocol", "measure"], how="inner")
+    found["_kind"] = found["kind"].map(["exercise", "training", "case_control", "condition"].index)
+    return found.sort_values(["_order", "_kind"], kind="stable", ignore_index=True).drop(columns=["_order", "_kind"])
+
+
+def finding_in_words(finding: Mapping[str, object]) -> str:
+    """One finding as a line: where, in whom, what was compared, what came out, who says so and how that was checked.
+
+    >>> print(finding_in_words(evidence("exercise").iloc[0]))
+    sici conditioned_ratio, ECR: up (after - before moderate cycling; n = 12). Singh 2014 (abstract)
+    """
+    said = {name: str(finding[name]) for name in FIELDS if name != "time"}
+    unit = f" {said['size_unit']}" if said["size_unit"] != "%" else " %"
+    size = f", {said['size']}{unit}" if said["size"] else ""
+    where = f", {said['muscle']}" if said["muscle"] else ""
+    n = said["n"] if not said["n"].split(" ")[0].isdigit() or " " in said["n"] else f"n = {said['n']}"
+    whom = "" if said["population"].startswith("not stated") else said["population"]
+    time = finding["time"]
+    later = f"{time:g} min after" if isinstance(time, float) and time == time else ""
+    brackets = "; ".join(part for part in (whom, said["contrast"], later, n) if part)
+    note = f" {said['note']}" if said["note"] else ""
+    outcome = {"none": "no change" if said["kind"] in ("exercise", "training") else "no difference"}
+    direction = outcome.get(said["direction"], said["direction"])
+    return (
+        f"{said['protocol']} {said['measure']}{where}: {direction}{size} ({brackets}). {said['source']} "
+        f"({said['verified']}){'.' * bool(note)}{note}"
+    )
+
+
 def beside_evidence(
     change: pd.DataFrame, kind: str = "exercise", muscles: Mapping[str, str] | None = None
 ) -> pd.DataFrame:
@@ -126,7 +210,7 @@ def beside_evidence(
         if name not in change:
             raise ValueError(f"comparison table has no column {name!r}; pass what compare returned")
     found = evidence(kind).rename(columns={"protocol": "stem", "contrast": "literature_contrast"})
-    rows = change[own].assign(stem=change["protocol"].str.rsplit("/", n=1).str[-1])
+    rows = change[own].assign(stem=_stem(change["protocol"]))
     table = rows.merge(found, on=["stem", "measure"], how="inner")
     table["found"] = np.where(table["ci_low"] > 0, "up", np.where(table["ci_high"] < 0, "down", "unclear"))
     known = {channel: find_muscle(name).name for channel, name in (muscles or {}).items()}

@@ -18,6 +18,7 @@ from . import _page as html
 from . import _sections as sections
 from . import _tables as tables
 from ._answer import answer
+from ._evidence import literature
 from ._figures import figures_of
 from ._sections import Extra
 
@@ -107,6 +108,7 @@ def report(
         ("changes", "Changes", sections.changes(change, table, numbers)),
         *sections.protocol_sections(table, change, extras, known, numbers),
         *sections.further(extras, table, numbers),
+        ("literature", "What the literature says", literature(change)),
         ("quality", "Quality", sections.quality(table, change, trials)),
         ("methods", "Methods", sections.methods(table, known)),
         ("cite", "How to cite", sections.cite(known)),

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..cleaning import get_step, list_steps
 from ..measures import get_measure, list_measures
-from ..plots._labels import measure_label, protocol_label
+from ..plots._labels import measure_label
 from ..plots._style import readable
 from ..schema import display
 
@@ -138,8 +138,6 @@ def protocol_methods(protocol: Any, windows: Mapping[str, tuple[float, float]] |
 
     ``windows`` are the response windows (s) of the channels of a recording, where one is known.
     """
-    if getattr(protocol, "parts", ()):
-        return _derived_methods(protocol)
     epoch = getattr(protocol, "epoch", None)
     parts = []
     if epoch is not None and getattr(epoch, "every", None):
@@ -225,16 +223,6 @@ def _broken(name: str, rule: Any) -> str:
     words = {">": "was above", ">=": "was at least", "<": "was below", "<=": "was at most"}
     limit = re.fullmatch(r"([<>]=?)\s*(.*)", text)
     return f"{label} {words[limit.group(1)]} {limit.group(2)}" if limit else f"{label} was {text}"
-
-
-def _derived_methods(derived: Any) -> str:
-    """What a derived measure is made of, what it is, and what was asked of it."""
-    made_of = _listed(protocol_label(part.name) for part in derived.parts)
-    shared = "of all sessions together" if get_measure(derived.measure).kind == "study" else "of the same session"
-    words = [part.name for part in derived.parts]
-    given = [_parameter(word, value) for word, value in derived.arguments.items() if value not in words]
-    options = f" Parameters: {', '.join(given)}." if given else ""
-    return f"Made of {made_of}, {shared}. {derived.description}{options}"
 
 
 def _step(entry: Mapping[str, Any]) -> str:
