@@ -1,14 +1,19 @@
 """Do the intervals of conduction, M waves, laterality, after-effects and matched background cover 95 % of the truths?
 
-Trial tables are drawn from log-normal, gamma and normal distributions with known levels; nothing was fitted to them.
+    python benchmarks/conduction_calibration.py --tables 1000 --seed 1
+
+writes ``benchmarks/results/conduction_calibration_<date>.tsv`` and ``.md``. Tables are drawn from log-normal, gamma and
+normal distributions with known levels; nothing was fitted to them. ``measure_calibration.py`` has more scenarios.
 """
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from _common import RESULTS, one_thread, provenance, write
 
 from excitability import measures
 
@@ -105,19 +110,57 @@ CASES = [
 ]
 
 
+MEASURES = {
+    "latency": "latency_difference",
+    "root": "central_conduction",
+    "triple": "triple_stimulation",
+    "m_wave": "m_max",
+    "laterality": "laterality_index",
+    "net_laterality": "laterality_index",
+    "index": "plasticity_index",
+    "deviations": "change_in_baseline_deviations",
+    "background": "background_matched_ratio",
+}
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tables", type=int, default=1000, help="simulated tables of each case")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--output", type=Path, default=RESULTS)
     options = parser.parse_args()
+    one_thread()
+    rows = []
     for number, (simulate, case) in enumerate(CASES):
         rng = np.random.default_rng([options.seed, number])
         found = [simulate(rng, *case) for _ in range(options.tables)]
-        cover = np.mean([each.ci_low <= truth <= each.ci_high for each, truth in found])
-        off = np.nanmean([float(each) - truth for each, truth in found]) / (abs(found[0][1]) or 1.0)
-        print(
-            f"{simulate.__name__:14s} {case!s:34s} covered {100 * cover:5.1f} %   bias {100 * off:+6.2f} %", flush=True
+        value, low, high, truth = np.array([(float(each), each.ci_low, each.ci_high, t) for each, t in found]).T
+        known = np.isfinite(low)
+        cover = float(np.mean(((low <= truth) & (truth <= high))[known])) if known.any() else np.nan
+        rows.append(
+            {
+                "measure": MEASURES[simulate.__name__],
+                "scenario": simulate.__name__.replace("_", " "),
+                "case": ", ".join(map(str, case)),
+                "n_tables": len(found),
+                "coverage": cover,
+                "standard_error": float(np.sqrt(max(cover * (1 - cover), 0.01) / max(known.sum(), 1))),
+                "bias": float(np.nanmean(value - truth) / (abs(truth[0]) or 1.0)),
+                "median_width": float(np.median((high - low)[known])) if known.any() else np.nan,
+                "without_interval": float(1 - known.mean()),
+                "flagged": float(np.mean([each.flag not in ("", "root") for each, _ in found])),
+            }
         )
+    table = pd.DataFrame(rows)
+    text = (
+        "Bias relative to the truth (absolute where that is 0). Cases: numbers of trials, variation, shifts; see the "
+    )
+    text += "the script."
+    head = provenance(options.seed) | {"tables": f"{options.tables} a case"}
+    sections = [("Coverage of 95 % intervals", text, table)]
+    title = "Conduction and change: coverage"
+    for path in write("conduction_calibration", title, head, table, sections, options.output):
+        print(f"wrote {path}")
 
 
 if __name__ == "__main__":

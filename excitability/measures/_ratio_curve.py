@@ -25,6 +25,7 @@ _HEIGHTS = (0.2, 0.4, 0.8, 1.5)  # standard deviation of ln R along the curve
 _LENGTHS = (1.0, 1.5, 2.2, 3.2, 5.0, 10.0)  # steps between neighbouring levels
 _LEVEL_SD = 1.5  # of the level of ln R: ratios from 0.05 to 20 are possible
 _FINE = 8  # places between two levels
+_ROUNDING = 1e-8  # variance that keeps the covariance of close places positive: 0.01 % of a ratio
 
 
 @dataclass(frozen=True)
@@ -108,8 +109,7 @@ def ratio_curves(
     parts = []
     for (_, mean, covariance), count in zip(fits, counts, strict=True):
         if count:
-            values, vectors = np.linalg.eigh(covariance)
-            root = vectors * np.sqrt(np.clip(values, 0, None))
+            root = np.linalg.cholesky(covariance + _ROUNDING * np.eye(places.size))
             parts.append(mean + rng.standard_normal((count, places.size)) @ root.T)
     draws = np.concatenate(parts)
     # the test response is in all ratios: it moves a whole curve up or down

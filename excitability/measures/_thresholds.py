@@ -272,7 +272,7 @@ def _log_likelihood(chance: np.ndarray, count: np.ndarray, yes: np.ndarray) -> n
 def intensity_by_regression(s: np.ndarray, size: np.ndarray, target: float) -> Estimate:
     """Intensity of a target amplitude: log amplitude regressed on intensity around it, with Fieller's interval.
 
-    Levels enter whose median amplitude lies within a factor of 20 of the target and clear of the floor.
+    A parabola where there are four levels and twelve trials, and where it tells the intensity; else a line. Levels enter whose median amplitude lies within a factor of 20 of the target and clear of the floor.
     """
     levels, index = np.unique(np.round(s, 1), return_inverse=True)
     positive = size > 0
@@ -282,7 +282,40 @@ def intensity_by_regression(s: np.ndarray, size: np.ndarray, target: float) -> E
     if use.sum() < 8 or np.unique(index[use]).size < 3:
         return nothing("few_intensities")
     x, y = s[use], np.log10(size[use])
-    return solve_line(x, y, np.log10(target), levels)
+    straight = solve_line(x, y, np.log10(target), levels)
+    if np.isnan(straight) or x.size < 12 or np.unique(np.round(x, 1)).size < 4:
+        return straight
+    curved = solve_curve(x, y, np.log10(target))
+    return _inside(*curved, levels) if np.isfinite(curved).all() else straight
+
+
+def solve_curve(x: np.ndarray, y: np.ndarray, target: float) -> tuple[float, float, float]:
+    """Where a parabola rises to a target, with all intensities at which it does not differ from it (as Fieller).
+
+    Recruitment curves bend: a straight line through a saturating one meets 1 mV a %MSO too high.
+    """
+    unknown = (np.nan, np.nan, np.nan)
+    centre, scale = x.mean(), np.ptp(x)
+    u = (x - centre) / scale
+    design = np.column_stack([np.ones_like(u), u, u**2])
+    inverse = np.linalg.inv(design.T @ design)
+    b = inverse @ design.T @ y
+    error = float(np.sum((y - design @ b) ** 2)) / (x.size - 3)
+    inside = b[1] ** 2 - 4 * b[2] * (b[0] - target)
+    if inside <= 0 or b[1] + np.sqrt(inside) <= 0:
+        return unknown
+    root = -2 * (b[0] - target) / (b[1] + np.sqrt(inside))
+    steps = np.linspace(0, 1, 1001)
+    limits = []
+    for side in (-1.0, 1.0):
+        place = root + side * steps
+        powers = np.column_stack([np.ones_like(place), place, place**2])
+        reach = float(stdtrit(x.size - 3, 0.975)) * np.sqrt(error * np.einsum("ij,jk,ik->i", powers, inverse, powers))
+        beyond = side * (powers @ b - target) > reach
+        if not beyond.any():
+            return unknown
+        limits.append(centre + scale * place[int(beyond.argmax())])
+    return float(centre + scale * root), float(limits[0]), float(limits[1])
 
 
 def solve_line(x: np.ndarray, y: np.ndarray, target: float, levels: np.ndarray) -> Estimate:
