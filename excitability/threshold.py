@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .measures._tables import is_kept, numbers, single_pulses
+from .measures._tables import check_table, intensities, is_kept, numbers, single_pulses
 from .measures._thresholds import likelihood_limits, posterior_limits, stochastic_reach, stochastic_steps
 from .schema import Estimate, unknown_word
 from .tables import read_table
@@ -109,7 +109,8 @@ def next_intensity(
     Raises
     ------
     ValueError
-        For an unknown method, sequences of different length, or an intensity outside 0–100 %MSO.
+        For an unknown method, sequences of different length, a response that is neither True nor False (or 1 or 0), an
+        intensity or option outside 0–100 %MSO, and steps of none or more than 10 %MSO.
 
     Examples
     --------
@@ -121,7 +122,8 @@ def next_intensity(
     """
     if method not in METHODS:
         raise ValueError(unknown_word("method", method, METHODS))
-    s, y = np.asarray(intensities, dtype=float), np.asarray(responses, dtype=bool)
+    _check_options(start, step, maximum, precision, fewest, most)
+    s, y = np.asarray(intensities, dtype=float), _as_responses(responses)
     if s.shape != y.shape or s.ndim != 1:
         raise ValueError(f"every intensity needs one response, got {s.size} intensities and {y.size} responses")
     if s.size and not ((s >= 0) & (s <= 100)).all():
@@ -132,7 +134,10 @@ def next_intensity(
         return _descending(s, y, step, maximum)
     value, low, high, known = _so_far(s, y, method)
     aim = np.clip(value, s[-1] - LARGEST_STEP, s[-1] + LARGEST_STEP)
-    level = float(np.clip(np.round(aim / step) * step, step, maximum))
+    level = float(np.round(aim / step) * step)
+    if abs(level - s[-1]) > LARGEST_STEP:  # of a coarse stimulator, rounding went beyond
+        level += step if level < s[-1] else -step
+    level = float(np.clip(level, min(step, maximum), maximum))
     estimate = Estimate(value, low, high, s.size)
     if y.all():
         estimate = Estimate(math.nan, ci_high=high, n=s.size, flag="below_tested_range")
@@ -147,6 +152,28 @@ def next_intensity(
     if s.size >= most:
         return Proposal(math.nan, estimate, True, f"{most} pulses were given")
     return Proposal(level, estimate, False)
+
+
+def _check_options(start: float, step: float, maximum: float, precision: float, fewest: int, most: int) -> None:
+    """Refuse what no search can follow."""
+    if not 0 <= start <= 100:
+        raise ValueError(f"start = {start:g} must be an intensity in %MSO, 0 to 100")
+    if not 0 < maximum <= 100:
+        raise ValueError(f"maximum = {maximum:g} must be an intensity in %MSO, above 0 and up to 100")
+    if not 0 < step <= LARGEST_STEP:
+        raise ValueError(f"step = {step:g} must be above 0 and up to {LARGEST_STEP:g} %MSO")
+    if not precision > 0:
+        raise ValueError(f"precision = {precision:g} must be above 0 %MSO, such as 2.5")
+    if not 1 <= fewest <= most:
+        raise ValueError(f"fewest = {fewest} and most = {most} must be numbers of pulses, 1 <= fewest <= most")
+
+
+def _as_responses(responses: Sequence[bool]) -> np.ndarray:
+    """Responses as booleans; words and amplitudes are all true to Python."""
+    for one in responses:
+        if not isinstance(one, bool | np.bool_ | int | float | np.number) or one not in (0, 1):
+            raise ValueError(f"a response is True or False, not {one!r}; of an amplitude, give amplitude >= 50e-6")
+    return np.array([bool(one) for one in responses], dtype=bool)
 
 
 def _so_far(s: np.ndarray, y: np.ndarray, method: str) -> tuple[float, float, float, float]:
@@ -266,6 +293,7 @@ def read_response(words: str, proposed: float, criterion: float = 50e-6, unit: s
     """
     if unit not in _VOLTS:
         raise ValueError(unknown_word("unit", unit, ["V", "mV", "uV"]))
+    _check_criterion(criterion)
     parts = words.replace(",", ".").replace(";", " ").split()
     wanted = f"type the intensity and y, n or the amplitude in {unit}, e.g. '52 y', not {words.strip()!r}"
     if not 1 <= len(parts) <= 2:
@@ -283,6 +311,11 @@ def read_response(words: str, proposed: float, criterion: float = 50e-6, unit: s
     if not 0 <= amplitude <= _LARGEST:
         raise ValueError(f"{answer} {unit} is no amplitude of an evoked potential: {wanted}; --unit uV for microvolts")
     return intensity, amplitude >= criterion
+
+
+def _check_criterion(criterion: float) -> None:
+    if not 0 < criterion <= _LARGEST:
+        raise ValueError(f"criterion = {criterion:g} must be the smallest response in V, such as 50e-6")
 
 
 def read_responses(path: str | Path, criterion: float = 50e-6, unit: str = "") -> list[tuple[float, bool]]:
@@ -303,26 +336,43 @@ def read_responses(path: str | Path, criterion: float = 50e-6, unit: str = "") -
     FileNotFoundError
         When there is no such file.
     ValueError
-        When the table lacks a column or holds several channels, or a line cannot be understood.
+        When the file is empty or no text, the table lacks a column or holds several channels or participants, an
+        amplitude is larger than any evoked potential, or a line cannot be understood.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no file of responses {path}")
-    lines = [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
-    if lines and lines[0].split()[0].replace(".", "").replace(",", "").isdigit():
+    if unit and unit not in _VOLTS:
+        raise ValueError(unknown_word("unit", unit, ["V", "mV", "uV"]))
+    _check_criterion(criterion)
+    try:
+        lines = [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is no text; expected lines such as '52 y', or a TSV") from None
+    if not lines:
+        raise ValueError(f"{path} is empty; expected lines such as '52 y', or a TSV")
+    if lines[0].split()[0].replace(".", "").replace(",", "").isdigit():
         return [read_response(line, math.nan, criterion, unit or "mV") for line in lines]
-    table = single_pulses(read_table(path))
+    table = read_table(path)
+    try:
+        check_table(table)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    table = single_pulses(table)
     table = table[is_kept(table)]
     of = next((name for name in ("response", "mep_amplitude") if name in table), None)
     if of is None:
         raise ValueError(f"{path} has no column 'response' or 'mep_amplitude'; its columns: {', '.join(table.columns)}")
-    if "channel" in table and table["channel"].nunique() > 1:
-        channels = ", ".join(map(str, table["channel"].unique()))
-        raise ValueError(f"{path} holds several channels ({channels}); keep the rows of one")
-    s = numbers(table, "intensity")
+    s = intensities(table, "intensity")
     if of == "mep_amplitude":
         size = numbers(table, of) * _VOLTS[unit or "V"]
+        if (size > _LARGEST).any():
+            given = size[size > _LARGEST][0] / _VOLTS[unit or "V"]
+            said = f"{given:g} {unit or 'V'} is no amplitude of an evoked potential"
+            raise ValueError(f"{path}: {said}; say its unit with --unit mV or uV")
         known = np.isfinite(s) & np.isfinite(size)
         return [(float(a), bool(b >= criterion)) for a, b in zip(s[known], size[known], strict=True)]
-    words = table[of].astype(str).str.strip().str.lower().replace({"1": "y", "0": "n", "1.0": "y", "0.0": "n"})
-    return [read_response(f"{a:g} {word}", math.nan) for a, word in zip(s, words, strict=True) if word != "nan"]
+    told = {"1": "y", "0": "n", "1.0": "y", "0.0": "n"}
+    words = [told.get(word, word) for word in (str(answer).strip().lower() for answer in table[of])]
+    unknown = ("", "n/a", "nan", "none", "<na>")
+    return [read_response(f"{a:g} {word}", math.nan) for a, word in zip(s, words, strict=True) if word not in unknown]

@@ -19,8 +19,8 @@ def active_motor_threshold(
 ) -> dict[str, Estimate]:
     """Intensity at which half of the pulses evoke a response in the contracting muscle, by every method.
 
-    As ``resting_motor_threshold``, with the larger criterion of an active muscle. A response must also stand out of the
-    contraction: ``mep_probability`` decides where it was measured, else the background of the trial.
+    As ``resting_motor_threshold``, with the larger criterion of an active muscle: where a contraction is so strong that
+    it reaches the criterion by itself, a response must also stand out of it.
 
     Parameters
     ----------

@@ -20,8 +20,10 @@ def resting_motor_threshold(
     """Intensity at which half of the pulses evoke a response at rest, by every method in use.
 
     Any sequence of single pulses will do: a descending staircase, an adaptive search, a recruitment curve. A response
-    has at least the criterion size and, where ``mep_probability`` or ``background_emg`` was measured, stands out of the
-    background.
+    has at least the criterion size. Where the background reaches that size by itself (7 times its median RMS; flag
+    ``criterion_below_noise``), a response must also stand out of it: ``mep_probability`` of at least a half decides
+    where it was measured, else the background of the trial. Elsewhere all count, and where many of them probably are
+    none, the flag is ``some_responses_doubtful``.
 
     Parameters
     ----------
