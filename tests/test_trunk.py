@@ -6,7 +6,9 @@ import pandas as pd
 import pytest
 
 import excitability as ex
-from excitability.measures import laterality_index, muscle_onset_difference, voluntary_onset
+from excitability.measures import get_measure, laterality_index, muscle_onset_difference, voluntary_onset
+from excitability.protocol import load_battery
+from excitability.protocol.running import conditions_of
 from excitability.simulate.background import coloured_noise, interference_pattern
 
 RATE = 2000.0
@@ -194,9 +196,46 @@ def test_laterality_says_what_is_missing():
         laterality_index(table, side="lft")
 
 
-@pytest.mark.parametrize("name", ["active_motor_threshold_trunk", "recruitment_curve_trunk", "trunk_laterality"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "active_motor_threshold_trunk",
+        "recruitment_curve_trunk",
+        "trunk_laterality",
+        "mep_trunk",
+        "sici_trunk",
+        "sicf_trunk",
+        "motor_map_trunk",
+        "cortical_silent_period_trunk",
+    ],
+)
 def test_trunk_protocols_remove_the_heart_and_keep_active_trials(name):
     protocol = ex.load_protocol(name)
     assert protocol.cleaning[0]["step"] == "remove_ecg"
     assert protocol.reject["ecg_distance"] == "< 0.05"
     assert protocol.reject["background_emg"] == "outside 0.5 of median"
+
+
+def test_the_trunk_battery_declares_outcomes_that_its_protocols_give():
+    battery = load_battery("m1_trunk")
+    given = {}
+    for protocol in battery.protocols:
+        names = set()
+        for key, arguments in {**protocol.summary, **protocol.epochs}.items():
+            unit = get_measure(arguments.get("measure", key)).unit
+            names |= {key} if isinstance(unit, str) else set(unit)
+        given[protocol.name] = names
+    assert len(battery.primary) == 1
+    for outcome in (*battery.primary, *battery.secondary, *battery.exploratory):
+        assert outcome["measure"] in given[outcome["protocol"]], outcome
+
+
+def test_pairs_of_other_intensities_are_left_out_where_active_threshold_is_known():
+    pairs = pd.DataFrame(
+        {
+            "pulse_count": [1.0, 2.0, 2.0, 2.0],
+            "inter_stimulus_interval": [np.nan, 0.002, 0.002, 0.003],
+            "conditioning_intensity_amt": [np.nan, 80.0, 110.0, np.nan],
+        }
+    )
+    assert conditions_of(ex.load_protocol("sici_trunk"), pairs).tolist() == ["test", "isi_0.002", "", "isi_0.003"]

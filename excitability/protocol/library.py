@@ -173,7 +173,7 @@ def list_batteries() -> list[str]:
     """Names of the batteries that come with the package.
 
     >>> list_batteries()
-    ['dlpfc_exercise', 'm1_exercise']
+    ['dlpfc_exercise', 'm1_exercise', 'm1_trunk']
     """
     return sorted(path.stem for path in protocols_path().glob("*.toml"))
 
