@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -146,7 +147,7 @@ def findings_on(change: pd.DataFrame) -> pd.DataFrame:
     return found.sort_values(["_order", "_kind"], kind="stable", ignore_index=True).drop(columns=["_order", "_kind"])
 
 
-def finding_in_words(finding: Mapping[str, object]) -> str:
+def finding_in_words(finding: Mapping[Any, Any] | pd.Series) -> str:
     """One finding as a line: where, in whom, what was compared, what came out, who says so and how that was checked.
 
     >>> print(finding_in_words(evidence("exercise").iloc[0]))

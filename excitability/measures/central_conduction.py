@@ -70,7 +70,9 @@ def central_conduction(
     The shortest of several measured F latencies is shorter than the shortest true one, since errors help; where the
     table has ``<f_wave>_standard_error`` the shortest true latency of the recorded F waves is estimated by empirical
     Bayes, and its interval is part of those of the conduction times. Latencies from the nerve laboratory or marked by
-    eye come without an error: the interval of the central time then holds that of the cortical latency alone.
+    eye come without an error: the interval of the central time then holds that of the cortical latency alone. With F
+    waves found in simulated recordings of 22 stimuli it covers the truth in 87 to 95 %; in 79 to 86 % where the F waves
+    begin with a small phase that noise hides, and nothing in the record can tell.
 
     Parameters
     ----------
