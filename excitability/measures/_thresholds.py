@@ -272,7 +272,8 @@ def _log_likelihood(chance: np.ndarray, count: np.ndarray, yes: np.ndarray) -> n
 def intensity_by_regression(s: np.ndarray, size: np.ndarray, target: float) -> Estimate:
     """Intensity of a target amplitude: log amplitude regressed on intensity around it, with Fieller's interval.
 
-    A parabola where there are four levels and twelve trials, and where it tells the intensity; else a line. Levels enter whose median amplitude lies within a factor of 20 of the target and clear of the floor.
+    A parabola where there are four levels and twelve trials, and where it tells the intensity; else a line. Levels
+    enter whose median amplitude lies within a factor of 20 of the target and clear of the floor.
     """
     levels, index = np.unique(np.round(s, 1), return_inverse=True)
     positive = size > 0

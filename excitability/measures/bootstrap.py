@@ -87,7 +87,8 @@ def bootstrap_epochs(data: np.ndarray, times: np.ndarray, function: Callable[...
     Returns
     -------
     Estimate or dict of Estimate
-        ``some_channels_missing`` is flagged where a channel has no value.
+        ``some_channels_missing`` is flagged where a channel has no value. The interval of a mean covers 92–95 %, that
+        of a measure of the scatter of log-normal trials 89–90 %.
 
     Examples
     --------

@@ -15,10 +15,12 @@ from ._thresholds import beyond_what_was_tested, intensity_by_regression
 def intensity_for_target(
     table: pd.DataFrame, *, of: str = "mep_amplitude", by: str = "intensity", target: float = 1e-3
 ) -> Estimate:
-    """Intensity at which the (geometric) mean response has the target size, with Fieller's 95 % interval.
+    """Intensity at which the (geometric) mean response has the target size, with its 95 % interval.
 
-    The logarithm of single responses is regressed on intensity over the levels around the target. The target is
-    met in the middle of the log-distribution: half of the responses will be larger.
+    The logarithm of single responses is regressed on intensity over the levels around the target: by a parabola, for
+    recruitment curves bend (a line finds 1 mV a %MSO too high where they saturate), and by a line where there are fewer
+    than four levels or twelve trials. The target is met in the middle of the log-distribution: half of the responses
+    will be larger. The interval covers 92–95 %.
 
     Parameters
     ----------
