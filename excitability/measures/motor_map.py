@@ -92,6 +92,8 @@ def motor_map(
         stimulated rectangle that were sampled; no interval). Intervals are the central 95 % of 400 surfaces that
         the trials allow; they are about the map of *expected* responses on the same sites. That of the normalised
         volume reaches up to where several sites may share the largest response.
+        They take the relative scatter of trials to be alike at all sites: where it is much larger at the border,
+        those of area, active share, sites needed and spread are too narrow (``benchmarks/map_calibration.py``).
         Flags: ``few_sites``, ``no_response``, ``map_truncated`` (responses reach beyond the sites: biased),
         ``biased_by_few_pulses`` (the value as measured lies outside what the trials allow), ``no_coil_z``.
 
