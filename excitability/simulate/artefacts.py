@@ -61,6 +61,12 @@ def pulse_artefact(times, n, kind, rng):
     return artefact
 
 
+def shock_artefact(times, n):
+    """Artefact of an electrical shock at t = 0 in ``n`` trials, (n, n_times), volts: over after 1.5 ms."""
+    wave = np.where(times > -1e-9, 2e-3 * np.exp(-np.maximum(times, 0.0) / 0.0003), 0.0)
+    return np.tile(wave, (n, 1))
+
+
 def saturate(x, kind):
     """Clip at the amplifier's rail, where the family of artefact says that the amplifier has one."""
     return np.clip(x, -RAIL, RAIL) if kind == "saturation" else x

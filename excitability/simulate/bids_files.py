@@ -116,10 +116,12 @@ def _events(raw):
 
 def _channels_table(raw, kind):
     muscles = raw.info["temp"]["excitability"].get("muscles", {})
-    table = pd.DataFrame({"name": raw.ch_names, "type": kind.upper(), "units": "µV"})
+    table = pd.DataFrame(
+        {"name": raw.ch_names, "type": [type_.upper() for type_ in raw.get_channel_types()], "units": "µV"}
+    )
     if kind == "emg":
         table["signal_electrode"] = "n/a"
-        table["target_muscle"] = [muscles[name] for name in raw.ch_names]
+        table["target_muscle"] = [muscles.get(name, "n/a") for name in raw.ch_names]
         table["reference"] = "bipolar"
     table["low_cutoff"] = 10.0 if kind == "emg" else 0.1
     table["high_cutoff"] = raw.info["sfreq"] / 2

@@ -118,6 +118,7 @@ def muscles_at(participant, timepoint):
         changes["ratios"] = {
             kind: {isi: value * participant.factor(kind, timepoint) for isi, value in values.items()}
             for kind, values in usual.ratios.items()
+            if kind in EFFECTS
         }
         channels[channel] = changes
     return channels

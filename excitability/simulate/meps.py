@@ -33,11 +33,15 @@ def draw_range(value, n, rng):
     return rng.uniform(low, high, n)
 
 
-def responses_on(times, amplitude, onset, *, generator, muscle, largest, rng):
-    """Noise-free responses (n, n_times), their ends and areas; rows with amplitude 0 stay empty."""
+def responses_on(times, amplitude, onset, *, generator, muscle, largest, rng, person=None):
+    """Noise-free responses (n, n_times), their ends and areas; rows with amplitude 0 stay empty.
+
+    ``person`` is a seed of what all responses of a person share; by default it is drawn.
+    """
     n = len(amplitude)
     x, end, area = np.zeros((n, len(times))), np.full(n, np.nan), np.zeros(n)
-    person = int(rng.integers(2**63))
+    drawn = int(rng.integers(2**63))
+    person = drawn if person is None else person
     present = np.flatnonzero(amplitude > 0)
     for first in range(0, present.size, _CHUNK):
         rows = present[first : first + _CHUNK]
