@@ -72,9 +72,9 @@ def as_log_ratio(rows: pd.DataFrame) -> Estimate:
 
 def estimate_of(row: pd.Series) -> Estimate:
     """Estimate of a result row; what it does not tell of trials and flags is 0 and empty."""
-    flag, n = row.get("flag"), pd.to_numeric(row.get("n_trials"), errors="coerce")
-    limits = (float(row[name]) for name in ("value", "ci_low", "ci_high"))
-    return Estimate(*limits, n=0 if pd.isna(n) else int(n), flag=flag if isinstance(flag, str) else "")
+    flag, n = row.get("flag", ""), float(row.get("n_trials", np.nan))
+    value, low, high = (float(row[name]) for name in ("value", "ci_low", "ci_high"))
+    return Estimate(value, low, high, 0 if np.isnan(n) else int(n), flag if isinstance(flag, str) else "")
 
 
 def logarithm(row: pd.Series) -> Estimate:
