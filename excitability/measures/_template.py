@@ -33,9 +33,7 @@ _LEAST_SPREAD = 0.003  # s on each side of the usual onset that is searched
 _LEAST_ERROR = 0.05  # samples
 _DOUBT = 1.5  # small responses differ more from the clear ones than these from one another
 _HIDDEN = 0.0004  # s; lateness of a hidden first phase
-_FARTHEST = (
-    0.002  # s before the edge that less noise may reveal at a step; what stands apart is no part of the response
-)
+_FARTHEST = 0.002  # s before the edge that less noise may reveal at a step; what stands apart is no part of it
 _ENOUGH = 0.97  # share of the template's energy that is compared
 _TURNS = 2  # times the responses are aligned with their average
 _LEAD = 0.014  # s before the usual onset that are averaged too: a small first phase may hide there
