@@ -11,7 +11,7 @@ import excitability as ex
 from excitability.batch import load_results
 from excitability.html_report import report_folder
 from excitability.html_report._tables import group_values, prepared
-from excitability.measures import percent_of_m_max
+from excitability.measures import ei_composite, percent_of_m_max, transcallosal_conduction
 from excitability.measures.curves import boltzmann
 from excitability.protocol import derive, load_battery
 from excitability.protocol.library import Battery
@@ -294,3 +294,53 @@ def test_percent_of_m_max_holds_the_errors_of_both():
     zero = pd.DataFrame(rows[:2])
     zero.loc[0, ["value", "ci_low"]] = 0.0
     assert np.isnan(percent_of_m_max(zero)["value"].iloc[0])
+
+
+RATIO = {
+    "channel": "FDI",
+    "measure": "conditioned_ratio",
+    "form": "ratio",
+    "n_trials": 15,
+    "flag": "",
+    "condition": "a",
+}
+
+
+def test_a_composite_takes_ratios_only():
+    tracked = {**RATIO, "measure": "threshold_tracking", "form": ""}
+    rows = pd.DataFrame([
+        {**tracked, "protocol": "m1/sici", "value": 10.0, "ci_low": 5.0, "ci_high": 15.0},
+        {**tracked, "protocol": "m1/icf", "value": 5.0, "ci_low": 3.0, "ci_high": 7.0},
+    ])  # fmt: skip
+    with pytest.raises(ValueError, match="threshold_tracking of m1/icf is no ratio"):
+        ei_composite(rows, of="threshold_tracking")
+    with pytest.raises(ValueError, match="is no ratio"):
+        ei_composite(rows.drop(columns="form"), of="threshold_tracking")
+
+
+def test_what_a_row_does_not_tell_is_no_flag_and_no_trial():
+    rows = pd.DataFrame([
+        {**RATIO, "protocol": "m1/sici", "value": 0.5, "ci_low": 0.4, "ci_high": 0.625, "flag": np.nan},
+        {**RATIO, "protocol": "m1/icf", "value": 1.5, "ci_low": 1.2, "ci_high": 1.875, "n_trials": np.nan},
+    ])  # fmt: skip
+    found = ei_composite(rows).iloc[0]
+    assert (found["flag"], found["n_trials"]) == ("exploratory", 15)
+    bare = ei_composite(rows.drop(columns=["flag", "n_trials"])).iloc[0]
+    assert (bare["flag"], bare["n_trials"]) == ("exploratory", 0)
+
+
+def test_transcallosal_time_has_a_row_for_each_condition_of_the_silent_period():
+    late = {"measure": "ipsilateral_silent_period_onset", "protocol": "m1/ipsilateral_silent_period", "form": ""}
+    early = {"measure": "mep_latency", "protocol": "m1/mep", "form": "", "condition": "all"}
+    rows = pd.DataFrame([
+        {**RATIO, **late, "condition": "weak", "value": 0.035, "ci_low": 0.033, "ci_high": 0.037},
+        {**RATIO, **late, "condition": "strong", "value": 0.060, "ci_low": 0.058, "ci_high": 0.062, "flag": np.nan},
+        {**RATIO, **early, "value": 0.0215, "ci_low": 0.0212, "ci_high": 0.0218, "n_trials": np.nan},
+    ])  # fmt: skip
+    found = transcallosal_conduction(rows).set_index("condition")
+    assert found["value"].to_dict() == pytest.approx({"weak": 0.0135, "strong": 0.0385})
+    assert found["flag"].tolist() == ["", ""]
+    twice = pd.concat([rows, rows[2:].assign(condition="active")])
+    with pytest.raises(ValueError, match=r"2 rows of mep_latency .* give latency_condition"):
+        transcallosal_conduction(twice)
+    assert len(transcallosal_conduction(twice, latency_condition="active")) == 2

@@ -150,3 +150,28 @@ def test_what_cannot_be_compared_is_flagged():
     assert background_matched_ratio(table, test="rest")["task"].flag == "no_test_trials"
     with pytest.raises(ValueError, match="unknown scale 'ln'"):
         background_matched_level(table, of="mep_amplitude", scale="ln")
+
+
+def test_blocks_that_are_neither_before_nor_after_are_not_counted():
+    table = after_effect(np.random.default_rng(8), 15, LEVELS)
+    index = plasticity_index(table)
+    practice = after_effect(np.random.default_rng(9), 15, {"practice": 9e-3, "": 9e-3})
+    more = plasticity_index(pd.concat([practice, table], ignore_index=True))
+    assert (more, more.ci_low, more.ci_high, more.n) == pytest.approx((index, index.ci_low, index.ci_high, index.n))
+    assert (index.flag, more.flag) == ("", "other_blocks_left_out")
+    named = table.assign(condition=table["condition"].str.replace("post", "T").replace({"T0": "T 0 min"}))
+    with pytest.raises(ValueError, match=r"'T 0 min', 'T10', 'T20' are neither before .* give the first letters"):
+        plasticity_index(named)
+    assert plasticity_index(named, after="T") == pytest.approx(index)
+
+
+def test_pairs_among_the_blocks_are_left_out():
+    table = after_effect(np.random.default_rng(10), 15, LEVELS).assign(pulse_count=1)
+    pairs = after_effect(np.random.default_rng(11), 20, {"pre": 1e-5}).assign(pulse_count=2)
+    index, more = plasticity_index(table), plasticity_index(pd.concat([table, pairs], ignore_index=True))
+    assert (more, more.ci_low, more.n, more.n_rejected) == pytest.approx((index, index.ci_low, index.n, 0))
+
+
+def test_blocks_without_a_name_are_an_error_in_words():
+    with pytest.raises(ValueError, match="no column 'condition'"):
+        plasticity_index(pd.DataFrame({"mep_amplitude": [1e-3] * 9}))

@@ -133,3 +133,19 @@ def test_emg_of_the_wrong_size_is_flagged(sici):
     small = sici.copy().load_data().apply_function(lambda x: x * 1e-4, picks=["RFDI"])
     result = ex.run(small, "sici", "FDI")
     assert result["flag"].str.contains("implausible_scale").all()
+
+
+def test_a_condition_that_lost_every_trial_keeps_its_name_and_the_test_its_own_losses(sici):
+    protocol = ex.load_protocol("sici")
+    table = ex.trial_table(sici, "sici", picks=["FDI"])
+    one = table[table["condition"].isin(["test", "isi_0.002"])].copy()
+    one.loc[one["condition"] == "isi_0.002", "reject"] = "spoiled"
+    lost = int((one["condition"] == "isi_0.002").sum())
+    found = protocol.summarise(one).set_index("measure")
+    assert found.loc["conditioned_ratio", "condition"] == "isi_0.002"
+    assert found.loc["conditioned_ratio", ["n_trials", "n_rejected"]].tolist() == [0, lost]
+    of_test = int((one["reject"][one["condition"] == "test"] != "").sum())
+    assert found.loc["test_amplitude", "n_rejected"] == of_test
+    one.loc[one.index[one["condition"] == "test"][:2], "reject"] = "spoiled"
+    again = int((one["reject"][one["condition"] == "test"] != "").sum())
+    assert protocol.summarise(one).set_index("measure").loc["test_amplitude", "n_rejected"] == again > of_test

@@ -202,9 +202,9 @@ def test_the_stimulator_ends_at_its_own_100_percent_only():
         assert (told[name].flag, relative[name].flag) == ("ceiling", "above_tested_range")
         assert relative[name].ci_low == pytest.approx(told[name].ci_low)
     level = np.repeat([70.0, 80, 90, 100], 5)
-    sizes = 1e-5 * 10 ** ((level - 70) / 20) * np.random.default_rng(3).lognormal(0, 0.05, 20)
+    sizes = 1e-4 * 10 ** ((level - 70) / 20) * np.random.default_rng(3).lognormal(0, 0.05, 20)
     small = pd.DataFrame({"intensity_rmt": level, "mep_amplitude": sizes})
-    far = intensity_for_target(small, by="intensity_rmt", target=1e-3)
+    far = intensity_for_target(small, by="intensity_rmt", target=5e-3)
     assert (np.isnan(far), far.flag) == (True, "above_tested_range")
 
 

@@ -1,5 +1,6 @@
 """Motor thresholds: the live search, stochastic approximation, and what every interval covers."""
 
+import itertools
 import math
 
 import numpy as np
@@ -9,6 +10,7 @@ from typer.testing import CliRunner
 
 import excitability as ex
 from excitability.cli import app
+from excitability.measures import active_motor_threshold
 from excitability.measures._thresholds import (
     METHODS,
     likelihood_limits,
@@ -232,3 +234,79 @@ def test_search_remembers_what_it_was_told():
         search.add(450, True)
     assert search.intensities == [45]
     assert ex.next_intensity([45], [True], "bayesian", start=45).intensity == search.proposal.intensity
+
+
+@pytest.mark.parametrize("responses", [["y", "n"], [1e-4, 2e-5], [True, np.nan], [True, None], [2, 0]])
+def test_a_response_is_true_or_false(responses):
+    with pytest.raises(ValueError, match="a response is True or False"):
+        next_intensity([50, 45], responses)
+
+
+def test_ones_and_zeros_are_responses():
+    wanted = next_intensity([50, 45], [True, False])
+    assert str(next_intensity([50, 45], np.array([1, 0]))) == str(wanted)
+    assert str(next_intensity([50, 45], np.array([True, False]))) == str(wanted)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"step": 0}, {"step": 15}, {"step": np.nan}, {"maximum": 120}, {"maximum": -5}, {"maximum": np.nan},
+        {"start": -5}, {"start": np.nan}, {"start": 101}, {"precision": 0}, {"fewest": 0}, {"fewest": 20, "most": 10},
+    ],
+)  # fmt: skip
+def test_options_that_no_search_can_follow_are_an_error(option):
+    for told in ([], []), ([48.0], [False]):
+        with pytest.raises(ValueError, match=f"{next(iter(option))} = "):
+            next_intensity(*told, **option)
+
+
+@pytest.mark.parametrize("step", [1, 3, 7, 10])
+def test_a_coarse_stimulator_moves_by_10_at_most(step):
+    for last, response in itertools.product(range(step, 101, step), [True, False]):
+        found = next_intensity([last], [response], step=step)
+        assert abs(found.intensity - last) <= 10
+        assert step <= found.intensity <= 100
+
+
+@pytest.mark.parametrize("criterion", [np.nan, -1, 0, 0.05])
+def test_a_criterion_is_the_size_of_a_response(criterion, tmp_path):
+    (tmp_path / "lines.txt").write_text("50 y\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"criterion = .* such as 50e-6"):
+        read_response("50 0.1", 50, criterion)
+    with pytest.raises(ValueError, match=r"criterion = .* such as 50e-6"):
+        read_responses(tmp_path / "lines.txt", criterion)
+
+
+def test_files_that_cannot_be_meant_are_an_error(tmp_path):
+    path = tmp_path / "told.tsv"
+
+    def told(text):
+        path.write_text(text, encoding="utf-8")
+        return read_responses(path)
+
+    with pytest.raises(ValueError, match=r"0.5 V is no amplitude of an evoked potential; say its unit"):
+        told("intensity\tmep_amplitude\n50\t0.5\n45\t0.03\n40\t0.02\n")
+    assert read_responses(path, unit="mV") == [(50, True), (45, False), (40, False)]
+    with pytest.raises(ValueError, match="unknown unit 'kV'"):
+        read_responses(path, unit="kV")
+    assert told("intensity\tresponse\n50\ty\n48\tn/a\n46\t\n45\t0\n") == [(50, True), (45, False)]
+    with pytest.raises(ValueError, match=r"holds several participants \(01, 02\)"):
+        told("intensity\tresponse\tparticipant\n50\ty\t01\n45\tn\t02\n")
+    with pytest.raises(ValueError, match="share of 1"):
+        told("intensity\tresponse\n0.5\ty\n0.45\tn\n")
+    with pytest.raises(ValueError, match="is empty"):
+        told("\n")
+    path.write_bytes(b"\xff\xfe\x00\x81")
+    with pytest.raises(ValueError, match="is no text"):
+        read_responses(path)
+
+
+def test_responses_in_a_contraction_are_counted_as_the_docstring_says():
+    table = pd.DataFrame({"intensity": np.repeat([34.0, 36, 38], 10), "mep_amplitude": 2.5e-4})
+    table["mep_probability"] = np.repeat([0.0, 0, 1], 10)
+    weak = active_motor_threshold(table.assign(background_emg=2e-5))  # 140 µV: below the criterion
+    assert weak["active_motor_threshold"].flag == "below_tested_range;some_responses_doubtful"
+    strong = active_motor_threshold(table.assign(background_emg=4e-5))
+    assert strong["active_motor_threshold_relative_frequency"] == 38
+    assert "criterion_below_noise" in strong["active_motor_threshold"].flag
