@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
 import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +11,12 @@ import mne
 import numpy as np
 import pandas as pd
 
+from .next_step import fitting_protocols, next_command
 from .recording import read
 from .schema import STIMULUS_COLUMNS
 from .trials import PULSE, find_artefacts, find_triggers, first_pulse_times, pair_pulses
 from .trials import stimuli as stimuli_of
-from .trials.alignment import REACH
+from .trials.alignment import LONGEST, REACH
 from .trials.muscles import channel_muscles
 
 
@@ -150,20 +149,20 @@ def inspect(recording: str | Path | mne.io.BaseRaw | mne.BaseEpochs, **options: 
     trials = stimuli_of(recording)
     channels = _channel_table(recording)
     pulses = _pulse_table(recording, trials)
-    missing = told + _late_artefacts(pulses) + _missing(recording, channels, trials)
+    missing = (
+        told + _late_artefacts(pulses) + _unused_markers(recording, trials) + _missing(recording, channels, trials)
+    )
     notes = [str(note) for note in facts.get("notes", [])]
-    return Inspection(summary, channels, pulses, trials, missing, notes, _next(name, facts, channels, trials))
-
-
-def _next(file: str, facts: Mapping[str, Any], channels: pd.DataFrame, trials: pd.DataFrame) -> str:
-    """The command that a reader of an inspection would type next."""
-    if not file or not len(trials):
-        return ""
-    paired = (trials["pulse_count"] == 2).any()
-    protocol = facts.get("protocol") or ("sici" if paired else "mep")
+    if not len(trials):
+        return Inspection(summary, channels, pulses, trials, missing, notes, "")
     muscles = [word for word in dict.fromkeys(channels["muscle"]) if word]
-    picks = f" --picks {muscles[0]}" if muscles and (channels["type"] == "emg").any() else ""
-    return f"excitability run {shlex.quote(file)} --protocol {protocol}{picks}"
+    emg = bool((channels["type"] == "emg").any())
+    fitting = fitting_protocols(trials, muscles[0] if muscles else "", emg=emg or "eeg" not in set(channels["type"]))
+    fitting = list(dict.fromkeys([*([str(facts["protocol"])] if facts.get("protocol") else []), *fitting]))
+    if len(fitting) > 1:
+        notes.append(f"the stimuli are those of {', '.join(fitting)}: a run for each")
+    following = next_command(name, fitting[0], muscles[0] if muscles and emg else "", options) if name else ""
+    return Inspection(summary, channels, pulses, trials, missing, notes, following)
 
 
 def _channel_table(inst: mne.io.BaseRaw | mne.BaseEpochs) -> pd.DataFrame:
@@ -226,7 +225,9 @@ def _pulse_table(inst: mne.io.BaseRaw | mne.BaseEpochs, trials: pd.DataFrame) ->
         offset = float(np.median(nearest)) if nearest.size else np.nan
         jitter = float(np.std(nearest)) if nearest.size > 1 else np.nan
         # pulses may have been moved to their artefact, and the trigger of a pair is that of either pulse
-        taken = max(_shared(used, onsets), _shared(used + first_pulse_times(trials), onsets)) > 0.9
+        # one of several codes is that of some trials only
+        either = (used, used + first_pulse_times(trials))
+        taken = max(*(_shared(pulse, onsets) for pulse in either), *(_shared(onsets, pulse) for pulse in either)) > 0.9
         counted = trials if ours else grouped
         paired = int((counted["pulse_count"] > 1).sum()) if len(counted) else 0
         rows.append((source, onsets.size, gap, paired, offset, jitter, "yes" if taken else ""))
@@ -236,11 +237,41 @@ def _pulse_table(inst: mne.io.BaseRaw | mne.BaseEpochs, trials: pd.DataFrame) ->
 def _late_artefacts(pulses: pd.DataFrame) -> list[str]:
     """What to say of pulses whose artefact comes too long before or after them to be corrected when reading."""
     offset = pulses["artefact_offset"].to_numpy(dtype=float)
-    late = np.flatnonzero((pulses["used"] == "yes") & (np.abs(offset) > REACH))[:1]
+    ours = pulses["source"].str.startswith("annotations")  # of these it is known where the first pulse is
+    late = np.flatnonzero(ours & (np.abs(offset) > REACH))[:1]
     return [
         f"the artefact comes {offset[k] * 1e3:.1f} ms after {pulses['source'].iloc[k]}; latencies are wrong by that: "
         f"a sidecar with [stimuli] delay = {offset[k]:.4f}"
         for k in late
+    ]
+
+
+def _unused_markers(inst: mne.io.BaseRaw | mne.BaseEpochs, trials: pd.DataFrame) -> list[str]:
+    """Markers that lie at pulses nobody takes, with what to write to take them."""
+    if not isinstance(inst, mne.io.BaseRaw) or not len(trials):
+        return []
+    artefacts = find_artefacts(inst)
+    last = trials["onset"].to_numpy(float)
+    taken = np.concatenate([last, last + first_pulse_times(trials)])
+    unused = {}
+    for name, onsets in find_triggers(inst).items():
+        gap = onsets[:, None] - artefacts  # of a pair the artefact of the first pulse is found
+        at_pulses = ((gap >= -REACH) & (gap <= LONGEST + REACH)).any(axis=1).mean() if artefacts.size else 0.0
+        elsewhere = (np.abs(np.subtract.outer(onsets, taken)).min(axis=1) > LONGEST).mean()
+        if at_pulses >= 0.8 and elsewhere >= 0.8:
+            unused[name] = onsets.size
+    if not unused:
+        gap = artefacts[:, None] - taken
+        lost = int((np.abs(gap).min(axis=1) > LONGEST).sum()) if artefacts.size else 0
+        if lost < max(3, 0.1 * artefacts.size) or _shared(taken[len(last) :], artefacts) < 0.9:
+            return []
+        return [f"{lost} of {artefacts.size} pulse artefacts have no marker that is used: --trigger artefact takes all"]
+    listed = ", ".join(f"{name!r} ({count})" for name, count in sorted(unused.items()))
+    code = sorted(unused)[0].rsplit("/", 1)[-1]
+    return [
+        f"markers at pulses that are not used: {listed}; {len(trials)} trials of {artefacts.size} artefacts are. To "
+        f'use them, a sidecar with one [[stimuli.codes]] block each, e.g. code = "{code}", pulse_count = 2, '
+        "inter_stimulus_interval = 0.003"
     ]
 
 
@@ -272,10 +303,16 @@ def _missing(inst: Any, channels: pd.DataFrame, trials: pd.DataFrame) -> list[st
         return missing
     known = {name for name in trials if name in STIMULUS_COLUMNS and trials[name].notna().any()}
     for name in ("frame_state", "marker"):
-        if name in trials and trials[name].nunique() > 1 and "inter_stimulus_interval" not in known:
+        told = {"inter_stimulus_interval"} if name == "frame_state" else {"inter_stimulus_interval", "intensity"}
+        unclear = not told <= known
+        if name in trials and trials[name].nunique() > 1 and unclear:
+            counts = trials[name].astype(str).value_counts().sort_index()
+            listed = ", ".join(f"{code} × {count}" for code, count in counts.items())
+            first = str(counts.index[0]).rsplit("/", 1)[-1]
+            quoted = first if name == "frame_state" else f'"{first}"'
             missing.append(
-                f"what each {name} means: a sidecar with one [[stimuli.codes]] a state, e.g. code = "
-                f"{trials[name].iloc[0]}, pulse_count = 1"
+                f"what each {name} means ({listed}): a sidecar with one [[stimuli.codes]] block each, e.g. "
+                f"code = {quoted}, pulse_count = 1, intensity = 55"
             )
     if "intensity" not in known and not known & {"intensity_rmt", "intensity_amt", "protocol"}:
         missing.append("stimulus intensities: --stimuli LOG.csv with a column 'intensity' (one row a trial)")

@@ -17,11 +17,14 @@ from .trials import PULSE, artefact_offsets, find_artefacts, find_triggers, join
 from .trials.alignment import align as align_pulses
 from .trials.logs import read_log
 from .trials.muscles import channel_muscles
+from .trials.pairs import align_stated
 from .trials.stimuli import own_stimuli, told_stimuli
 
 _ALIGN = ("artefact", "trigger")
 #: What a sidecar may say of the place of the pulses, which is then not measured.
-_TOLD = {"delay", "pulse", "inter_stimulus_interval", "codes"}
+_TOLD = {"delay", "pulse_count", "inter_stimulus_interval", "codes"}
+#: Markers farther than this (s) from all of another trigger mark other pulses.
+_APART = 0.35
 
 
 def read(
@@ -44,8 +47,8 @@ def read(
         ``onset`` (s) it can also stand in for pulses that the recording does not mark.
     trigger : str, optional
         The annotation or stimulus channel that marks the pulses, or ``"artefact"`` to find them by the artefact
-        they leave. By default the trigger is taken that coincides with the artefact, and the artefact itself where
-        there is no trigger.
+        they leave. By default the trigger is taken that coincides with the artefact, with all others that do and mark
+        other pulses (codes of conditions; column ``marker``), and the artefact itself where there is no trigger.
     align : {"artefact", "trigger"}
         Where a pulse is: at its artefact, where nearly every trigger has one and it is not where the trigger is, or
         always at the trigger. Delay, jitter and the pairs of pulses that only the artefact shows are told in the notes
@@ -107,12 +110,18 @@ def _frame_table(frames: mne.BaseEpochs) -> pd.DataFrame:
 
 def _with_pulses(raw: mne.io.BaseRaw, trigger: str | None, log: pd.DataFrame | None, align: str) -> mne.io.BaseRaw:
     """The recording with "TMS" annotations: its own, from triggers or artefact, and with the log joined."""
-    if PULSE in set(map(str, raw.annotations.description)) and trigger is None:
-        table = _with_columns(told_stimuli(raw), _rule(raw))
-    else:
-        table = _found_pulses(raw, trigger, align)
-        if not len(table) and log is not None and "onset" in log:
-            return own_stimuli(raw, log)
+    rule = _rule(raw)
+    own = PULSE in set(map(str, raw.annotations.description)) and trigger is None
+    table = told_stimuli(raw) if own else _found_pulses(raw, trigger)
+    if not own and not len(table) and log is not None and "onset" in log:
+        return own_stimuli(raw, log)
+    stated = _states_intervals(rule, log)
+    if not own and not stated and not _TOLD & {*rule, *rule.get("columns", {})}:
+        table, notes = align_pulses(raw, table, align)
+        _note(raw, notes)
+    if not own:
+        table = table.assign(onset=table["onset"] + float(rule.get("delay", 0.0)))
+    table = _with_columns(table, rule)
     if log is not None:
         if not len(table):
             raise ValueError(
@@ -120,25 +129,58 @@ def _with_pulses(raw: mne.io.BaseRaw, trigger: str | None, log: pd.DataFrame | N
                 "artefact; give the log a column 'onset' (s from the start of the recording)"
             )
         table = join_log(table, log)
+    if stated or (own and "pulse" in rule):
+        table = _with_stated_pairs(raw, table, rule, align, own)
+    elif rule.get("pulse") == "first" and not _known(table, "inter_stimulus_interval"):
+        raise ValueError(
+            'pulse = "first" needs the inter_stimulus_interval (s) of the trials: in a log, or in a sidecar under '
+            "[stimuli], [stimuli.columns] or [[stimuli.codes]]"
+        )
     return own_stimuli(raw, table) if len(table) else raw
 
 
-def _found_pulses(raw: mne.io.BaseRaw, trigger: str | None, align: str) -> pd.DataFrame:
+def _known(table: pd.DataFrame, name: str) -> bool:
+    return name in table and bool(pd.to_numeric(table[name], errors="coerce").notna().any())
+
+
+def _states_intervals(rule: Mapping[str, Any], log: pd.DataFrame | None) -> bool:
+    """Whether a log or a sidecar says how far apart the pulses of pairs are."""
+    name = "inter_stimulus_interval"
+    said = any(name in entry for entry in (rule, rule.get("columns", {}), *rule.get("codes", [])))
+    return said or (log is not None and _known(log, name))
+
+
+def _with_stated_pairs(
+    raw: mne.io.BaseRaw, table: pd.DataFrame, rule: Mapping[str, Any], align: str, own: bool
+) -> pd.DataFrame:
+    """Pulses under what a sidecar or a log says of pairs, held against the artefacts."""
+    interval, marked = rule.get("inter_stimulus_interval"), rule.get("pulse")
+    if interval and not _known(table, "inter_stimulus_interval"):
+        single = table["pulse_count"] == 1 if "pulse_count" in table else pd.Series(False, index=table.index)
+        table = table.assign(
+            pulse_count=np.where(single, 1.0, 2.0),
+            inter_stimulus_interval=np.where(single, np.nan, float(interval)),
+        )
+    if not _known(table, "inter_stimulus_interval"):
+        return table
+    # who annotates pulses says where they are; their intervals may still be wrong
+    to = "trigger" if own and marked is None else align
+    table, notes = align_stated(raw, table, to, marked=marked, delay="delay" not in rule and not own)
+    _note(raw, notes)
+    return table
+
+
+def _found_pulses(raw: mne.io.BaseRaw, trigger: str | None) -> pd.DataFrame:
     trains = find_triggers(raw)
     rule = _rule(raw)
     trigger = trigger if trigger is not None else rule.get("trigger")
     if trigger == "artefact":
-        table = pair_pulses(find_artefacts(raw))
-    elif trigger is not None:
-        table = pair_pulses(_train(trains, trigger))
-    elif rule.get("codes"):
-        table = _coded(trains, rule["codes"])
-    else:
-        table = _best_train(raw, trains)
-    if not _TOLD & set(rule) and not {"pulse_count", "inter_stimulus_interval"} & set(rule.get("columns", {})):
-        table, notes = align_pulses(raw, table, align)
-        _note(raw, notes)
-    return _ruled(table, rule)
+        return pair_pulses(find_artefacts(raw))
+    if trigger is not None:
+        return pair_pulses(_train(trains, trigger))
+    if rule.get("codes"):
+        return _coded(trains, rule["codes"])
+    return _best_train(raw, trains)
 
 
 def _note(raw: mne.io.BaseRaw, notes: list[str]) -> None:
@@ -172,17 +214,6 @@ def _rule(inst: mne.io.BaseRaw | mne.BaseEpochs) -> dict[str, Any]:
     return dict((inst.info.get("temp") or {}).get("excitability", {}).get("stimuli", {}))
 
 
-def _ruled(table: pd.DataFrame, rule: Mapping[str, Any]) -> pd.DataFrame:
-    """Pulses under a sidecar's word: a delay, the pulse of a pair that the trigger marks, constant columns."""
-    table = table.copy()
-    table["onset"] = table["onset"] + float(rule.get("delay", 0.0))
-    interval = rule.get("inter_stimulus_interval")
-    if rule.get("pulse") == "first" and interval:
-        table["onset"] += float(interval)
-        table["pulse_count"], table["inter_stimulus_interval"] = 2.0, float(interval)
-    return _with_columns(table, rule)
-
-
 def _with_columns(table: pd.DataFrame, rule: Mapping[str, Any]) -> pd.DataFrame:
     """Pulses with the stimulus columns that a sidecar or an option gives for all of them."""
     table = table.copy()
@@ -196,7 +227,7 @@ def _with_columns(table: pd.DataFrame, rule: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def _best_train(raw: mne.io.BaseRaw, trains: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """The only trigger; else the trigger that the artefact confirms; else the artefact."""
+    """The only trigger; else the triggers that the artefact confirms; else the artefact."""
     if len(trains) == 1:
         return pair_pulses(next(iter(trains.values())))
     if not trains:
@@ -207,7 +238,8 @@ def _best_train(raw: mne.io.BaseRaw, trains: Mapping[str, np.ndarray]) -> pd.Dat
         if np.isfinite(offsets).mean() >= 0.8:
             confirmed[name] = abs(np.nanmedian(offsets))
     if confirmed:
-        return pair_pulses(trains[min(confirmed, key=lambda name: (confirmed[name], -trains[name].size))])
+        best = sorted(confirmed, key=lambda name: (confirmed[name], -trains[name].size))
+        return _together(raw, {name: trains[name] for name in best})
     counts = ", ".join(f"{name!r} ({onsets.size})" for name, onsets in trains.items())
     warnings.warn(
         f"the recording has several triggers, {counts}, and no pulse artefact that tells which is the pulse; "
@@ -215,3 +247,22 @@ def _best_train(raw: mne.io.BaseRaw, trains: Mapping[str, np.ndarray]) -> pd.Dat
         stacklevel=5,
     )
     return pair_pulses(np.empty(0))
+
+
+def _together(raw: mne.io.BaseRaw, trains: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """Pulses of the first trigger, and of all others that mark other pulses: codes of conditions."""
+    names = list(trains)
+    taken = {names[0]: trains[names[0]]}
+    for name in names[1:]:
+        others = np.concatenate(list(taken.values()))
+        if np.abs(np.subtract.outer(trains[name], others)).min() > _APART:
+            taken[name] = trains[name]
+    if len(taken) == 1:
+        return pair_pulses(taken[names[0]])
+    counts = ", ".join(f"{name!r} ({onsets.size})" for name, onsets in sorted(taken.items()))
+    _note(raw, [f"pulses of several markers are taken together, as their artefacts show: {counts}"])
+    marker = pd.Series(np.concatenate([[name] * onsets.size for name, onsets in taken.items()]))
+    onset = np.concatenate(list(taken.values()))
+    order = np.argsort(onset, kind="stable")
+    table = pair_pulses(onset)
+    return table.assign(marker=marker[order].to_numpy()) if len(table) == len(onset) else table

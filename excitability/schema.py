@@ -40,6 +40,7 @@ STIMULUS_COLUMNS = _columns(
         "from the first to the last pulse of a pair",
         "PulseRepetitionInterval",
     ),
+    ("measured_interval", "s", "float", "the same by the artefacts, in recordings where it is not as stated", ""),
     ("intensity", "%MSO", "float", "intensity of the last (test) pulse", "base_pulse_intensity"),
     ("conditioning_intensity", "%MSO", "float", "intensity of the first pulse of a pair", ""),
     ("conditioning_intensity_rmt", "%RMT", "float", "the same relative to resting motor threshold", ""),

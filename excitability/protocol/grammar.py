@@ -77,6 +77,7 @@ class _File(_Strict):
     description: str = ""
     references: list[str] = []
     checklist: Literal["", "single_pulse", "paired_pulse", "no_pulse"] = ""
+    conditioning: Literal["", "below_test", "above_test"] = ""
     extends: str = ""
     epoch: Epoch = Epoch()
     conditions: dict[str, str] = {}
@@ -101,6 +102,8 @@ class Protocol:
     checklist : str
         Which items of the checklist for TMS reports it needs: ``"single_pulse"``, ``"paired_pulse"`` or ``"no_pulse"``
         (sets of ``shared/checklist.toml``); empty: as the pulses are.
+    conditioning : str
+        What the first pulse of a pair is against the last: ``"below_test"`` or ``"above_test"``; others are flagged.
     epoch : Epoch
         ``tmin``, ``tmax`` (s), ``lock`` and ``every``.
     conditions : mapping
@@ -133,6 +136,7 @@ class Protocol:
     epochs: Mapping[str, Mapping[str, Any]]
     summary: Mapping[str, Mapping[str, Any]]
     checklist: str = ""
+    conditioning: str = ""
 
     @classmethod
     def from_toml(cls, path: str | Path, *, name: str = "", base: Mapping[str, Any] | None = None) -> Protocol:
@@ -204,8 +208,9 @@ class Protocol:
 
     @property
     def sha256(self) -> str:
-        """Fingerprint of everything that can change a number."""
-        numbers = {k: v for k, v in self.content().items() if k not in _WORDS}
+        """Fingerprint of everything that can change a number or its flags."""
+        unsaid = ("conditioning",) if not self.conditioning else ()
+        numbers = {k: v for k, v in self.content().items() if k not in (*_WORDS, *unsaid)}
         return hashlib.sha256(json.dumps(numbers, sort_keys=True, default=str).encode()).hexdigest()
 
     def trial_table(self, inst: Any, picks: Any = None, **options: Any) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from ..measures._tables import is_kept
 from ..schema import RESULT_COLUMNS, STIMULUS_COLUMNS, Estimate, join_flags
 from .grammar import Protocol
 from .rows import items, missing, row
+from .stimulus_flags import OF_CONDITIONS
 
 
 def summarise(protocol: Protocol, table: pd.DataFrame) -> pd.DataFrame:
@@ -32,7 +33,10 @@ def summarise(protocol: Protocol, table: pd.DataFrame) -> pd.DataFrame:
                 found = _summary_rows(key, dict(arguments), str(channel), mine, kept)
             except ValueError as error:
                 raise ValueError(f"{protocol.name}, [summary] {key}, channel {channel}: {error}") from error
-            rows += [{**entry, "flag": join_flags(entry["flag"], told)} for entry in found]
+            test = arguments.get("test")
+            for entry in found:
+                own = _stimulus_words(kept, [entry["condition"], *([test] if isinstance(test, str) else [])])
+                rows.append({**entry, "flag": join_flags(entry["flag"], own, told)})
     for key, arguments in protocol.summary.items():
         if get_measure(arguments.get("measure", key)).over == "pairs":
             rows += _pair_rows(key, dict(arguments), channels)
@@ -53,8 +57,22 @@ def _pair_rows(key: str, arguments: dict[str, Any], channels: Mapping[str, pd.Da
 def _trial_flags(trials: pd.DataFrame) -> str:
     """Flags that most trials of a channel carry, and those of at least a fifth as ``…_in_some``."""
     words = trials["flag"].str.split(";").explode() if "flag" in trials else pd.Series(dtype=object)
+    words = words[~words.isin(OF_CONDITIONS)]
     share = words[words != ""].value_counts() / max(len(trials), 1)
     return join_flags(*(str(word) if part > 0.5 else f"{word}_in_some" for word, part in share.items() if part >= 0.2))
+
+
+def _stimulus_words(trials: pd.DataFrame, conditions: list[str]) -> str:
+    """Flags of the stimuli of some conditions (``"all"``: of all trials), however few trials carry them."""
+    if "flag" not in trials or not trials["flag"].str.contains("|".join(OF_CONDITIONS)).any():
+        return ""
+    told = []
+    for condition in conditions:
+        flags = trials["flag"] if condition == "all" else trials.loc[trials["condition"] == condition, "flag"]
+        for word in OF_CONDITIONS:
+            share = flags.str.split(";").map(lambda words, word=word: word in words).mean() if len(flags) else 0.0
+            told.append(word if share > 0.5 else f"{word}_in_some" if share else "")
+    return join_flags(*told)
 
 
 def _summary_rows(

@@ -19,6 +19,7 @@ from ..trials.measuring import flags_of, measure_trials
 from ..trials.muscles import channel_muscles
 from ..trials.rejection import apply_decisions, muscle_state, read_decisions
 from .grammar import Protocol
+from .stimulus_flags import stimulus_flags
 
 #: Sampling rate (Hz) below which no recommendation lets EMG be measured: an onset lies between samples.
 SLOWEST = 2000.0
@@ -131,6 +132,7 @@ def _of_channel(
         longer = silent_period_flags(x, times, **given, first_pulse=first[kept])
         late = kept[longer != ""]
         flags[late] = [join_flags(*words) for words in zip(flags[late], longer[longer != ""], strict=True)]
+    flags = np.array([join_flags(*both) for both in zip(flags, stimulus_flags(protocol, pulses), strict=True)], object)
     near = other_pulse(pulses, first, window)
     flags[near] = [join_flags(word, "another_pulse") for word in flags[near]]
     table["reject"], table["flag"] = reasons, flags

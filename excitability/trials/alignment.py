@@ -14,6 +14,7 @@ from .windows import read_windows
 
 #: Where the artefact of a trigger may lie, and how far apart the pulses of a pair may be (s).
 REACH, LONGEST, SHORTEST = 0.005, 0.2, 0.001
+FARTHEST = 0.5  # the same of pulses whose interval is stated (s)
 _MARGIN = 0.01  # s read beyond that
 _PROBE = 40  # triggers looked at first; all are only where those show something to correct
 _CHANNELS = 8
@@ -25,8 +26,8 @@ _ALIKE = 0.8  # correlation from which a jump is another pulse
 _LIKELY = 0.6  # the same at an interval that other trials have
 _WEAKEST = 0.12  # size of a pulse's artefact over that of the recording's usual one
 _ENOUGH = 0.9  # share of triggers that must have an artefact
-_LATE, _LOOSE = 0.0005, 0.0002  # s of delay and of jitter (SD) that are corrected
-_UNSTEADY = 0.001  # s of jitter beyond which the artefacts are not those of the triggers
+LATE, LOOSE = 0.0005, 0.0002  # s of delay and of jitter (SD) that are corrected
+UNSTEADY = 0.001  # s of jitter beyond which the artefacts are not those of the triggers
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def align(raw: mne.io.BaseRaw, table: pd.DataFrame, to: str = "artefact") -> tup
             return table, []
         offset = _offsets(pulses, onset)
     delay, jitter = float(np.median(offset)), float(np.std(offset))
-    if jitter > _UNSTEADY:
+    if jitter > UNSTEADY:
         return table, [
             f"artefacts lie {jitter * 1e3:.2f} ms (SD) about their triggers: pulses are left at the triggers"
         ]
@@ -98,11 +99,12 @@ def align(raw: mne.io.BaseRaw, table: pd.DataFrame, to: str = "artefact") -> tup
 def _offsets(pulses: Pulses, onset: np.ndarray) -> np.ndarray:
     """From each trigger to the pulse that triggers mark, the first or the last of a trial; where one was found (s)."""
     both = np.stack([pulses.last - onset, pulses.first - onset])[:, np.isfinite(pulses.last)]
-    return both[np.std(both, axis=1).argmin()]
+    steady = np.round(np.std(both, axis=1), 4)  # of one interval both are: the nearer pulse is the marked one
+    return both[np.lexsort([np.abs(np.median(both, axis=1)), steady])[0]]
 
 
 def _late(offset: np.ndarray, sample: float) -> bool:
-    return bool(abs(np.median(offset)) > max(1.5 * sample, _LATE) or np.std(offset) > max(sample, _LOOSE))
+    return bool(abs(np.median(offset)) > max(1.5 * sample, LATE) or np.std(offset) > max(sample, LOOSE))
 
 
 def _moved(
@@ -127,7 +129,7 @@ def _moved(
             notes.append(f"{told}: pulses are at the trigger, as align='trigger' says")
     paired = pulses.count > 1
     if paired.any():
-        interval = np.where(paired, _grouped(pulses.last - pulses.first, sample), np.nan)
+        interval = np.where(paired, grouped_intervals(pulses.last - pulses.first, sample), np.nan)
         table["pulse_count"] = pulses.count
         table["inter_stimulus_interval"] = interval
         values, counts = np.unique(interval[paired], return_counts=True)
@@ -137,26 +139,32 @@ def _moved(
     return table, notes
 
 
-def _grouped(interval: np.ndarray, sample: float) -> np.ndarray:
-    """Intervals that differ by no more than the sampling are one: their median, to 0.1 ms."""
+def grouped_intervals(interval: np.ndarray, sample: float) -> np.ndarray:
+    """Intervals that differ by no more than the sampling are one: their median, to 0.1 ms.
+
+    Neighbours that reach farther than that (a curve in steps of a sample) are rounded one by one.
+    """
     order = np.argsort(interval, kind="stable")
     groups = np.split(order, np.flatnonzero(np.diff(interval[order]) > max(0.0001, 1.1 * sample)) + 1)
     out = interval.copy()
     for group in groups:
-        out[group] = round(float(np.median(interval[group])), 4)
+        alike = np.ptp(interval[group]) <= max(0.0002, 2.2 * sample)
+        out[group] = np.round(np.median(interval[group]) if alike else interval[group], 4)
     return out
 
 
-def find_pulses(raw: mne.io.BaseRaw, onset: np.ndarray) -> Pulses | None:
+def find_pulses(raw: mne.io.BaseRaw, onset: np.ndarray, stated: np.ndarray | None = None) -> Pulses | None:
     """First and last pulse of each trigger's trial, by the artefact; None where no channel can tell.
 
     Other pulses of a trial are jumps of the form of the recording's usual artefact; an interval that only one trial has
-    is no interval.
+    is no interval. Where an interval is ``stated`` (s, 0 or NaN for none), it is looked at first.
     """
     rate = raw.info["sfreq"]
+    stated = np.zeros(onset.size) if stated is None else np.nan_to_num(stated)
+    farthest = max(LONGEST, min(float(stated.max(initial=0.0)) + REACH, FARTHEST))
     picks = mne.pick_types(raw.info, meg=False, emg=True, exclude="bads")
     picks = picks if picks.size else mne.pick_types(raw.info, meg=False, eeg=True, exclude="bads")
-    reach = round((LONGEST + REACH + _MARGIN) * rate)
+    reach = round((farthest + REACH + _MARGIN) * rate)
     inside = np.flatnonzero((onset * rate >= reach) & (onset * rate < raw.n_times - reach - 1))
     first, last, count = (np.full(onset.size, np.nan) for _ in range(3))
     if not picks.size or not inside.size:
@@ -173,11 +181,16 @@ def find_pulses(raw: mne.io.BaseRaw, onset: np.ndarray) -> Pulses | None:
         bend = np.diff(_read(raw, trigger[begin : begin + _PROBE] - reach, 2 * reach + 1, picks), n=artefact.order)
         parts.append(_likeness((bend, *_begin(bend, artefact.order, reach, rate)[:2]), artefact, reach, rate))
     has, at, size, alike = (np.concatenate(part) for part in zip(*parts, strict=True))
-    shortest, longest = round(SHORTEST * rate), round(LONGEST * rate)
-    found = [_peaks(size[k], alike[k], at[k], shortest, longest) for k in range(len(at))]
+    shortest, longest = round(SHORTEST * rate), round(farthest * rate)
+    found, confirmed = [], np.zeros(len(at), dtype=bool)
+    for k, interval in enumerate(stated[inside]):
+        span = round(interval * rate) + np.arange(-1, 2)
+        peaks = _expected(size[k], alike[k], int(at[k]), span) if span[1] >= shortest else []
+        confirmed[k] = len(peaks) > 1
+        found.append(peaks if confirmed[k] else _peaks(size[k], alike[k], at[k], shortest, longest))
     spans = np.array([peaks[-1] - peaks[0] for peaks in found])
     near_enough = max(round(0.0001 * rate), 1)
-    shared = (np.abs(spans[:, None] - spans[has]) <= near_enough).sum(axis=1) > 1
+    shared = confirmed | ((np.abs(spans[:, None] - spans[has]) <= near_enough).sum(axis=1) > 1)
     usual_spans = np.unique(spans[has & shared & (spans > 0)])
     for k in np.flatnonzero(has):
         peaks = found[k] if shared[k] or len(found) < _FEW else [int(at[k])]
