@@ -6,9 +6,12 @@ import mne
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import excitability as ex
-from excitability.measures import motor_map
+from excitability.measures import _maps, motor_map
+from excitability.measures._grid import find_grid
 from excitability.measures._maps import response_map
 from excitability.measures.map_asymmetry import map_asymmetry
 from excitability.measures.motor_map import UNITS, discrete_peaks
@@ -152,6 +155,86 @@ def test_too_few_sites_and_no_response_are_flagged():
     assert motor_map(table_of(x, y, hill(x, y))[:3])["map_area"].flag == "few_sites"
     found = motor_map(table_of(x, y, hill(x, y)), fraction=0.0, criterion=1.0)
     assert found["map_area"].flag == "no_response"
+
+
+# where the pulses lie ---------------------------------------------------------------------------------------------
+
+
+def turned(table, degrees, shift=(0.0, 0.0)):
+    x, y, angle = table["coil_x"], table["coil_y"], np.deg2rad(degrees)
+    return table.assign(
+        coil_x=x * np.cos(angle) - y * np.sin(angle) + shift[0], coil_y=x * np.sin(angle) + y * np.cos(angle) + shift[1]
+    )
+
+
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(st.floats(-180, 180), st.floats(-0.1, 0.1), st.sampled_from(["one", "two", "gap", "random"]))
+def test_a_turned_grid_is_the_same_map(degrees, shift, kind):
+    x, y = np.random.default_rng(5).uniform(0, 0.06, (2, 60)) if kind == "random" else grid(7, 1)
+    size = hill(x, y) if kind != "two" else hill(x, y, (0.01, 0.03), 0.007, 0) + hill(x, y, (0.05, 0.03), 0.007, 0)
+    table = table_of(x, y, size)
+    table = table[~((x > 0.035) & (y < 0.015))] if kind == "gap" else table
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_maps, "N_DRAWS", 4)
+        plain, other = motor_map(table), motor_map(turned(table, degrees, (shift, 0.02)))
+    alike = [key for key in UNITS if not key.startswith(("centre", "hotspot"))]
+    assert [float(other[key]) for key in alike] == pytest.approx([float(plain[key]) for key in alike], rel=1e-6)
+    place = pd.DataFrame({f"coil_{axis}": [float(plain[f"centre_of_gravity_{axis}"])] for axis in "xy"})
+    place = turned(place, degrees, (shift, 0.02)).iloc[0]
+    found = [float(other[f"centre_of_gravity_{axis}"]) for axis in "xy"]
+    assert found == pytest.approx([place["coil_x"], place["coil_y"]], abs=1e-8)
+    if kind != "random":
+        assert (float(plain["map_coverage"]) == 1) == (kind != "gap")
+
+
+@pytest.mark.parametrize("scatter", [0.0, 0.0015])
+def test_a_grid_that_navigation_shook_keeps_its_spacing(scatter):
+    rng = np.random.default_rng(6)
+    x, y = grid(7, 1)
+    sites = np.stack([x, y], axis=1) + scatter * rng.standard_normal((49, 2))
+    found = find_grid(sites)
+    assert found.spacing == pytest.approx(0.01, rel=0.05)
+    assert len(np.unique(found.cells(sites), axis=0)) == 49
+    assert find_grid(rng.uniform(0, 0.06, (49, 2))) is None
+    rows = np.floor(y * 100)  # a hexagonal grid is no square one
+    assert find_grid(np.stack([x + 0.005 * (rows % 2), 0.00866 * rows], axis=1)) is None
+
+
+def test_positions_in_millimetres_and_both_hemispheres_are_refused():
+    x, y = grid(5, 1)
+    table = table_of(x, y, hill(x, y))
+    with pytest.raises(ValueError, match="divide them by 1000"):
+        motor_map(table.assign(coil_x=1e3 * x, coil_y=1e3 * y))
+    both = table.assign(hemisphere=np.where(x < 0.02, "left", "right"))
+    with pytest.raises(ValueError, match="both hemispheres"):
+        motor_map(both)
+    assert motor_map(both.assign(reject=np.where(x < 0.02, "moved", "")))["map_area"].n == 15
+
+
+def test_a_spacing_that_cannot_be_is_refused():
+    x, y = grid(5, 1)
+    for spacing, said in ((-0.01, "the distance"), (0.0, "the distance"), (np.nan, "the distance"), (0.02, "0.01 m")):
+        with pytest.raises(ValueError, match=said):
+            motor_map(table_of(x, y, hill(x, y)), spacing=spacing)
+    with pytest.raises(ValueError, match="nodes"):
+        motor_map(table_of(x, y, hill(x, y)), spacing=1e-4, surface="smooth")
+
+
+def test_shares_and_areas_stay_within_the_sites():
+    x, y = grid(4, 3)
+    found = motor_map(table_of(x, y, 1e-3 * np.random.default_rng(7).lognormal(0, 0.1, x.size)))
+    assert found["map_active_share"] == found["map_active_share"].ci_high == pytest.approx(1)
+    assert found["map_area"].ci_high == pytest.approx(16e-4)
+
+
+def test_the_overlap_needs_the_same_pulses():
+    x, y = grid(5, 2)
+    table = table_of(x, y, hill(x, y), pulse_count=1, trial=np.arange(x.size))
+    for other in (table[::-1], table.assign(pulse_count=2), table.assign(coil_x=x + 0.1), table[:-1]):
+        with pytest.raises(ValueError, match=r"same pulses.*('trial'|'pulse_count'|'coil_x'| 49 rows)"):
+            map_overlap(table, other)
+    pairs = table.assign(pulse_count=2)
+    assert map_overlap(pairs, pairs)["map_overlap_jaccard"].flag == "few_sites"
 
 
 # intervals (thoroughly: benchmarks/map_calibration.py) ---------------------------------------------------------------

@@ -10,16 +10,19 @@ import numpy as np
 import pandas as pd
 
 from ..schema import Estimate, join_flags, unknown_word
+from ._grid import Grid, check_positions, find_grid, grid_over, joined
+from ._same_trials import check_same_trials
 from ._surface import Surface, fit_surface
 from ._tables import is_kept, numbers, single_pulses
 
 AXES = ("coil_x", "coil_y", "coil_z")
-#: Positions closer than this are one site (m).
-SAME_SITE = 0.001
+#: Heights that differ by less are one (m).
+_LEVEL = 0.001
+#: A spacing that is given may differ from that of the grid by this share of it.
+_SPACING_TOLERANCE = 0.1
 N_DRAWS = 400
 SURFACES = ("auto", "sites", "smooth")
 SurfaceChoice = Literal["auto", "sites", "smooth"]
-_AROUND = np.array([(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if i or j], dtype=float)
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,8 @@ class ResponseMap:
         Share of the site's trials that reach the criterion; 1 at nodes of a surface.
     surface : Surface
         Model of the responses, from which maps are redrawn.
-    spacing : float
-        Distance of neighbouring sites (m).
+    grid : Grid
+        Directions of its rows and columns, and their distance.
     gridded : bool
         The sites are those that were stimulated.
     coverage : float
@@ -53,7 +56,7 @@ class ResponseMap:
     mean: np.ndarray
     share: np.ndarray
     surface: Surface
-    spacing: float
+    grid: Grid
     gridded: bool
     coverage: float
     n: int
@@ -76,25 +79,18 @@ class ResponseMap:
         top = float(self.surface.mean(self.flat).max())
         return np.asarray(largest * (top / middle if middle > 0 and top > 0 else 1.0))
 
+    @property
+    def spacing(self) -> float:
+        """Distance of neighbouring sites (m)."""
+        return self.grid.spacing
+
     def neighbours(self) -> np.ndarray:
         """Number of the site in each of the eight places around a site, -1 where there is none; (n_sites, 8)."""
-        from scipy.spatial import cKDTree
-
-        wanted = self.flat[:, None] + self.spacing * _AROUND
-        apart, near = cKDTree(self.flat).query(wanted)
-        return np.where(apart < 0.5 * self.spacing, near, -1)
+        return self.grid.neighbours(self.flat)
 
     def outside(self) -> np.ndarray:
         """Which places beside the map would be needed were a site active; (n_sites, n_places)."""
-        missing = self.neighbours() < 0
-        wanted = (self.flat[:, None] + self.spacing * _AROUND)[missing]
-        if not len(wanted):
-            return np.zeros((len(self.sites), 0), dtype=bool)
-        cells = np.round((wanted - self.flat.min(axis=0)) / self.spacing)
-        places, number = np.unique(cells, axis=0, return_inverse=True)
-        needed = np.zeros((len(self.sites), len(places)), dtype=bool)
-        needed[np.nonzero(missing)[0], number.ravel()] = True
-        return needed
+        return self.grid.outside(self.flat)
 
 
 def response_map(
@@ -110,42 +106,75 @@ def response_map(
     """
     if surface not in SURFACES:
         raise ValueError(unknown_word("surface", surface, SURFACES))
+    for table in tables[1:]:
+        check_same_trials(tables[0], table, "the overlap of two maps")
     tables = [single_pulses(table) for table in tables]
     kept = np.all([is_kept(table) for table in tables], axis=0)
+    _check_hemisphere(tables[0][kept])
+    place, sizes = _positions(tables, of, kept)
+    if len(place):
+        check_positions(place, spacing)
+    axes, middle = _plane(place), place.mean(axis=0) if len(place) else np.zeros(place.shape[1])
+    flat = (place - middle) @ axes[:, :2] + middle[:2]
+    at = joined(flat) if len(place) else np.zeros(0, dtype=int)
+    if len(np.unique(at)) < 4:
+        return None
+    spots = _means(flat, at)
+    found = find_grid(spots)
+    grid = found or grid_over(spots, spacing)
+    # sites are numbered along the grid, so that nothing depends on the order of trials
+    order = np.lexsort(np.round(spots @ grid.axes, 6).T)
+    at = np.argsort(order)[at]
+    sites, spots = _means(place, at), spots[order]
+    as_measured = found is not None and surface != "smooth"
+    if found is not None and spacing is not None:
+        if as_measured and abs(spacing / found.spacing - 1) > _SPACING_TOLERANCE:
+            raise ValueError(
+                f"spacing={spacing:g} m, but the sites are a grid of {found.spacing:.4g} m; leave spacing out, or read "
+                "a surface at that spacing with surface='smooth'"
+            )
+        grid = Grid(found.axes, spacing if not as_measured else found.spacing)
+    nodes = spots if found is not None and (as_measured or spacing is None) else _nodes(spots, grid)
+    places = sites if nodes is spots else _back(nodes, spots, sites, axes, grid.spacing)
+    coverage, n_rejected = (found or grid).coverage(spots, found is None), int((~kept).sum())
+    maps = []
+    for size in sizes:
+        fitted = fit_surface(spots, at, size, grid.spacing)
+        if as_measured:
+            mean, share = _means(size, at), _means(size >= criterion, at)
+        else:
+            mean, share = fitted.mean(nodes), np.ones(len(nodes))
+        maps.append(ResponseMap(places, nodes, mean, share, fitted, grid, as_measured, coverage, size.size, n_rejected))
+    return maps
+
+
+def _check_hemisphere(table: pd.DataFrame) -> None:
+    """Refuse pulses of both hemispheres: they are two maps."""
+    if "hemisphere" not in table:
+        return
+    sides = sorted({str(side) for side in table["hemisphere"].dropna()} & {"left", "right"})
+    if len(sides) > 1:
+        raise ValueError(
+            "the trials hold pulses over both hemispheres, which are two maps; give the rows of one, as in "
+            "table[table['hemisphere'] == 'left'], or compare them with map_asymmetry"
+        )
+
+
+def _positions(tables: Sequence[pd.DataFrame], of: str, kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Positions (n, 2 or 3) and responses (n_tables, n) of trials that have both."""
     first = tables[0]
     height = [axis for axis in AXES[2:] if axis in first and np.isfinite(numbers(first, axis)).any()]
     place = np.stack([numbers(first, axis) for axis in (*AXES[:2], *height)], axis=1)
     sizes = np.stack([numbers(table, of) for table in tables])
     known = kept & np.isfinite(sizes).all(axis=0) & np.isfinite(place).all(axis=1)
-    place, sizes = place[known], sizes[:, known]
-    if len(place) < 4:
-        return None
-    axes, middle = _plane(place), place.mean(axis=0)
-    flat = (place - middle) @ axes[:, :2] + middle[:2]
-    _, start, at = np.unique(np.round(flat / SAME_SITE), axis=0, return_index=True, return_inverse=True)
-    at = at.ravel()
-    if start.size < 4:
-        return None
-    sites = np.stack([np.bincount(at, column) for column in place.T], axis=1) / np.bincount(at)[:, None]
-    gridded = _is_grid(flat, int(start.size))
-    spots = (sites - middle) @ axes[:, :2] + middle[:2]
-    apart = spacing or (_nearest(spots) if gridded else _room(flat))
-    as_measured = gridded and surface != "smooth"
-    nodes = spots if gridded and (as_measured or spacing is None) else _nodes(spots, apart)
-    places = sites if nodes is spots else _back(nodes, spots, sites, axes, apart)
-    coverage, n_rejected = _coverage(spots, apart, gridded), int((~kept).sum())
-    maps = []
-    for size in sizes:
-        fitted = fit_surface(spots, at, size, apart)
-        if as_measured:
-            mean = np.bincount(at, size) / np.bincount(at)
-            share = np.bincount(at, size >= criterion) / np.bincount(at)
-        else:
-            mean, share = fitted.mean(nodes), np.ones(len(nodes))
-        maps.append(
-            ResponseMap(places, nodes, mean, share, fitted, apart, as_measured, coverage, size.size, n_rejected)
-        )
-    return maps
+    return place[known], sizes[:, known]
+
+
+def _means(values: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Mean of the trials of each site; (n_sites,) or (n_sites, n_columns)."""
+    columns = values.reshape(len(at), -1).T
+    means = np.stack([np.bincount(at, column) for column in columns], axis=1) / np.bincount(at)[:, None]
+    return np.asarray(means if values.ndim > 1 else means[:, 0])
 
 
 def _plane(place: np.ndarray) -> np.ndarray:
@@ -153,10 +182,10 @@ def _plane(place: np.ndarray) -> np.ndarray:
 
     On the side of the head, (x, y) of navigated positions would show the map foreshortened.
     """
-    if place.shape[1] == 2:
-        return np.eye(2)
+    if place.shape[1] == 2 or len(place) < 4:
+        return np.eye(place.shape[1])
     rest = place - place.mean(axis=0)
-    if np.ptp(rest[:, 2]) < SAME_SITE:
+    if np.ptp(rest[:, 2]) < _LEVEL:
         return np.eye(3)
     normal = np.linalg.svd(rest, full_matrices=False)[2][2]
     if abs(normal[2]) < 0.05:  # upright: no view from above
@@ -179,28 +208,10 @@ def _back(nodes: np.ndarray, spots: np.ndarray, sites: np.ndarray, axes: np.ndar
     return np.asarray(nodes @ axes[:, :2].T + origin + height[:, None] * axes[:, 2])
 
 
-def _is_grid(flat: np.ndarray, n_sites: int) -> bool:
-    """Repeated sites, or rows and columns: otherwise the positions are scattered."""
-    rows, columns = (np.unique(np.round(flat[:, i] / SAME_SITE)).size for i in (0, 1))
-    return 2 * n_sites <= len(flat) or rows * columns <= 2 * n_sites
-
-
-def _nearest(flat: np.ndarray) -> float:
-    """Median distance of a site to the next one."""
-    from scipy.spatial import cKDTree
-
-    return float(np.median(cKDTree(flat).query(flat, k=2)[0][:, 1]))
-
-
-def _room(flat: np.ndarray) -> float:
-    """Side of the square that each of scattered positions has to itself."""
-    return float(np.sqrt(np.prod(np.ptp(flat, axis=0)) / len(flat)))
-
-
-def _nodes(flat: np.ndarray, spacing: float) -> np.ndarray:
+def _nodes(flat: np.ndarray, grid: Grid) -> np.ndarray:
     """Square grid over the stimulated area: within the outline of the positions, or half a step beside one."""
-    nodes = _rectangle(flat, spacing)
-    return np.asarray(nodes[stimulated(nodes, flat, 0.5 * spacing)])
+    nodes = grid.rectangle(flat)
+    return np.asarray(nodes[stimulated(nodes, flat, 0.5 * grid.spacing)])
 
 
 def stimulated(nodes: np.ndarray, flat: np.ndarray, margin: float) -> np.ndarray:
@@ -212,20 +223,6 @@ def stimulated(nodes: np.ndarray, flat: np.ndarray, margin: float) -> np.ndarray
         return np.asarray(near | (Delaunay(flat).find_simplex(nodes) >= 0))
     except QhullError:  # positions on one line
         return np.asarray(near)
-
-
-def _rectangle(flat: np.ndarray, spacing: float) -> np.ndarray:
-    low, high = flat.min(axis=0), flat.max(axis=0)
-    axes = [np.arange(low[i], high[i] + spacing / 2, spacing) for i in (0, 1)]
-    return np.stack([axis.ravel() for axis in np.meshgrid(*axes)], axis=1)
-
-
-def _coverage(flat: np.ndarray, spacing: float, gridded: bool) -> float:
-    """Share of the cells of the stimulated rectangle with a pulse near their middle."""
-    from scipy.spatial import cKDTree
-
-    apart = cKDTree(flat).query(_rectangle(flat, spacing))[0]
-    return float(np.mean(apart <= (0.5 if gridded else 1.0) * spacing))
 
 
 def active_sites(mean: np.ndarray, fraction: float, criterion: float, top: np.ndarray | None = None) -> np.ndarray:
@@ -246,10 +243,13 @@ def centre_of_gravity(sites: np.ndarray, mean: np.ndarray) -> np.ndarray:
     return np.asarray(mean @ sites / mean.sum(axis=-1, keepdims=True))
 
 
-def with_interval(value: float, drawn: np.ndarray, found: ResponseMap, flag: str = "", cell: float = 0.0) -> Estimate:
+def with_interval(
+    value: float, drawn: np.ndarray, found: ResponseMap, flag: str = "", cell: float = 0.0, most: float = np.inf
+) -> Estimate:
     """A value with the central 95 % of what redrawn maps gave.
 
     A count of cells (each ``cell`` large) stands for an area that ends between them: the draws are spread over a cell.
+    It is ``most`` when every site is active.
     """
     drawn = drawn[np.isfinite(drawn)]
     if not drawn.size:
@@ -258,7 +258,8 @@ def with_interval(value: float, drawn: np.ndarray, found: ResponseMap, flag: str
         low, high = np.percentile(drawn, [2.5, 97.5])
         return as_estimate(value, low, high, found, flag)
     low, high = np.percentile(spread_over_cell(drawn, cell), [2.5, 97.5])
-    return as_estimate(value, max(low, 0.0), max(high, 0.0), found, flag)
+    low, high = np.clip([low, high], 0.0, most)
+    return as_estimate(value, low, high, found, flag)
 
 
 def spread_over_cell(drawn: np.ndarray, cell: float, seed: int = 0) -> np.ndarray:
@@ -271,5 +272,5 @@ def as_estimate(value: float, low: float, high: float, found: ResponseMap, flag:
     """The value with its limits; one outside them is what few pulses make of a maximum, and is flagged."""
     slack = 1e-9 * max(abs(low), abs(high))
     if np.isfinite(low) and not low - slack <= value <= high + slack:
-        flag, low, high = join_flags(flag, "biased_by_few_pulses"), min(low, value), max(high, value)
-    return Estimate(value, low, high, found.n, flag, found.n_rejected)
+        flag = join_flags(flag, "biased_by_few_pulses")
+    return Estimate(value, min(low, value), max(high, value), found.n, flag, found.n_rejected)

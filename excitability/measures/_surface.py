@@ -159,13 +159,13 @@ def fit_surface(place: np.ndarray, at: np.ndarray, size: np.ndarray, spacing: fl
     weight = trials if logarithmic else trials / _relative_variance(place, at, size, spacing)
     relative = (trials / weight)[at]
     within = float(np.sum((response - middle - level[at]) ** 2 / relative))
-    extent = float(np.ptp(place, axis=0).max())
+    apart = _apart(place, place)
+    extent = float(apart.max()) / np.sqrt(2)  # the side of a square
     lengths = np.geomspace(0.7 * spacing, max(1.5 * extent, 2 * spacing), N_LENGTHS)
     ratios = np.geomspace(0.1, 1e5, N_RATIOS)
     log_evidence, spent = np.empty((N_LENGTHS, N_RATIOS)), np.empty((N_LENGTHS, N_RATIOS))
     freedom = float(size.size - 1)
     floor = 1e-12 * float(np.sum((response - middle) ** 2)) + 1e-300
-    apart = _apart(place, place)
     modes = tuple(_modes(apart, weight, length) for length in lengths)
     for row, (values, vectors) in enumerate(modes):
         known = (vectors.T @ (np.sqrt(weight) * level)) ** 2

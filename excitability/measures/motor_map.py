@@ -55,13 +55,14 @@ def motor_map(
     ``sqrt(Σ M d² / Σ M)`` about the centre. A site is active when ``M`` is at least ``fraction`` of the largest one
     and ``criterion``, and at least ``share`` of its trials reach the criterion.
 
-    Sites of a grid have the means of their trials. Scattered positions are turned into a surface first, a Gaussian
-    process on the logarithm of the responses, which is read on a square grid.
+    Sites of a grid have the means of their trials. Scattered positions (and grids that are not square) are turned into
+    a surface first, a Gaussian process on the logarithm of the responses, which is read on a square grid. How the grid
+    is turned in the frame of the coordinates makes no difference.
 
     Parameters
     ----------
     table : DataFrame
-        Trials of one channel with ``coil_x``, ``coil_y`` and perhaps ``coil_z`` (m).
+        Trials of one channel and one hemisphere with ``coil_x``, ``coil_y`` and perhaps ``coil_z`` (m).
     of : str
         Column with the size of the response: amplitude at rest, background-subtracted area in a contracting muscle.
     fraction, criterion, share : float
@@ -75,7 +76,8 @@ def motor_map(
         largest of noisy means, so that area and normalised volume do not shrink when pulses are few.
         ``"auto"``: the former on a grid, the latter elsewhere.
     spacing : float, optional
-        Distance of sites (m); by default that of the grid, or the room that each of scattered positions has.
+        Distance of nodes of a surface (m); by default that of the grid, or the room that each of scattered positions
+        has. That of a grid whose sites are used as measured may be stated, not changed.
     min_height, neighbours, margin : float, int, float
         A discrete peak is at least ``min_height`` of the largest response, and larger by ``margin`` of it than
         ``neighbours`` of the sites around it.
@@ -100,7 +102,8 @@ def motor_map(
     Raises
     ------
     ValueError
-        For an unknown column, choice of sites or surface.
+        For an unknown column, choice of sites or surface; positions that cannot be metres, those of both hemispheres,
+        a spacing that is none or not that of the grid.
 
     Examples
     --------
@@ -139,7 +142,8 @@ def motor_map(
             limits = normalised_volume_interval(drawn[key], draws, totals, found.surface.logarithmic)
             estimates[key] = as_estimate(value[key], *limits, found, flag)
         else:
-            estimates[key] = with_interval(value[key], drawn[key], found, flag, cells.get(key, 0.0))
+            cell = cells.get(key, 0.0)
+            estimates[key] = with_interval(value[key], drawn[key], found, flag, cell, cell * len(found.sites))
     return estimates
 
 

@@ -8,6 +8,7 @@ from scipy.special import stdtrit
 
 from ..schema import Estimate, join_flags, unknown_word
 from ._registry import measure
+from ._same_trials import check_same_trials
 from ._tables import FEWEST, LEVEL, is_kept, nothing, numbers
 from .trial_mean import _share
 
@@ -70,10 +71,7 @@ def muscle_onset_difference(
     >>> bool(found["muscle_onset_difference"].ci_low < -0.02 < found["muscle_onset_difference"].ci_high)
     True
     """
-    if len(table_a) != len(table_b):
-        raise ValueError(
-            f"the onsets of two muscles need the same movements, got {len(table_a)} and {len(table_b)} rows"
-        )
+    check_same_trials(table_a, table_b, "the difference of two onsets", "movements")
     movers = [_is_mover(table, prime_mover) for table in (table_a, table_b)]
     if movers[0] == movers[1]:
         return dict.fromkeys(KEYS, nothing("no_prime_mover"))

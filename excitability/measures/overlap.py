@@ -84,11 +84,6 @@ def map_overlap(
     >>> map_overlap(table, table)["map_overlap_jaccard"] == 1
     True
     """
-    if len(table_a) != len(table_b):
-        raise ValueError(
-            f"the overlap of two maps needs the same pulses for both muscles, "
-            f"got {len(table_a)} and {len(table_b)} rows"
-        )
     maps = response_map([table_a, table_b], of, spacing, surface, criterion)
     if maps is None:
         return {key: nothing("few_sites") for key in KEYS}
