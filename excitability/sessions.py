@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ def _from_table(path: Path) -> pd.DataFrame:
         if name in table:
             known = table[name].notna() & (table[name].astype(str).str.strip() != "")
             table[name] = [
-                str((path.parent / str(file)).resolve()) if told else ""
+                _absolute(path.parent / str(file)) if told else ""
                 for file, told in zip(table[name], known, strict=True)
             ]
     if "protocol" not in table:
@@ -78,6 +79,11 @@ def _from_table(path: Path) -> pd.DataFrame:
     table["protocol"] = [_protocol_name(word) for word in table["protocol"]]
     rest = [name for name in table if name not in _KEYS]
     return table[[*_KEYS, *rest]]
+
+
+def _absolute(file: Path) -> str:
+    """Where a file is, links kept: what describes a recording lies beside the link, not beside its target."""
+    return os.path.abspath(file)
 
 
 def _protocol_name(word: Any) -> str:
@@ -95,7 +101,7 @@ def _from_tree(root: Path) -> pd.DataFrame:
                 {
                     "participant": found.get("sub", ""),
                     "session": found.get("ses", ""),
-                    "file": str(file.resolve()),
+                    "file": _absolute(file),
                     "protocol": _protocol_name(found.get("task", "")),
                 }
             )

@@ -65,7 +65,7 @@ def step(
             _check(inst, name, on, given, parameters, eeg)
             start = time.perf_counter()
             with one_thread():
-                cleaned = function(inst.copy().load_data(), **given)
+                cleaned = function(inst.copy().load_data(verbose="error"), **given)
             record = _records(cleaned).pop() if _pending(cleaned) else {"removed": ""}
             _records(cleaned).append(
                 {

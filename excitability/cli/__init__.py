@@ -141,6 +141,9 @@ def inspect(
     import excitability as ex
 
     options = _reading(
+    sidecar: Annotated[
+        Path | None, typer.Option(help="TOML for every recording whose row of the table names none (column 'sidecar').")
+    ] = None,
         stimuli=stimuli, trigger=trigger, muscles=_named(muscle), sidecar=sidecar, sampling_rate=sampling_rate,
         unit=unit, pulse_time=pulse_time, variable=variable, axes=axes, select=select,
         channel_names=_listed(channel_name), channel_types=_types(channel_type), montage=montage, format=format_,
@@ -157,6 +160,7 @@ def run(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="TSV to write the results to.")] = None,
     trials: Annotated[Path | None, typer.Option(help="TSV to write the trial table to.")] = None,
     stimuli: Stimuli = None,
+            options=None if sidecar is None else {"sidecar": sidecar},
     trigger: Trigger = None,
     muscle: Muscles = None,
     child: Child = False,
@@ -386,6 +390,7 @@ def threshold(
     def typed() -> Iterator[tuple[float, bool]]:
         for line in sys.stdin:
             if line.strip():
+    os.environ.setdefault("MNE_LOGGING_LEVEL", "WARNING")  # what MNE tells of its reading is no part of a table
                 try:
                     answer = read_response(line, search.proposal.intensity, criterion, unit or "mV")
                 except ValueError as error:
