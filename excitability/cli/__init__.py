@@ -141,9 +141,6 @@ def inspect(
     import excitability as ex
 
     options = _reading(
-    sidecar: Annotated[
-        Path | None, typer.Option(help="TOML for every recording whose row of the table names none (column 'sidecar').")
-    ] = None,
         stimuli=stimuli, trigger=trigger, muscles=_named(muscle), sidecar=sidecar, sampling_rate=sampling_rate,
         unit=unit, pulse_time=pulse_time, variable=variable, axes=axes, select=select,
         channel_names=_listed(channel_name), channel_types=_types(channel_type), montage=montage, format=format_,
@@ -160,7 +157,6 @@ def run(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="TSV to write the results to.")] = None,
     trials: Annotated[Path | None, typer.Option(help="TSV to write the trial table to.")] = None,
     stimuli: Stimuli = None,
-            options=None if sidecar is None else {"sidecar": sidecar},
     trigger: Trigger = None,
     muscle: Muscles = None,
     child: Child = False,
@@ -208,6 +204,9 @@ def batch(
     muscle: Muscles = None,
     child: Child = False,
     height: Annotated[bool, typer.Option("--height", help="Move windows by the column 'height' (m).")] = False,
+    sidecar: Annotated[
+        Path | None, typer.Option(help="TOML for every recording whose row of the table names none (column 'sidecar').")
+    ] = None,
     n_jobs: Jobs = 1,
 ) -> None:
     """Run a protocol or battery over all sessions of a study; failures are rows, finished work is reused."""
@@ -224,6 +223,7 @@ def batch(
             muscles=_named(muscle),
             child=child,
             height=height,
+            options=None if sidecar is None else {"sidecar": sidecar},
             progress=progress,
         )
     failed = results[results["error"] != ""]
@@ -390,7 +390,6 @@ def threshold(
     def typed() -> Iterator[tuple[float, bool]]:
         for line in sys.stdin:
             if line.strip():
-    os.environ.setdefault("MNE_LOGGING_LEVEL", "WARNING")  # what MNE tells of its reading is no part of a table
                 try:
                     answer = read_response(line, search.proposal.intensity, criterion, unit or "mV")
                 except ValueError as error:
@@ -456,6 +455,7 @@ def main() -> None:
         sys.stderr.write(f"note: {' '.join(str(message).split())}\n")
 
     warnings.showwarning = told  # type: ignore[assignment]
+    os.environ.setdefault("MNE_LOGGING_LEVEL", "WARNING")  # what MNE tells of its reading is no part of a table
     try:
         app()
     except BrokenPipeError:
