@@ -1,4 +1,7 @@
-"""Words for the names in the tables: what a reader sees instead of ``conditioned_ratio`` and ``isi_0.0025``."""
+"""Words for the names in the tables: what a reader sees instead of ``conditioned_ratio`` and ``isi_0.0025``.
+
+Figures, report, sentences and command line all take their words from here.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,8 @@ _SHORT = {
     "sai": "SAI",
     "lai": "LAI",
     "ihi": "IHI",
+    "sihi": "SIHI",
+    "lihi": "LIHI",
     "lcd": "LCD",
     "cbi": "CBI",
     "mep": "MEP",
@@ -37,39 +42,95 @@ _SHORT = {
     "tms": "TMS",
 }
 _MEASURES = {
-    "conditioned_ratio": "Conditioned / test",
-    "mep_max": "Maximal MEP amplitude",
-    "gmfa_area": "GMFA area",
-    "test_amplitude": "Test MEP amplitude",
+    "conditioned_ratio": "ratio of conditioned to test response",
+    "mep_max": "maximal MEP amplitude",
+    "test_amplitude": "test MEP amplitude",
 }
+#: First word of the protocols whose conditioning pulse makes the response smaller, or larger.
+_INHIBITORY = ("sici", "lici", "sai", "lai", "ihi", "sihi", "lihi", "cbi")
+_FACILITATORY = ("icf", "sicf")
 _FIRST = re.compile(r"^(pre|base|bl|before|t0$|v0$)", re.IGNORECASE)
 
 
-def _words(name: str) -> str:
+def name_in_words(name: str) -> str:
+    """Words of a name, abbreviations as they are written; for the middle of a sentence.
+
+    >>> name_in_words("background_p2p"), name_in_words("alpha_wpli"), name_in_words("f_wave_latency")
+    ('background peak-to-peak', 'alpha wPLI', 'F wave latency')
+    """
     words = [_SHORT.get(word, "peak-to-peak" if word == "p2p" else word) for word in name.split("_")]
-    words = [word.upper() if re.fullmatch(r"[pn]\d+", word) else word for word in words]
-    text = " ".join(words).replace("peak to peak", "peak-to-peak")
-    return text[:1].upper() + text[1:]
+    words = [word.upper() if re.fullmatch(r"[pnm]\d+|[mf]", word) else word for word in words]
+    return " ".join(words).replace("peak to peak", "peak-to-peak")
+
+
+def capital(text: str) -> str:
+    """A text with a capital first, unless its first word has one of its own (wPLI)."""
+    return text if any(letter.isupper() for letter in text.split(" ")[0]) else text[:1].upper() + text[1:]
+
+
+def measure_in_words(name: str) -> str:
+    """A measure for the middle of a sentence.
+
+    >>> measure_in_words("conditioned_ratio"), measure_in_words("mep_amplitude_corrected")
+    ('ratio of conditioned to test response', 'MEP amplitude, noise-corrected')
+    """
+    base = name.removesuffix("_corrected")
+    return (_MEASURES.get(base) or name_in_words(base)) + ", noise-corrected" * (base != name)
 
 
 def measure_label(name: str) -> str:
-    """A measure in words.
+    """A measure in words, for a heading or an axis.
 
     >>> measure_label("resting_motor_threshold"), measure_label("n100_amplitude")
     ('Resting motor threshold', 'N100 amplitude')
     >>> measure_label("mep_amplitude_corrected")
     'MEP amplitude, noise-corrected'
     """
-    base = name.removesuffix("_corrected")
-    return _MEASURES.get(base, _words(base)) + ", noise-corrected" * (base != name)
+    return capital(measure_in_words(name))
+
+
+def ratio_effect(protocol: str) -> str:
+    """What the conditioning pulse of a protocol does: ``"inhibition"``, ``"facilitation"``, or nothing that is known.
+
+    >>> ratio_effect("m1/sici_trunk"), ratio_effect("icf"), ratio_effect("m1/paired_pulse_curve")
+    ('inhibition', 'facilitation', '')
+    """
+    first = protocol.rsplit("/", 1)[-1].split("_")[0]
+    return "inhibition" if first in _INHIBITORY else "facilitation" if first in _FACILITATORY else ""
+
+
+def ratio_in_words(protocol: str) -> str:
+    """How the ratios of a protocol are read.
+
+    >>> ratio_in_words("m1/sici")
+    'A ratio below 1 is inhibition; a smaller ratio is more inhibition.'
+    """
+    effect = ratio_effect(protocol)
+    if not effect:
+        return "A ratio below 1 is inhibition, one above 1 facilitation."
+    side, more = ("below", "smaller") if effect == "inhibition" else ("above", "larger")
+    return f"A ratio {side} 1 is {effect}; a {more} ratio is more {effect}."
+
+
+def change_of_ratio(protocol: str, *, rise: bool) -> str:
+    """What a larger or a smaller ratio of conditioned to test response means.
+
+    >>> change_of_ratio("m1/sici", rise=True), change_of_ratio("m1/icf", rise=True)
+    ('less inhibition', 'more facilitation')
+    """
+    effect = ratio_effect(protocol)
+    more = rise if effect == "facilitation" else not rise
+    return f"{'more' if more else 'less'} {effect}" if effect else ""
 
 
 def channel_label(name: str) -> str:
-    """A channel or region in words.
+    """A channel or region in words; ``all`` says nothing and is left out.
 
-    >>> channel_label("DLPFC_left_to_scalp"), channel_label("M1_left"), channel_label("RFDI")
-    ('left DLPFC to the scalp', 'left M1', 'RFDI')
+    >>> channel_label("DLPFC_left_to_scalp"), channel_label("M1_left"), channel_label("RFDI"), channel_label("all")
+    ('left DLPFC to the scalp', 'left M1', 'RFDI', '')
     """
+    if name == "all":
+        return ""
     ends = [re.sub(r"^(\w+)_(left|right)$", r"\2 \1", end) for end in name.split("_to_")]
     return " to the ".join(ends).replace("_", " ")
 
@@ -81,12 +142,12 @@ def protocol_label(name: str) -> str:
     ('SICI', 'Recruitment curve', 'DLPFC TEP')
     """
     area, _, stem = name.rpartition("/")
-    text = _words(stem)
+    text = capital(name_in_words(stem))
     if area in ("", "m1", "derived"):
         return text
     first = text.split(" ")[0]
     rest = text if not text.isascii() or first in _SHORT.values() else text[:1].lower() + text[1:]
-    return f"{_words(area)} {rest}"
+    return f"{capital(name_in_words(area))} {rest}"
 
 
 def condition_label(name: str) -> str:
@@ -157,11 +218,10 @@ def series_label(protocol: str, condition: str, channel: str = "", measure: str 
     'E/I composite · FDI'
     """
     home, when, where = protocol_label(protocol), condition_label(condition), channel_label(channel)
-    where = "" if where == "all" else where
     name = measure_label(measure) if measure else ""
     if measure.startswith("conditioned_ratio") and home:
-        return " · ".join(part for part in (name.replace(_MEASURES["conditioned_ratio"], f"{home} ratio"), when, where)
-                          if part)  # fmt: skip
+        name = f"{home} ratio" + ", noise-corrected" * measure.endswith("_corrected")
+        return " · ".join(part for part in (name, when, where) if part)
     if measure == protocol.rsplit("/", 1)[-1]:
         name = ""
     elif " " in home and name.lower().startswith(f"{home.lower()} "):  # a threshold by another method

@@ -273,8 +273,8 @@ def isi_label(interval: float) -> str:
     return f"isi_{round(interval, 5):g}"
 
 
-#: Below these sizes a value reads better in the finer unit: evoked potentials of the scalp, of small muscles.
-_FINER = {"V": (2e-5, 1e6, "µV"), "V*s": (1e-6, 1e9, "µV·ms")}
+#: Values that would be shown as less than this many millivolts are shown in microvolts.
+_SMALLEST = 0.1
 
 
 def display(unit: str, size: float = math.nan) -> tuple[float, str]:
@@ -285,25 +285,36 @@ def display(unit: str, size: float = math.nan) -> tuple[float, str]:
     unit : str
         SI unit.
     size : float
-        Typical absolute size of the values to show: volts of the scalp are shown in µV, those of a muscle in mV.
+        Typical absolute size of the values to show, which decides between mV and µV: below 0.1 mV it is µV.
 
     Examples
     --------
     >>> display("s"), display("V"), display("V", 4e-6)
     ((1000.0, 'ms'), (1000.0, 'mV'), (1000000.0, 'µV'))
     """
-    if unit in _FINER and abs(size) < _FINER[unit][0]:
-        return _FINER[unit][1:]
-    return _DISPLAY.get(unit, (1.0, unit))
+    factor, label = _DISPLAY.get(unit, (1.0, unit))
+    if label.startswith("mV") and abs(size) * factor < _SMALLEST:
+        return factor * 1e3, "µ" + label[1:]
+    return factor, label
+
+
+def display_units(table: pd.DataFrame) -> list[tuple[float, str]]:
+    """Factor and label of each row of a result or comparison table, by :func:`display`.
+
+    One unit for all that is read side by side: a protocol and channel, background activity by itself.
+    """
+    value = next(name for name in ("value", "estimate") if name in table)
+    keys: list[pd.Series] = [table[word].fillna("") for word in ("protocol", "channel", "unit") if word in table]
+    if "measure" in table:
+        keys.append(table["measure"].fillna("").astype(str).str.startswith("background"))
+    size = table[value].abs().groupby(keys).transform("median")
+    return [display(unit, number) for unit, number in zip(table["unit"], size, strict=True)]
 
 
 def in_display_units(table: pd.DataFrame) -> pd.DataFrame:
-    """Copy of a result or comparison table in display units (mV, ms, …), one unit a protocol and channel."""
+    """Copy of a result or comparison table in display units (mV, µV, ms, …)."""
     shown = table.copy()
-    value = next(name for name in ("value", "estimate") if name in table)
-    keys = [table[name] for name in ("protocol", "channel", "unit") if name in table]
-    size = table[value].abs().groupby(keys).transform("median")
-    units = [display(unit, number) for unit, number in zip(table["unit"], size, strict=True)]
+    units = display_units(table)
     factors = [factor for factor, _ in units]
     for column, declared in _ALL.items():
         if declared.unit == "as in unit" and column in shown:

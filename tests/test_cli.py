@@ -4,10 +4,12 @@ import resource
 import subprocess
 import sys
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import excitability as ex
+from excitability.protocol import load_protocol, with_arguments
 
 EXCITABILITY = [sys.executable, "-m", "excitability.cli"]
 
@@ -103,3 +105,82 @@ def test_bad_input_is_one_clear_line(words, message, recording, tmp_path):
     assert lines[0].startswith("error: ")
     assert message in lines[0]
     assert "Traceback" not in err
+
+
+# --- what run and compare print ---------------------------------------------------------------------------------
+
+
+def _printed(capsys, *words):
+    """What a command prints, in this process."""
+    from excitability.cli import app
+
+    app([str(word) for word in words], standalone_mode=False)
+    return capsys.readouterr().out
+
+
+def test_run_prints_main_rows_reasons_of_rejection_and_what_a_ratio_means(recording, capsys):
+    said = _printed(capsys, "run", recording, "-p", "sici", "--picks", "FDI")
+    assert all(len(line) <= 100 for line in said.splitlines())
+    assert "A ratio below 1 is inhibition; a smaller ratio is more inhibition." in said
+    assert "conditioned_ratio_corrected" not in said.split("Not shown")[0]
+    assert "--all shows them" in said
+    whole = _printed(capsys, "run", recording, "-p", "sici", "--picks", "FDI", "--all")
+    assert "conditioned_ratio_corrected" in whole
+    assert "Not shown" not in whole
+
+
+def test_rows_without_a_value_are_folded_with_their_reason_and_rejected_trials_with_theirs(capsys):
+    from types import SimpleNamespace
+
+    from excitability.cli._tables import show_results
+
+    row = {"protocol": "m1/sicf", "channel": "FDI", "unit": "V", "form": "", "ci_low": np.nan, "ci_high": np.nan,
+           "n_trials": 10, "n_rejected": 2}  # fmt: skip
+    peaks = [
+        {**row, "condition": "all", "measure": f"sicf_peak_{i}", "value": np.nan, "flag": "absent"} for i in range(9)
+    ]
+    rows = [{**row, "condition": "all", "measure": "mep_amplitude", "value": 8e-4, "flag": "few_trials"}, *peaks,
+            {**row, "condition": "all", "measure": "background_emg", "value": 4e-6, "flag": ""}]  # fmt: skip
+    trials = pd.DataFrame({"channel": "FDI", "reject": ["", "background_emg", "background_emg;clipped"]})
+    summary = {"mep_amplitude": {"measure": "trial_mean", "statistic": "geometric_mean"}}
+    protocol = SimpleNamespace(name="m1/sicf", summary=summary)
+    done = SimpleNamespace(protocol=protocol, results=pd.DataFrame(rows), trials=trials)
+    show_results(done)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "0.800 mV" in said
+    assert said.count("no response was found") == 1
+    assert "2 of 3 trials rejected: background EMG (2), the amplifier was saturated" in said
+    assert "mep_amplitude: geometric mean over trials." in said
+    assert "1 few_trials: too few trials for an interval" in said
+    show_results(done, everything=True)
+    assert "4 µV" in " ".join(capsys.readouterr().out.split())
+
+
+def test_compare_says_what_was_measured_once(capsys):
+    from excitability.cli._tables import show_changes
+
+    name = "SICI ratio at 2 ms in FDI"
+    change = pd.DataFrame({"protocol": "m1/sici", "measure": "conditioned_ratio", "channel": "FDI",
+                           "condition": "isi_0.002", "flag": "sdc_from_controls",
+                           "sentence": [f"{name} rose by 9 %.", f"{name}: 5 % higher in a than in b."]})  # fmt: skip
+    show_changes(change)
+    said = capsys.readouterr().out
+    assert said.count(name) == 1
+    assert "– rose by 9" in said
+    assert said.count("Detectable: the smallest change") == 1
+
+
+def test_a_slip_does_not_end_a_piped_threshold_search_and_q_does():
+    done = subprocess.run(
+        [*EXCITABILITY, "threshold", "--start", "60"], input="y\nfoo\n55 n\nq\n58 y\n", capture_output=True, text=True
+    )
+    assert done.returncode == 0
+    assert "'foo'" in done.stderr
+    assert done.stdout.splitlines()[-1].startswith("2 pulses")
+
+
+def test_a_latency_of_the_nerve_laboratory_is_given_on_the_command_line():
+    protocol = with_arguments(load_protocol("ipsilateral_silent_period"), {"contralateral_latency": 0.0217})
+    assert protocol.epochs["ipsilateral_silent_period"]["contralateral_latency"] == 0.0217
+    with pytest.raises(ValueError, match="did you mean 'contralateral_latency'"):
+        with_arguments(load_protocol("ipsilateral_silent_period"), {"contralateral_latncy": 0.0217})

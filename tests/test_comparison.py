@@ -545,8 +545,27 @@ def test_sentences_use_display_units_and_plain_words():
     found = compare(rows("mep_latency", latency, "s", protocol="m1/mep", condition="test")).iloc[0]
     assert found["estimate"] == pytest.approx(1e-3, abs=2e-4)
     assert found["sentence"].startswith("MEP latency (test) in FDI rose by")
-    assert " ms [" in found["sentence"]
-    assert "more than the smallest detectable change of the group" in found["sentence"]
+    assert "more than measurement error (95 % interval " in found["sentence"]
+    assert " ms; n = 12, p < 0.001; detectable: " in found["sentence"]
+
+
+def test_a_sentence_says_what_a_ratio_means_before_any_statistics():
+    common = dict(measure="conditioned_ratio", channel="FDI", condition="isi_0.002", unit="1", log=True, before="pre",
+                  after="post0", p_value=0.03, n=12, missing=0, detectable=0.4, group_detectable=0.2, responders=0.2,
+                  source="sdc_from_controls")  # fmt: skip
+    rose = dict(estimate=0.3, low=0.1, high=0.5)
+    told = sentence(Words(protocol="m1/sici", **common, groups=("patients",), **rose))
+    plain, _, numbers = told.partition(" (")
+    assert plain == ("SICI ratio at 2 ms in FDI rose by 35 % from pre to post0 in patients, less inhibition and more than "
+                     "measurement error")  # fmt: skip
+    assert numbers == "95 % interval 11 to 65 %; n = 12, p = 0.03; detectable: +22 % or −18 %)."
+    for protocol, means in (("m1/icf", "more facilitation"), ("m1/sici_trunk", "less inhibition"), ("m1/mep", "")):
+        words = Words(protocol=protocol, **common, groups=("patients",), **rose)
+        assert (means or "by 35 % from pre to post0 in patients, more than") in sentence(words)
+    between = sentence(Words(protocol="m1/sici", **common, groups=("patients", "controls"), **rose))
+    assert "35 % higher in patients than in controls, towards less inhibition" in between
+    unclear = sentence(Words(protocol="m1/sici", **common, groups=("patients",), estimate=0.3, low=-0.1, high=0.5))
+    assert "no clear change from pre to post0 in patients (+35 %, towards less inhibition; 95 %" in unclear
 
 
 def test_a_sentence_does_not_contradict_itself():
@@ -555,10 +574,11 @@ def test_a_sentence_does_not_contradict_itself():
                   group_detectable=3e-7, responders=0.25, source="sdc_from_controls")  # fmt: skip
     unclear = sentence(Words(**common, groups=("patients",), estimate=5e-7, low=-1e-7, high=1.1e-6))
     assert unclear.startswith("N100 amplitude (TEP) in left DLPFC shows no clear change from pre to post0 in patients")
-    assert "the estimate is more than the smallest detectable change of the group" in unclear
-    assert "where + is a smaller negative peak" in unclear
+    assert "measurement error" not in unclear
+    assert "(+0.5 µV, towards a smaller negative peak; " in unclear
     clear = sentence(Words(**common, groups=("patients",), estimate=7.89e-7, low=1e-7, high=1.1e-6))
-    assert "rose by 0.789 µV [0.1, 1.1] from pre to post0 in patients, a smaller negative peak" in clear
+    assert "rose by 0.789 µV from pre to post0 in patients, a smaller negative peak" in clear
+    assert "95 % interval 0.1 to 1.1 µV" in clear
     fell = sentence(Words(**common, groups=("patients",), estimate=-7.89e-7, low=-1.1e-6, high=-1e-7))
     assert "a larger negative peak" in fell
     between = sentence(Words(**common, groups=("patients", "controls"), estimate=5e-7, low=-1e-7, high=1.1e-6))

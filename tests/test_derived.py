@@ -119,7 +119,7 @@ def test_the_mean_of_logarithms_is_not_geometric():
     row = {"protocol": "derived/ei_composite", "measure": "ei_composite", "form": "log_ratio", "unit": "1"}
     rows = [{**row, "participant": f"{i}", "session": "pre", "channel": "FDI", "condition": "all", "value": value}
             for i, value in enumerate((0.1, 0.5, 2.4))]  # fmt: skip
-    _, shown = group_values(prepared(pd.DataFrame(rows), None), {"ei_composite"})
+    _, shown = group_values(prepared(pd.DataFrame(rows), None))
     assert shown[0][-1].startswith("1.00")
 
 

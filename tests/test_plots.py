@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 
 from excitability import plots
 from excitability.comparison import compare
-from excitability.comparison.sentences import channel_words, subject
-from excitability.plots._labels import channel_label, measure_label
+from excitability.comparison.sentences import subject
+from excitability.labels import measure_label
 from excitability.plots._style import group_colours, plain_log_axis, readable
 from excitability.plots.mep_overlay import artefact_span
 from excitability.plots.paired_pulse import as_ratio
@@ -237,8 +237,6 @@ def test_figures_and_sentences_use_the_same_words():
     for name in ("n100_amplitude", "gmfa_area_early", "alpha_wpli", "mep_amplitude_corrected", "s50", "mep_max",
                  "test_amplitude", "n40_p60_peak_to_peak", "cmct", "mep_area", "pci_st"):  # fmt: skip
         assert subject("", name, "", "").rstrip(",").lower() == measure_label(name).lower()
-    for name in ("DLPFC_left_to_scalp", "M1_right", "RFDI", "vertex"):
-        assert channel_words(name) == channel_label(name)
 
 
 # --- changes

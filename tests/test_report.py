@@ -232,7 +232,7 @@ def test_one_unit_of_volts_a_protocol_and_channel():
         {**row, "measure": "mep_amplitude_corrected", "value": 8e-6, "unit": "V"},
         {**row, "measure": "mep_max", "value": 9e-4, "unit": "V"},
     ])  # fmt: skip
-    _, rows = _tables.group_values(_tables.prepared(results, None), set())
+    _, rows = _tables.group_values(_tables.prepared(results, None))
     assert {name.rsplit(", ", 1)[1] for name, *_ in rows} == {"µV"}
 
 

@@ -5,14 +5,41 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-if TYPE_CHECKING:
-    import pandas as pd
+from ._options import (
+    Axes,
+    Child,
+    Columns,
+    DataFormat,
+    File,
+    Format,
+    Jobs,
+    Montage,
+    Muscles,
+    Names,
+    Parameters,
+    Picks,
+    PulseTime,
+    Rate,
+    Select,
+    Sidecar,
+    Stimuli,
+    Trigger,
+    Types,
+    Unit,
+    Variable,
+    constants,
+    listed,
+    named,
+    reading,
+    types,
+)
+from ._progress import progress_bar
+from ._tables import show_changes, show_results
 
 app = typer.Typer(
     help="From TMS-EMG and TMS-EEG recordings to a calibrated answer.",
@@ -22,99 +49,6 @@ app = typer.Typer(
 )
 protocols_app = typer.Typer(help="The protocols: list them, show one.", no_args_is_help=True)
 app.add_typer(protocols_app, name="protocols")
-
-File = Annotated[Path, typer.Argument(help="The recording; its format is found by content.", show_default=False)]
-Stimuli = Annotated[Path | None, typer.Option(help="Log (CSV, TSV) with one row a trial, joined to the pulses.")]
-Trigger = Annotated[str | None, typer.Option(help="What marks the pulses, or 'artefact'.")]
-Muscles = Annotated[list[str] | None, typer.Option("--muscle", help="CHANNEL=MUSCLE, for each channel.")]
-Sidecar = Annotated[Path | None, typer.Option(help="TOML that says what the file does not (docs/sidecar.md).")]
-Format = Annotated[str | None, typer.Option("--format", help="The format, where the content does not tell it.")]
-DataFormat = Annotated[str | None, typer.Option(help="Neuroscan files: int16 or int32.")]
-Rate = Annotated[float | None, typer.Option("--sampling-rate", help="Array files: samples a second.")]
-Unit = Annotated[str | None, typer.Option(help="Array files: V, mV or uV.")]
-PulseTime = Annotated[float | None, typer.Option(help="Array files: time of the pulse in a trial, in seconds.")]
-Variable = Annotated[str | None, typer.Option(help="Array files: name of the array.")]
-Axes = Annotated[str | None, typer.Option(help="Array files: one word an axis, e.g. 'samples, trials'.")]
-Select = Annotated[str | None, typer.Option(help="Frames to keep, as in Python, e.g. '1::2'.")]
-Names = Annotated[list[str] | None, typer.Option("--channel-name", help="New names of all channels, in order.")]
-Types = Annotated[list[str] | None, typer.Option("--channel-type", help="Type of all, or CHANNEL=TYPE, e.g. eeg.")]
-Montage = Annotated[str | None, typer.Option(help="Positions of EEG channels by name, e.g. colin27_1020.")]
-Columns = Annotated[list[str] | None, typer.Option("--set", help="COLUMN=VALUE of all trials, or COLUMN=variable:VAR.")]
-Child = Annotated[bool, typer.Option("--child", help="Look for responses where children have them.")]
-Picks = Annotated[list[str] | None, typer.Option(help="Channels or muscles, repeated or separated by commas.")]
-Jobs = Annotated[int, typer.Option("--n-jobs", "-j", help="Recordings at a time; -1: one a core.")]
-
-
-def _listed(words: list[str] | None) -> list[str] | None:
-    return [part for word in words for part in word.split(",") if part] if words else None
-
-
-def _named(pairs: list[str] | None) -> dict[str, str] | None:
-    for pair in pairs or []:
-        if "=" not in pair:
-            raise ValueError(f"--muscle takes CHANNEL=MUSCLE, for example 'Chan1=FDI', not {pair!r}")
-    return dict(pair.split("=", 1) for pair in pairs) if pairs else None
-
-
-def _types(words: list[str] | None) -> dict[str, str] | None:
-    """Channel types: a bare word is that of all channels not named."""
-    pairs = (word.rpartition("=") for word in _listed(words) or [])
-    return {channel if mark else "*": kind for channel, mark, kind in pairs} or None
-
-
-def _constants(pairs: list[str] | None) -> dict[str, float | str] | None:
-    """Stimulus columns given as COLUMN=VALUE; numbers become numbers."""
-    values: dict[str, float | str] = {}
-    for pair in pairs or []:
-        if "=" not in pair:
-            raise ValueError(f"--set takes COLUMN=VALUE, for example 'muscle_state=active', not {pair!r}")
-        name, word = pair.split("=", 1)
-        try:
-            values[name] = float(word)
-        except ValueError:
-            values[name] = word
-    return values or None
-
-
-def _reading(**options: Any) -> dict[str, Any]:
-    """Reading options that were given; what was not given is left to the reader."""
-    return {name: value for name, value in options.items() if value is not None}
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[Any]:
-    """A progress bar on standard error, as the callback that long functions take."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(what, total=None)
-
-        def advance(done: int, total: int, label: str = "") -> None:
-            bar.update(task, completed=done, total=total, description=f"{what} {label}"[:60])
-
-        yield advance
-
-
-def _show(table: pd.DataFrame) -> None:
-    """Print a result table in display units."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from .schema import in_display_units
-
-    shown = in_display_units(table)
-    grid = Table(box=None, header_style="bold")
-    for name in ("channel", "condition", "measure", "value", "95 % interval", "unit", "form", "trials", "flag"):
-        grid.add_column(name, justify="right" if name in ("value", "trials") else "left")
-    for row in shown.to_dict("records"):
-        interval = "" if row["ci_low"] != row["ci_low"] else f"{row['ci_low']:.4g} to {row['ci_high']:.4g}"
-        trials = f"{int(row['n_trials'])}" + (f" (−{int(row['n_rejected'])})" if row["n_rejected"] else "")
-        words = [row["channel"], row["condition"], row["measure"], f"{row['value']:.4g}", interval]
-        grid.add_row(*words, row["unit"], row["form"], trials, row["flag"])
-    width = None if sys.stdout.isatty() else 160
-    Console(width=width).print(grid)
 
 
 @app.command()
@@ -140,11 +74,11 @@ def inspect(
     """What a file holds: channels, rates, pulses by trigger and by artefact, and what is missing."""
     import excitability as ex
 
-    options = _reading(
-        stimuli=stimuli, trigger=trigger, muscles=_named(muscle), sidecar=sidecar, sampling_rate=sampling_rate,
+    options = reading(
+        stimuli=stimuli, trigger=trigger, muscles=named(muscle), sidecar=sidecar, sampling_rate=sampling_rate,
         unit=unit, pulse_time=pulse_time, variable=variable, axes=axes, select=select,
-        channel_names=_listed(channel_name), channel_types=_types(channel_type), montage=montage, format=format_,
-        data_format=data_format, columns=_constants(set_),
+        channel_names=listed(channel_name), channel_types=types(channel_type), montage=montage, format=format_,
+        data_format=data_format, columns=constants(set_),
     )  # fmt: skip
     typer.echo(str(ex.inspect(file, **options)))
 
@@ -156,6 +90,8 @@ def run(
     picks: Picks = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="TSV to write the results to.")] = None,
     trials: Annotated[Path | None, typer.Option(help="TSV to write the trial table to.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Print all rows, also those without a value.")] = False,
+    parameter: Parameters = None,
     stimuli: Stimuli = None,
     trigger: Trigger = None,
     muscle: Muscles = None,
@@ -177,18 +113,19 @@ def run(
 ) -> None:
     """Run one protocol on one recording."""
     import excitability as ex
-    from excitability.protocol import run_all
+    from excitability.protocol import load_protocol, run_all, with_arguments
     from excitability.store import measure_columns
     from excitability.tables import write_table
 
-    options = _reading(
-        stimuli=stimuli, trigger=trigger, muscles=_named(muscle), sidecar=sidecar, sampling_rate=sampling_rate,
+    options = reading(
+        stimuli=stimuli, trigger=trigger, muscles=named(muscle), sidecar=sidecar, sampling_rate=sampling_rate,
         unit=unit, pulse_time=pulse_time, variable=variable, axes=axes, select=select,
-        channel_names=_listed(channel_name), channel_types=_types(channel_type), montage=montage, format=format_,
-        data_format=data_format, columns=_constants(set_),
+        channel_names=listed(channel_name), channel_types=types(channel_type), montage=montage, format=format_,
+        data_format=data_format, columns=constants(set_),
     )  # fmt: skip
-    done = run_all(ex.read(file, **options), protocol, _listed(picks), child=child, height=height)
-    _show(done.results)
+    asked = with_arguments(load_protocol(protocol), constants(parameter, "--parameter") or {})
+    done = run_all(ex.read(file, **options), asked, listed(picks), child=child, height=height)
+    show_results(done, everything=everything)
     if output is not None:
         typer.echo(f"wrote {write_table(done.results, output)}")
     if trials is not None:
@@ -213,14 +150,14 @@ def batch(
     import excitability as ex
 
     sessions = ex.find_sessions(study)
-    with _progress("recordings") as progress:
+    with progress_bar("recordings") as progress:
         results = ex.run_batch(
             sessions,
             protocol,
             output,
             n_jobs,
-            picks=_listed(picks),
-            muscles=_named(muscle),
+            picks=listed(picks),
+            muscles=named(muscle),
             child=child,
             height=height,
             options=None if sidecar is None else {"sidecar": sidecar},
@@ -228,8 +165,7 @@ def batch(
         )
     failed = results[results["error"] != ""]
     for error, rows in failed.groupby("error", sort=False):
-        named = rows[["participant", "session", "protocol"]].head(3).astype(str).agg(" ".join, axis=1)
-        who = ", ".join(named)
+        who = ", ".join(rows[["participant", "session", "protocol"]].head(3).astype(str).agg(" ".join, axis=1))
         more = f" and {len(rows) - 3} more" if len(rows) > 3 else ""
         typer.echo(f"failed: {who}{more}: {error}", err=True)
     typer.echo(f"wrote {output / 'results.tsv'} ({len(results) - len(failed)} values, {len(failed)} failures)")
@@ -261,15 +197,14 @@ def compare(
 
     table, _, battery = load_results(results)
     plan = plan_of(battery, table)
-    given = {"before": before, "after": _listed(after), "by": by, "covariates": covariate}
+    given = {"before": before, "after": listed(after), "by": by, "covariates": covariate}
     plan = {**plan, **{name: value for name, value in given.items() if value is not None}}
     if "before" not in plan or "after" not in plan:
         labels = ", ".join(dict.fromkeys(map(str, table["timepoint" if "timepoint" in table else "session"])))
         raise ValueError(f"say what to compare: --before LABEL --after LABEL, with two of: {labels}")
     change = compare_results(table, **plan)
     path = write_table(change, output or results / "comparison.tsv", facts={"Plan": plan})
-    for sentence in battery.planned(change)["sentence"]:
-        typer.echo(sentence)
+    show_changes(battery.planned(change))
     found = findings_on(change if evidence else battery.planned(change))
     if evidence is not False and len(found):
         typer.echo("\nWhat the literature says (up: a larger value; a larger ratio is less inhibition)")
@@ -290,7 +225,7 @@ def report(
 
     if not (results / "results.tsv").is_file():
         raise FileNotFoundError(f"{results} holds no results.tsv; run 'excitability batch STUDY -o {results}' first")
-    with _progress("figures") as progress:
+    with progress_bar("figures") as progress:
         path = report_folder(results, output or results / "report.html", progress=progress)
     typer.echo(f"wrote {path}")
 
@@ -307,7 +242,7 @@ def simulate(
     """Write a BIDS study with known answers."""
     import excitability as ex
 
-    with _progress("sessions") as progress:
+    with progress_bar("sessions") as progress:
         ex.simulate.study(
             path, n_patients=patients, n_controls=controls, eeg=eeg, seed=seed, n_jobs=n_jobs, progress=progress
         )
@@ -347,14 +282,14 @@ def checklist(
     given = dict(pair.split("=", 1) for pair in answer or [] if "=" in pair)
     if len(given) < len(answer or []):
         raise ValueError("--answer takes CODE=ANSWER, for example 'Hot=largest of three responses'")
-    options = _reading(
-        stimuli=stimuli, trigger=trigger, muscles=_named(muscle), sidecar=sidecar, sampling_rate=sampling_rate,
+    options = reading(
+        stimuli=stimuli, trigger=trigger, muscles=named(muscle), sidecar=sidecar, sampling_rate=sampling_rate,
         unit=unit, pulse_time=pulse_time, variable=variable, axes=axes, select=select,
-        channel_names=_listed(channel_name), channel_types=_types(channel_type), montage=montage, format=format_,
-        data_format=data_format, columns=_constants(set_),
+        channel_names=listed(channel_name), channel_types=types(channel_type), montage=montage, format=format_,
+        data_format=data_format, columns=constants(set_),
     )  # fmt: skip
     raw = ex.read(file, **options)
-    known: dict[str, Any] = {"participant": participant_row(file), "answers": given, "picks": _listed(picks)}
+    known: dict[str, Any] = {"participant": participant_row(file), "answers": given, "picks": listed(picks)}
     known |= {"child": child, "height": height}
     items = ex.checklist(raw, protocol, **known)
     asked = items[items["applies"]]
@@ -389,12 +324,12 @@ def threshold(
 
     def typed() -> Iterator[tuple[float, bool]]:
         for line in sys.stdin:
+            if line.strip().lower() in ("q", "quit", "exit"):
+                return
             if line.strip():
                 try:
                     answer = read_response(line, search.proposal.intensity, criterion, unit or "mV")
-                except ValueError as error:
-                    if not sys.stdin.isatty():
-                        raise
+                except ValueError as error:  # a slip of the hand must not cost the pulses before it
                     typer.echo(str(error), err=True)
                     continue
                 yield answer
@@ -404,8 +339,8 @@ def threshold(
     for intensity, response in typed() if responses is None else read_responses(responses, criterion, unit):
         try:
             proposal = search.add(intensity, response)
-        except ValueError as error:  # a slip of the hand must not cost the pulses before it
-            if responses is not None or not sys.stdin.isatty():
+        except ValueError as error:
+            if responses is not None:
                 raise
             typer.echo(str(error), err=True)
             continue
@@ -464,7 +399,3 @@ def main() -> None:
     except (ValueError, TypeError, OSError, ImportError) as error:
         sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
         raise SystemExit(1) from None
-
-
-if __name__ == "__main__":
-    main()

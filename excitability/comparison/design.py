@@ -329,6 +329,15 @@ def is_signed(protocol: str, measure: str) -> bool:
     return bool(re.match(r"^[np]\d+_amplitude$", measure)) or (evoked and measure.endswith("_amplitude"))
 
 
+def is_log(protocol: str, measure: str, unit: str, form: str) -> bool:
+    """Whether changes and means of a measure are taken of logarithms: ratios, amplitudes, areas.
+
+    >>> is_log("m1/mep", "mep_amplitude", "V", ""), is_log("dlpfc/tep", "n100_amplitude", "V", "")
+    (True, False)
+    """
+    return form in _LOG_FORMS or (unit in _LOG_UNITS and not is_signed(protocol, measure))
+
+
 def _to_scale(
     series: pd.DataFrame, values: np.ndarray, low: np.ndarray, high: np.ndarray
 ) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
@@ -340,7 +349,7 @@ def _to_scale(
         rows = np.flatnonzero(codes == code)
         form, unit = series["form"].iloc[rows].max(), series["unit"].iloc[rows].max()
         part, ends = values[rows], np.stack([low[rows], high[rows]])
-        wanted = form in _LOG_FORMS or (unit in _LOG_UNITS and not is_signed(protocol, measure))
+        wanted = is_log(protocol, measure, unit, form)
         flag = ""
         if form == "percent_inhibition" and not (part >= 100).any():
             part, ends, flag = 1 - part / 100, 1 - ends / 100, "as_ratio"

@@ -6,17 +6,12 @@ import math
 import re
 from dataclasses import dataclass
 
+from ..labels import capital, change_of_ratio, channel_label, condition_label, measure_in_words, name_in_words
 from ..schema import display
 
-#: Measures of these protocols fall below a ratio of one when the conditioning stimulus inhibits.
-_INHIBITORY = ("sici", "lici", "sai", "lai", "ihi", "sihi", "lihi", "cbi")
-_FACILITATORY = ("icf", "sicf")
-_ABBREVIATION = re.compile(
-    r"[npm]\d+|s50|sici|icf|sicf|lici|sai|lai|ihi|lcd|cbi|mep|tep|eeg|emg|gmfa|lmfa|trsp|pci|isi|cmct|rmt|amt|dlpfc|tms"
-)
-_OWN = {"wpli": "wPLI", "ei": "E/I"}
 _NEGATIVE_PEAK = re.compile(r"n\d+_amplitude")
-_SOURCES = {
+#: How a smallest detectable change was found, by the flag that says so.
+SOURCES = {
     "sdc_from_repeats": "from repeated baselines",
     "sdc_from_controls": "from the controls' own changes",
     "sdc_from_intervals": "from the scatter of trials only, so a lower bound",
@@ -63,100 +58,95 @@ def subject(protocol: str, measure: str, channel: str, condition: str) -> str:
     'alpha wPLI (resting EEG), left DLPFC to the scalp,'
     """
     stem = protocol.rsplit("/", 1)[-1]
-    when = _condition(condition)
+    when = condition_label(condition)
     name = _measure(stem, measure)
     if measure.startswith("conditioned_ratio") or measure == stem:  # named by its protocol
         joint = "," if "," in name else ""
         name += f"{joint} {'at ' * when.endswith(' ms')}{when}" if when else joint
     else:
         told = set(stem.split("_")) & set(measure.split("_"))  # the name of the measure says where it belongs
-        home = "" if told or not stem else _words(stem)
+        home = "" if told or not stem else name_in_words(stem)
         brackets = ", ".join(part for part in (home, when) if part)
         name += f" ({brackets})" if brackets else ""
     return name + _where(channel)
 
 
-def _words(name: str) -> str:
-    """Words of a name, abbreviations as they are written (as in ``plots._labels``, which is no layer below)."""
-    words = name.replace("p2p", "peak-to-peak").replace("peak_to_peak", "peak-to-peak").split("_")
-    return " ".join(
-        _OWN[word] if word in _OWN else word.upper() if _ABBREVIATION.fullmatch(word) else word for word in words
-    )
-
-
 def _measure(stem: str, measure: str) -> str:
-    base, corrected = measure.removesuffix("_corrected"), measure.endswith("_corrected")
-    if base == "conditioned_ratio":
-        name = f"{_words(stem)} ratio" if stem else "conditioned/test ratio"
+    base = measure.removesuffix("_corrected")
+    if base == "conditioned_ratio" and stem:
+        name = f"{name_in_words(stem)} ratio"
     elif "_" in stem and base.startswith(f"{stem}_"):  # a threshold by another method
-        name = f"{_words(stem)} ({_words(base.removeprefix(f'{stem}_'))})"
+        name = f"{name_in_words(stem)} ({name_in_words(base.removeprefix(f'{stem}_'))})"
     else:
-        name = {"mep_max": "maximal MEP amplitude", "test_amplitude": "test MEP amplitude"}.get(base) or _words(base)
-    return f"{name}, noise-corrected" if corrected else name
-
-
-def _condition(condition: str) -> str:
-    if match := re.fullmatch(r"isi_([0-9.e-]+)", condition):
-        return f"{float(match.group(1)) * 1e3:g} ms"
-    if match := re.fullmatch(r"(rmt|amt)_([0-9.]+)", condition):
-        return f"{match.group(2)} % {match.group(1).upper()}"
-    return "" if condition in ("", "all") else condition.replace("_", " ")
-
-
-def channel_words(channel: str) -> str:
-    """A channel or region in words; ``all`` says nothing and is left out.
-
-    >>> channel_words("DLPFC_left_to_scalp"), channel_words("RFDI"), channel_words("all")
-    ('left DLPFC to the scalp', 'RFDI', '')
-    """
-    if channel == "all":
-        return ""
-    ends = [re.sub(r"^(\w+)_(left|right)$", r"\2 \1", end) for end in channel.split("_to_")]
-    return " to the ".join(ends).replace("_", " ")
+        return measure_in_words(measure)
+    return name + ", noise-corrected" * (base != measure)
 
 
 def _where(channel: str) -> str:
-    name = channel_words(channel)
+    name = channel_label(channel)
     return "" if not name else f", {name}," if " to the " in name else f" in {name}"
 
 
 def sentence(words: Words) -> str:
-    """One contrast in one or two sentences."""
-    name = subject(words.protocol, words.measure, words.channel, words.condition)
-    name = name[:1].upper() + name[1:] if name.split(" ")[0].islower() else name
+    """One contrast: what happened in plain words, the statistics in brackets behind them."""
+    name = capital(subject(words.protocol, words.measure, words.channel, words.condition))
     if not math.isfinite(words.estimate):
         whom = " and ".join(_group(group) for group in words.groups if group != "all")
         return (
             f"{name.rstrip(',')}: the change from {words.before} to {words.after} cannot be estimated"
             f"{' in ' * bool(whom)}{whom} ({words.n} with both sessions)."
         )
-    people = f"n = {words.n}" + (f", {words.missing} without both sessions" if words.missing else "")
-    p = f", {_p(words.p_value)}" if math.isfinite(words.p_value) else ""
-    text = f"{_lead(name, words)} ({people}{p}){_against(words)}."
+    text = f"{_plain(name, words)} ({_statistics(words)})."
     if words.test_changed:
         text += f" {words.test_changed}"
     return text
 
 
-def _lead(name: str, words: Words) -> str:
-    size, interval = _amount(words, signed=not _clear(words)), _interval(words)
-    span = f"from {words.before} to {words.after}"
+def _plain(name: str, words: Words) -> str:
+    """What happened, without a number but the size of a clear change."""
+    size, span = _amount(words, signed=False), f"from {words.before} to {words.after}"
+    means = _and([word for word in (_meaning(words), _beyond_error(words)) if word])
+    means = f", {means}" if means else ""
     if len(words.groups) == 2:
         one, two = (_group(name) for name in words.groups)
         change = f"{name.rstrip(',')}: the change {span}"
         if _clear(words):
-            more = "higher" if words.estimate > 0 else "lower"
-            return f"{change} was {size} {more} in {one} than in {two}{interval}{_meaning(words)}"
+            return f"{change} was {size} {'higher' if words.estimate > 0 else 'lower'} in {one} than in {two}{means}"
         if math.isnan(words.low):
-            return f"{change} differed by {size} between {one} and {two}, with no interval to judge it by"
-        return f"{change} shows no clear difference between {one} and {two}: {size}{interval}{_meaning(words)}"
+            return f"{change} differed between {one} and {two}, with no interval to judge it by"
+        return f"{change} shows no clear difference between {one} and {two}"
     whom = "" if words.groups[0] == "all" else f" in {_group(words.groups[0])}"
     if math.isnan(words.low):
-        return f"{name} changed by {size} {span}{whom}, with no interval to judge it by{_meaning(words)}"
+        return f"{name} changed {span}{whom}, with no interval to judge it by"
     if not _clear(words):
-        return f"{name} shows no clear change {span}{whom}: {size}{interval}{_meaning(words)}"
-    verb = "rose" if words.estimate > 0 else "fell"
-    return f"{name} {verb} by {size}{interval} {span}{whom}{_meaning(words)}"
+        return f"{name} shows no clear change {span}{whom}"
+    return f"{name} {'rose' if words.estimate > 0 else 'fell'} by {size} {span}{whom}{means}"
+
+
+def _statistics(words: Words) -> str:
+    """Size where the words do not say it, interval, people, p value, and what is detectable."""
+    told = []
+    if not _clear(words):
+        meaning = _meaning(words)
+        told.append(_amount(words, signed=True) + f", {meaning}" * bool(meaning))
+    if math.isfinite(words.low):
+        told.append(f"95 % interval {_interval(words)}")
+    people = f"n = {words.n}" + (f", {words.missing} without both sessions" if words.missing else "")
+    told.append(people + (f", {_p(words.p_value)}" if math.isfinite(words.p_value) else ""))
+    if math.isfinite(words.group_detectable):
+        told.append(f"detectable: {_detectable(words.group_detectable, words)}")
+    return "; ".join(told)
+
+
+def _beyond_error(words: Words) -> str:
+    """Whether a clear change exceeds what measurement error makes in a group of this size."""
+    if not math.isfinite(words.group_detectable):
+        return ""
+    return f"{'more' if abs(words.estimate) > words.group_detectable else 'not more'} than measurement error"
+
+
+def _and(parts: list[str]) -> str:
+    return " and ".join(parts)
 
 
 def _clear(words: Words) -> bool:
@@ -170,20 +160,15 @@ def _group(name: str) -> str:
 
 def _meaning(words: Words) -> str:
     """What a change says: a smaller ratio is more inhibition, a higher value of a negative peak a smaller peak."""
-    stem = words.protocol.rsplit("/", 1)[-1]
     rise = words.estimate > 0
     if _NEGATIVE_PEAK.fullmatch(words.measure) and not words.log:
-        if not _clear(words):
-            return ", where + is a smaller negative peak"
-        toward = "towards " * (len(words.groups) == 2)
-        return f", {toward}a {'smaller' if rise else 'larger'} negative peak"
-    if len(words.groups) == 2 or not _clear(words) or not words.measure.startswith("conditioned_ratio"):
+        what = f"a {'smaller' if rise else 'larger'} negative peak"
+    elif words.measure.startswith("conditioned_ratio") and words.log:
+        what = change_of_ratio(words.protocol, rise=rise)
+    else:
         return ""
-    if stem in _INHIBITORY:
-        return ", less inhibition" if rise else ", more inhibition"
-    if stem in _FACILITATORY:
-        return ", more facilitation" if rise else ", less facilitation"
-    return ""
+    toward = len(words.groups) == 2 or not _clear(words)
+    return f"{'towards ' * toward}{what}" if what else ""
 
 
 def percent(log_ratio: float) -> float:
@@ -226,31 +211,11 @@ def _amount(words: Words, *, signed: bool) -> str:
 
 
 def _interval(words: Words) -> str:
-    """The interval, with the sign of the verb: 'fell by 30 % [20, 40]'."""
-    if not math.isfinite(words.low):
-        return ""
+    """The interval, with the sign of the verb: 'fell by 30 % (95 % interval 20 to 40 %)'."""
     low, high = _shown(words.low, words), _shown(words.high, words)
     if high < 0:
         low, high = -high, -low
-    return f" [{_number(low, words)}, {_number(high, words)}]"
-
-
-def _against(words: Words) -> str:
-    if not math.isfinite(words.group_detectable):
-        return ""
-    size = abs(words.estimate)
-    than = "more than" if size > words.group_detectable else "not more than"
-    label = "difference of groups" if len(words.groups) == 2 else "change of the group"
-    if len(words.groups) == 1 and words.n == 1:
-        label = "change of one person"
-    size_of = "" if _clear(words) else "the estimate is "
-    text = f"; {size_of}{than} the smallest detectable {label} ({_detectable(words.group_detectable, words)}"
-    text += f", {_SOURCES[words.source]})" if words.source in _SOURCES else ")"
-    if math.isfinite(words.responders) and words.n > 1:
-        people = round(words.responders * words.n)
-        one = _detectable(words.detectable, words)
-        text += f"; {people} of {words.n} people changed by more than one person's smallest ({one})"
-    return text
+    return f"{_number(low, words)} to {_number(high, words)}{_label(words)}"
 
 
 def _detectable(value: float, words: Words) -> str:
@@ -261,3 +226,26 @@ def _detectable(value: float, words: Words) -> str:
 
 def _p(value: float) -> str:
     return "p < 0.001" if value < 0.001 else f"p = {value:.2g}" if value < 0.1 else f"p = {value:.2f}"
+
+
+def without_subject(name: str, sentences: list[str]) -> list[str] | None:
+    """Sentences about one thing without its name, for a list below a heading; None where one does not begin with it.
+
+    >>> without_subject("SICI ratio in FDI", ["SICI ratio in FDI rose by 9 %.", "SICI ratio in FDI: no change."])
+    ['rose by 9 %.', 'no change.']
+    """
+    name = name.rstrip(",").lower()
+    if not all(text.lower().startswith(name) for text in sentences):
+        return None
+    return [text[len(name) :].lstrip(",: ") for text in sentences]
+
+
+def detectable_in_words(flags: list[str]) -> str:
+    """What ``detectable`` in the sentences is, and where it came from in these comparisons; empty where none is known.
+
+    >>> detectable_in_words(["few_participants;sdc_from_controls"])
+    "Detectable: the smallest change that exceeds measurement error, from the controls' own changes."
+    """
+    found = [SOURCES[word] for text in flags for word in text.split(";") if word in SOURCES]
+    told = " or ".join(dict.fromkeys(found))
+    return f"Detectable: the smallest change that exceeds measurement error, {told}." if told else ""

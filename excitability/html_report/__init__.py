@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from .. import __version__
+from ..labels import protocol_label, times_in_order
 from ..plots import change_forest
-from ..plots._labels import protocol_label, times_in_order
 from ..tables import write_text
 from . import _page as html
 from . import _sections as sections

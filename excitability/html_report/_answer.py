@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from ..comparison.sentences import subject
+from ..comparison.sentences import detectable_in_words, subject, without_subject
+from ..labels import capital
 from ..resources import muscles, muscles_in_name
 from . import _page as html
 
@@ -25,7 +26,8 @@ def answer(table: pd.DataFrame, change: pd.DataFrame | None, primary: list[Mappi
         )
     change = change[change["sentence"] != ""] if "sentence" in change else change.iloc[:0]
     planned = _planned(change, primary)
-    first, rest = _cards(planned if len(planned) else _foremost(change))
+    shown = planned if len(planned) else _foremost(change)
+    first, rest = _cards(shown)
     said = f'<ul class="answer">{"".join(first)}</ul>'
     if len(planned) and rest:
         said += f"<details><summary>{len(rest)} more on the planned outcome</summary>"
@@ -36,8 +38,8 @@ def answer(table: pd.DataFrame, change: pd.DataFrame | None, primary: list[Mappi
     if finite > 1:
         note = (
             f"{finite} comparisons were made in all, without correction for their number: if nothing had changed, "
-            f"about {0.05 * finite:.0f} of them would still have p < 0.05. Judge a change by its interval and by the "
-            "smallest detectable change, which says how large a change has to be to exceed measurement error."
+            f"about {0.05 * finite:.0f} of them would still have p < 0.05. Judge a change by its interval and by "
+            f"what is detectable. {detectable_in_words(list(shown['flag']) if 'flag' in shown else [])}"
         )
     return html.paragraph(lead) + said + html.paragraph(note, "note")
 
@@ -89,9 +91,9 @@ def _card(key: tuple[str, ...], rows: pd.DataFrame) -> str:
     protocol, measure, condition, channel = key
     name = subject(protocol, measure, channel, condition).rstrip(",")
     told = [str(sentence) for sentence in rows["sentence"]]
-    if len(told) > 1 and all(text.lower().startswith(name.lower()) for text in told):
-        told = [text[len(name) :].lstrip(",: ") for text in told]
-        return f"<li><b>{html.said(name[:1].upper() + name[1:])}</b>{''.join(map(_line, told))}</li>"
+    below = without_subject(name, told) if len(told) > 1 else None
+    if below is not None:
+        return f"<li><b>{html.said(capital(name))}</b>{''.join(map(_line, below))}</li>"
     return f"<li>{'<br>'.join(map(html.said, told))}</li>"
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ..labels import protocol_label
 from ..measures import get_measure
-from ..plots._labels import protocol_label
 from ..protocol import Derived
 from ._words import _listed, _parameter
 

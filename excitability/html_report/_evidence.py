@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from ..comparison import findings_on
-from ..plots._labels import measure_label, protocol_label
+from ..labels import measure_label, protocol_label
 from . import _page as html
 
 _HEAD = ["Measure", "Muscle", "Who", "What was compared", "Direction", "Size", "Source", "How verified"]

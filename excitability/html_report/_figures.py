@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from ..labels import capital, measure_in_words, times_in_order
 from ..plots import individual_lines, paired_pulse, recruitment_group
-from ..plots._labels import measure_label, times_in_order
-from ._words import within_sentence
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -74,7 +73,7 @@ def figures_of(own: pd.DataFrame, log_measures: set[str]) -> Iterator[tuple[str,
         )
         yield (
             ", ".join(
-                within_sentence(label) if number else label for number, label in enumerate(map(measure_label, measures))
+                capital(text) if not number else text for number, text in enumerate(map(measure_in_words, measures))
             ),
             individual_lines(usable, measures, by=by, log=log),
             f"Thin lines are people, bold is the {means} of a group with its 95 % interval (from four people on)."

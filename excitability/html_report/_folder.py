@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 
 from ..batch import load_results, windows_of
+from ..labels import condition_label
 from ..measures._curve_fit import fit_recruitment_curve
 from ..plots import mep_overlay, tep_butterfly
 from ..plots import motor_map as draw_motor_map
 from ..plots import recruitment_curve as draw_recruitment_curve
-from ..plots._labels import condition_label
 from ..protocol import Protocol, run_all
 from ..recording import read
 from ..schema import display

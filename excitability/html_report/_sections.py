@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from .. import __version__
+from ..labels import protocol_label, times_in_order
 from ..plots import change_forest
-from ..plots._labels import protocol_label, times_in_order
 from ..protocol import Derived
 from . import _page as html
 from . import _tables as tables
@@ -136,10 +136,7 @@ def protocol_sections(
     """One section a protocol: its figures and values."""
     sections = []
     for name, own in table[table["error"] == ""].groupby("protocol", sort=False):
-        log = set()
-        if change is not None:
-            log = set(change.loc[(change["protocol"] == name) & (change["form"] == "log_ratio"), "measure"])
-            log -= set(own.loc[own["form"] == "log_ratio", "measure"])  # which are logarithms already
+        log = tables.on_log_scale(own)
         told = getattr(known.get(str(name)), "description", "")
         blocks = [html.paragraph(" ".join(str(told).split()), "soft")]
         if is_shrunken(own):
@@ -147,12 +144,12 @@ def protocol_sections(
         blocks += [numbers.block(figure, _within(str(name), title), caption) for title, figure, caption
                    in figures_of(own, log)]  # fmt: skip
         blocks += [numbers.block(figure, title, caption) for place, title, figure, caption in extras if place == name]
-        head, rows = tables.group_values(own, log)
+        head, rows = tables.group_values(own)
         if rows:
             shown = html.table(
                 head, rows, numbers=range(4, len(head)), wide=True,
-                caption="Mean [95 % interval between people]; geometric for ratios and for what is "
-                "compared in percent. Of one person alone: [95 % interval over trials]",
+                caption="Mean [95 % interval between people], geometric for ratios, amplitudes and areas. "
+                "Of one person alone: [95 % interval over trials]",
             )  # fmt: skip
             blocks.append(
                 shown if len(rows) <= 8 else f"<details><summary>Values ({len(rows)} rows)</summary>{shown}</details>"

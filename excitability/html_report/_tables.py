@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..plots._labels import (
+from ..comparison.design import is_log
+from ..labels import (
     channel_label,
     condition_label,
     measure_label,
@@ -19,9 +20,8 @@ from ..plots._labels import (
     times_in_order,
 )
 from ..plots._panels import centre
-from ..plots._style import readable
-from ..schema import DERIVED
-from ._words import flag_in_words, reason_in_words
+from ..schema import DERIVED, display_units
+from ._words import flag_in_words, reasons_in_words
 
 _TEXT = ("participant", "session", "protocol", "channel", "condition", "measure", "unit", "form", "flag", "error")
 _MINUS = "\u00a0−\u00a0"  # keeps what it stands between on one line
@@ -58,12 +58,28 @@ def number(value: float, places: int | None = None, *, sign: bool = False) -> st
     return text.replace("-", "−")
 
 
+def decimals(value: float, low: float, high: float) -> int:
+    """Decimals that a value and its interval are shown with: two digits of half the interval's width.
+
+    >>> decimals(21.3456, 21.2, 21.5), decimals(0.387, 0.283, 0.526), decimals(54.2, float("nan"), float("nan"))
+    (2, 2, 1)
+    >>> decimals(3.0, 0.0, 8.0)  # a count
+    0
+    """
+    if all(number.is_integer() for number in map(float, (value, low, high)) if math.isfinite(number)):
+        return 0
+    if math.isfinite(high - low) and high - low > 1e-9 * abs(value):
+        spread, digits = (high - low) / 2, 1
+    else:
+        spread, digits = abs(value), 2
+    return min(6, max(0, digits - math.floor(math.log10(spread)))) if math.isfinite(spread) and spread > 0 else 0
+
+
 def with_interval(value: float, low: float, high: float, *, sign: bool = False) -> str:
     """A number and its interval with the same decimals, chosen by the width of the interval."""
     if not math.isfinite(value):
         return "–"
-    spread = (high - low) / 2 if math.isfinite(high - low) and high > low else abs(value)
-    places = max(0, 1 - math.floor(math.log10(spread))) if spread > 0 else 0
+    places = decimals(value, low, high)
     text = number(value, places, sign=sign)
     if math.isnan(low) or math.isnan(high):
         return text
@@ -134,24 +150,22 @@ COMPARISON_HEAD = (
 def comparison_rows(comparison: pd.DataFrame) -> Rows:
     """The comparison in display units: a heading for each series, then a row for each contrast and group."""
     rows: Rows = []
+    units = display_units(comparison)
+    comparison = comparison.assign(_row=range(len(comparison)))
     keys = ["protocol", "measure", "unit", "condition", "channel"]
-    for (protocol, measure, unit, condition, channel), part in comparison.groupby(keys, sort=False):
+    for (protocol, measure, _, condition, channel), part in comparison.groupby(keys, sort=False):
         rows.append([series_label(str(protocol), str(condition), str(channel), str(measure))])
-        # one unit a protocol and channel, so that neighbouring rows can be compared
-        same = comparison[
-            (comparison["protocol"] == protocol) & (comparison["channel"] == channel) & (comparison["unit"] == unit)
-        ]
         told = ""
         for row in part.to_dict("records"):
             contrast = str(row["contrast"]).replace(" - ", _MINUS)
-            rows.append(["" if contrast == told else contrast, *_contrast(row, same)])
+            rows.append(["" if contrast == told else contrast, *_contrast(row, units[row["_row"]])])
             told = contrast
     return rows
 
 
-def _contrast(row: Mapping[Any, Any], alike: pd.DataFrame) -> list[object]:
+def _contrast(row: Mapping[Any, Any], shown_in: tuple[float, str]) -> list[object]:
     ratio = row.get("form") == "log_ratio"
-    factor, unit = (1.0, "%") if ratio else readable(str(row["unit"]), alike[["estimate", "ci_low", "ci_high"]])
+    factor, unit = (1.0, "%") if ratio else shown_in
     values = [float(row.get(name, math.nan)) for name in ("estimate", "ci_low", "ci_high")]
     with np.errstate(over="ignore"):
         values = [float(100 * np.expm1(value)) if ratio else value * factor for value in values]
@@ -205,20 +219,31 @@ def _share(value: Any) -> str:
     return f"{100 * value:.0f} %" if math.isfinite(value) else "–"
 
 
-def group_values(own: pd.DataFrame, log_measures: set[str]) -> tuple[list[str], Rows]:
+def on_log_scale(own: pd.DataFrame) -> set[str]:
+    """Measures of one protocol whose means are geometric: ratios, amplitudes and areas that are all positive.
+
+    Their intervals can then not reach below zero.
+    """
+    names = set()
+    for (protocol, measure), part in own[np.isfinite(own["value"])].groupby(["protocol", "measure"], sort=False):
+        form, unit = str(part["form"].max()), str(part["unit"].max())
+        plain = form not in ("log_ratio", "percent_inhibition") and bool((part["value"] > 0).all())
+        if plain and is_log(str(protocol), str(measure), unit, form):
+            names.add(str(measure))
+    return names
+
+
+def group_values(own: pd.DataFrame) -> tuple[list[str], Rows]:
     """Group means at each time point with 95 % intervals, for the results of one protocol."""
     times = times_in_order(own["_time"])
     groups = sorted(set(own["_group"]))
     rows: Rows = []
-    usable = own[np.isfinite(own["value"])]
+    usable = own[np.isfinite(own["value"])].reset_index(drop=True)
+    units, log_measures = display_units(usable), on_log_scale(usable)
     keys = ["measure", "unit", "form", "condition", "channel"]
-    for (measure, unit, form, condition, channel), part in usable.groupby(keys, sort=False):
-        ratio = form in ("ratio", "percent") or (measure in log_measures and form != "log_ratio")
-        log = ratio and bool((part["value"] > 0).all())
-        # one unit a protocol and channel, so that neighbouring rows can be compared
-        factor, label = readable(
-            str(unit), usable.loc[(usable["unit"] == unit) & (usable["channel"] == channel), "value"]
-        )
+    for (measure, _, form, condition, channel), part in usable.groupby(keys, sort=False):
+        log = measure in log_measures
+        factor, label = units[part.index[0]]
         label = {"ratio": "ratio", "log_ratio": "log ratio"}.get(str(form), label)
         typical = float(part["value"].abs().median()) * factor
         places = max(0, 2 - math.floor(math.log10(typical))) if typical > 0 else 2
@@ -256,10 +281,7 @@ def trials_kept(table: pd.DataFrame, trials: pd.DataFrame | None) -> Rows:
         if mine is not None and len(mine):
             reason = mine["reject"].fillna("").astype(str)
             kept, lost = int((reason == "").sum()), int((reason != "").sum())
-            split = pd.Series([word for text in reason[reason != ""] for word in text.split(";")], dtype=str)
-            reasons = ", ".join(
-                f"{reason_in_words(str(word))} ({n})" for word, n in split.value_counts().head(4).items()
-            )
+            reasons = reasons_in_words(reason)
         else:
             kept, lost = _counted(own)
             reasons = "–"

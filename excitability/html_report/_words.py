@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..cleaning import get_step, list_steps
+from ..labels import measure_in_words
 from ..measures import get_measure, list_measures
-from ..plots._labels import measure_label
 from ..plots._style import readable
 from ..schema import display
 
@@ -130,7 +130,21 @@ def reason_in_words(reason: str) -> str:
     >>> reason_in_words("background_emg")
     'background EMG'
     """
-    return FLAGS[reason] if reason in FLAGS else within_sentence(measure_label(reason.replace(" ", "_")))
+    return FLAGS[reason] if reason in FLAGS else measure_in_words(reason.replace(" ", "_"))
+
+
+def reasons_in_words(rejects: Iterable[str], most: int = 4) -> str:
+    """Reasons of rejected trials, the commonest first, with how many trials have each.
+
+    >>> reasons_in_words(["background_emg", "background_emg;clipped", ""])
+    'background EMG (2), the amplifier was saturated, so the true amplitude is larger (1)'
+    """
+    count: dict[str, int] = {}
+    for text in rejects:
+        for word in filter(None, str(text).split(";")):
+            count[word] = count.get(word, 0) + 1
+    order = sorted(count, key=lambda word: -count[word])
+    return ", ".join(f"{reason_in_words(word)} ({count[word]})" for word in order[:most])
 
 
 def protocol_methods(protocol: Any, windows: Mapping[str, tuple[float, float]] | None = None) -> str:
@@ -177,7 +191,7 @@ def _measured_in_trials(
     groups: dict[str, list[str]] = {}
     for name, arguments in trial.items():
         where = _where(arguments.get("window"), windows, paired) if isinstance(arguments, Mapping) else ""
-        groups.setdefault(where, []).append(within_sentence(measure_label(name)))
+        groups.setdefault(where, []).append(measure_in_words(name))
     told = [f"{_listed(_told_once(names))}{f' ({where})' if where else ''}" for where, names in groups.items()]
     return f"Measured in every trial {'were' if len(trial) > 1 else 'was'} {_listed(told)}."
 
@@ -213,7 +227,7 @@ def _were(names: list[str]) -> str:
 
 def _broken(name: str, rule: Any) -> str:
     """A rejection rule in words: ``background EMG was above 10 µV (muscle at rest)``."""
-    label, text = within_sentence(measure_label(name)), _rule(name, rule)
+    label, text = measure_in_words(name), _rule(name, rule)
     outside = re.fullmatch(r"outside ([-+.\de]+) of median(.*)", text)
     if outside:
         return f"{label} differed from its median by more than {100 * float(outside.group(1)):g} %{outside.group(2)}"
@@ -252,9 +266,7 @@ def _measured(entries: Mapping[str, Mapping[str, Any]]) -> list[str]:
     for name, arguments in entries.items():
         window = arguments.get("window") if isinstance(arguments, Mapping) else None
         where = f" ({_span(*window)})" if isinstance(window, list | tuple) and len(window) == 2 else ""
-        label = within_sentence(measure_label(name)).replace(
-            "conditioned / test", "ratio of conditioned to test response"
-        )
+        label = measure_in_words(name)
         told.append(label + where)
     return told
 
@@ -262,15 +274,6 @@ def _measured(entries: Mapping[str, Mapping[str, Any]]) -> list[str]:
 def _span(start: float, stop: float) -> str:
     factor, unit = display("s")
     return f"{start * factor:g} to {stop * factor:g} {unit}".replace("-", "−")
-
-
-def within_sentence(label: str) -> str:
-    """A label without its capital, unless that belongs to an abbreviation.
-
-    >>> within_sentence("Background EMG"), within_sentence("MEP amplitude")
-    ('background EMG', 'MEP amplitude')
-    """
-    return label if label[:2].isupper() or label[1:2].isdigit() else label[:1].lower() + label[1:]
 
 
 def _rule(name: str, rule: Any) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ._labels import channel_label, condition_label, conditions_in_order, measure_label, protocol_label
+from ..labels import channel_label, condition_label, conditions_in_order, measure_label, protocol_label
 from ._style import INK, SMALL, TWO_COLUMNS, new_figure, tidy
 
 if TYPE_CHECKING:

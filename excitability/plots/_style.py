@@ -147,12 +147,9 @@ def readable(unit: str, values: Any) -> tuple[float, str]:
     >>> readable("V", [0.8e-3, 1.2e-3]), readable("V", [-4e-6])
     ((1000.0, 'mV'), (1000000.0, 'µV'))
     """
-    factor, label = display(unit)
     sizes = np.abs(np.asarray(values, dtype=float))
     sizes = sizes[np.isfinite(sizes)]
-    if label.startswith("mV") and sizes.size and float(np.median(sizes)) * factor < 0.1:
-        return factor * 1e3, "µ" + label[1:]
-    return factor, label
+    return display(unit, float(np.median(sizes)) if sizes.size else np.nan)
 
 
 def with_unit(text: str, unit: str) -> str:

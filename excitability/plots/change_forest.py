@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ._labels import series_label
+from ..labels import series_label
 from ._style import (
     INK,
     SOFT,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from ..labels import measure_label, time_column, times_in_order
 from ..schema import unknown_word
-from ._labels import measure_label, time_column, times_in_order
 from ._panels import Lanes, Panel, as_lanes, draw_lanes, drawn_values, linear_limits, log_limits, panel_grid, rows_of
 from ._style import group_colours, plain_log_axis, readable, styled, with_unit
 

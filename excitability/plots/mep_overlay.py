@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
+from ..labels import condition_label, conditions_in_order
 from ..schema import display
-from ._labels import condition_label, conditions_in_order
 from ._style import (
     BAND,
     BLUE,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ._labels import time_column, times_in_order
+from ..labels import time_column, times_in_order
 from ._panels import Lanes, as_lanes, draw_lanes, drawn_values, log_limits, panel_grid, rows_of
 from ._style import SMALL, SOFT, arrange, group_colours, plain_log_axis, styled
 

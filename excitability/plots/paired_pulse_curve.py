@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ._labels import protocol_label
+from ..labels import protocol_label
 from ._panels import centre, log_limits
 from ._style import (
     INK,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ._labels import time_column, times_in_order
+from ..labels import time_column, times_in_order
 from ._panels import centre
 from ._style import (
     BLUE,

@@ -1,5 +1,6 @@
 """Protocols: a laboratory's method written down, checked, and run."""
 
+from .arguments import with_arguments
 from .derived import Derived, derive
 from .grammar import Protocol
 from .library import Battery, list_batteries, list_protocols, load_battery, load_protocol, protocol_path
@@ -21,4 +22,5 @@ __all__ = [
     "run",
     "run_all",
     "trial_table",
+    "with_arguments",
 ]

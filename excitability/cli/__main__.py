@@ -1,0 +1,5 @@
+"""``python -m excitability.cli``."""
+
+from . import main
+
+main()

@@ -1,0 +1,70 @@
+"""Options that several commands share, and the words of options as values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+File = Annotated[Path, typer.Argument(help="The recording; its format is found by content.", show_default=False)]
+Stimuli = Annotated[Path | None, typer.Option(help="Log (CSV, TSV) with one row a trial, joined to the pulses.")]
+Trigger = Annotated[str | None, typer.Option(help="What marks the pulses, or 'artefact'.")]
+Muscles = Annotated[list[str] | None, typer.Option("--muscle", help="CHANNEL=MUSCLE, for each channel.")]
+Sidecar = Annotated[Path | None, typer.Option(help="TOML that says what the file does not (docs/sidecar.md).")]
+Format = Annotated[str | None, typer.Option("--format", help="The format, where the content does not tell it.")]
+DataFormat = Annotated[str | None, typer.Option(help="Neuroscan files: int16 or int32.")]
+Rate = Annotated[float | None, typer.Option("--sampling-rate", help="Array files: samples a second.")]
+Unit = Annotated[str | None, typer.Option(help="Array files: V, mV or uV.")]
+PulseTime = Annotated[float | None, typer.Option(help="Array files: time of the pulse in a trial, in seconds.")]
+Variable = Annotated[str | None, typer.Option(help="Array files: name of the array.")]
+Axes = Annotated[str | None, typer.Option(help="Array files: one word an axis, e.g. 'samples, trials'.")]
+Select = Annotated[str | None, typer.Option(help="Frames to keep, as in Python, e.g. '1::2'.")]
+Names = Annotated[list[str] | None, typer.Option("--channel-name", help="New names of all channels, in order.")]
+Types = Annotated[list[str] | None, typer.Option("--channel-type", help="Type of all, or CHANNEL=TYPE, e.g. eeg.")]
+Montage = Annotated[str | None, typer.Option(help="Positions of EEG channels by name, e.g. colin27_1020.")]
+Columns = Annotated[list[str] | None, typer.Option("--set", help="COLUMN=VALUE of all trials, or COLUMN=variable:VAR.")]
+Parameters = Annotated[
+    list[str] | None,
+    typer.Option("--parameter", help="NAME=VALUE of a measure, in SI units, such as f_latency=0.0264."),
+]
+Child = Annotated[bool, typer.Option("--child", help="Look for responses where children have them.")]
+Picks = Annotated[list[str] | None, typer.Option(help="Channels or muscles, repeated or separated by commas.")]
+Jobs = Annotated[int, typer.Option("--n-jobs", "-j", help="Recordings at a time; -1: one a core.")]
+
+
+def listed(words: list[str] | None) -> list[str] | None:
+    return [part for word in words for part in word.split(",") if part] if words else None
+
+
+def named(pairs: list[str] | None) -> dict[str, str] | None:
+    for pair in pairs or []:
+        if "=" not in pair:
+            raise ValueError(f"--muscle takes CHANNEL=MUSCLE, for example 'Chan1=FDI', not {pair!r}")
+    return dict(pair.split("=", 1) for pair in pairs) if pairs else None
+
+
+def types(words: list[str] | None) -> dict[str, str] | None:
+    """Channel types: a bare word is that of all channels not named."""
+    pairs = (word.rpartition("=") for word in listed(words) or [])
+    return {channel if mark else "*": kind for channel, mark, kind in pairs} or None
+
+
+def constants(pairs: list[str] | None, option: str = "--set") -> dict[str, float | str] | None:
+    """What was given as NAME=VALUE; numbers become numbers."""
+    values: dict[str, float | str] = {}
+    for pair in pairs or []:
+        if "=" not in pair:
+            example = "muscle_state=active" if option == "--set" else "f_latency=0.0264"
+            raise ValueError(f"{option} takes NAME=VALUE, for example {example!r}, not {pair!r}")
+        name, word = pair.split("=", 1)
+        try:
+            values[name] = float(word)
+        except ValueError:
+            values[name] = word
+    return values or None
+
+
+def reading(**options: Any) -> dict[str, Any]:
+    """Reading options that were given; what was not given is left to the reader."""
+    return {name: value for name, value in options.items() if value is not None}

@@ -1,0 +1,167 @@
+"""Results of one recording, printed for a terminal."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..protocol import Run
+
+_SUPPORT = ("background_", "mep_probability")  # judged beside the results, not read as results
+_WORDS = 100  # characters of a line of words
+
+
+def show_results(done: Run, *, everything: bool = False) -> None:
+    """Print what a protocol found: the main rows, then in words what they mean and what is not among them."""
+    from rich.console import Console
+
+    console = Console(width=None if sys.stdout.isatty() else _WORDS, soft_wrap=False, highlight=False)
+    shown, hidden = main_rows(done.results, everything=everything)
+    notes: dict[str, int] = {}
+    console.print(_grid(shown, notes))
+    for line in (*_flags(notes), *_meanings(done, shown), *_rejected(done), *_without_value(done.results, shown)):
+        console.print(line)
+    if len(hidden):
+        names = ", ".join(dict.fromkeys(hidden["measure"]))
+        console.print(f"Not shown: {len(hidden)} rows of {names}; --all shows them.")
+
+
+def main_rows(results: pd.DataFrame, *, everything: bool = False) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rows with a value that are results themselves, and those that only stand beside them.
+
+    Of a measure with and without correction for noise the plain one is shown. What has no value is in neither.
+    """
+    if everything:
+        return results, results.iloc[:0]
+    known = results[results["value"].notna()]
+    names = set(results["measure"])
+
+    def stands_beside(name: str) -> bool:
+        corrected = name.endswith("_corrected") and name.removesuffix("_corrected") in names
+        conditioned = name.startswith("mep_amplitude") and "test_amplitude" in names  # the ratio says it
+        return name.startswith(_SUPPORT) or corrected or conditioned
+
+    beside = known["measure"].map(stands_beside).astype(bool)
+    return (known, known.iloc[:0]) if beside.all() else (known[~beside], known[beside])
+
+
+def _grid(results: pd.DataFrame, notes: dict[str, int]) -> object:
+    """The rows as a table in display units; ``notes`` takes up their flags, numbered."""
+    from rich.table import Table
+
+    from ..html_report._tables import decimals, number
+    from ..labels import condition_label
+    from ..schema import display_units
+
+    grid = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    for name in ("channel", "condition", "measure", "value", "95 % interval", "unit", "trials", "note"):
+        side: Literal["left", "right"] = "right" if name in ("value", "trials") else "left"
+        grid.add_column(name, justify=side, no_wrap=name != "measure", overflow="fold")
+    before = ""
+    for row, (factor, unit) in zip(results.to_dict("records"), display_units(results), strict=True):
+        value, low, high = (float(row[name]) * factor for name in ("value", "ci_low", "ci_high"))
+        places = decimals(value, low, high)
+        interval = "" if math.isnan(low) and math.isnan(high) else f"{number(low, places)} to {number(high, places)}"
+        lost = f" (−{int(row['n_rejected'])})" if row["n_rejected"] else ""
+        marks = [str(notes.setdefault(flag, len(notes) + 1)) for flag in str(row["flag"]).split(";") if flag]
+        channel = str(row["channel"])
+        grid.add_row(
+            "" if channel == before else channel,
+            condition_label(str(row["condition"])),
+            str(row["measure"]),
+            number(value, places),
+            interval,
+            " ".join(word for word in (unit, str(row["form"]).replace("_", " ")) if word),
+            f"{int(row['n_trials'])}{lost}",
+            " ".join(marks),
+        )
+        before = channel
+    return grid
+
+
+def _flags(notes: dict[str, int]) -> Iterator[str]:
+    from ..html_report._words import flag_in_words
+
+    for flag, place in notes.items():
+        name = "" if flag.startswith("see_log:") else f"{flag}: "
+        yield f"[bold]{place}[/bold] {name}{flag_in_words(flag)}"
+
+
+def _meanings(done: Run, shown: pd.DataFrame) -> Iterator[str]:
+    """How a ratio is read, and which mean over trials a row is."""
+    from ..labels import ratio_in_words
+
+    if shown["form"].eq("ratio").any():
+        yield ratio_in_words(done.protocol.name)
+    means: dict[str, list[str]] = {}
+    for key, arguments in done.protocol.summary.items():
+        if arguments.get("measure", key) == "trial_mean" and key in set(shown["measure"]):
+            means.setdefault(str(arguments.get("statistic", "mean")).replace("_", " "), []).append(key)
+    for statistic, names in means.items():
+        yield f"{', '.join(names)}: {'arithmetic mean' if statistic == 'mean' else statistic} over trials."
+
+
+def _rejected(done: Run) -> Iterator[str]:
+    """How many trials of a channel were left out, and why."""
+    from ..html_report._words import reasons_in_words
+
+    trials = done.trials
+    if not len(trials) or "reject" not in trials:
+        return
+    if "condition" in trials:
+        trials = trials[trials["condition"].fillna("").ne("")]
+    for channel, own in trials.groupby("channel", sort=False):
+        lost = own.loc[own["reject"].fillna("") != "", "reject"]
+        if len(lost):
+            yield f"{channel}: {len(lost)} of {len(own)} trials rejected: {reasons_in_words(lost)}."
+
+
+def _without_value(results: pd.DataFrame, shown: pd.DataFrame) -> Iterator[str]:
+    """Rows without a value, those of one channel and reason in one line."""
+    from ..html_report._words import flag_in_words
+    from ..labels import condition_label
+
+    rest = results[results["value"].isna()].drop(shown.index, errors="ignore")
+    for (channel, flag), own in rest.groupby(["channel", "flag"], sort=False):
+        names: dict[str, list[str]] = {}
+        for condition, measure in zip(own["condition"], own["measure"], strict=True):
+            names.setdefault(str(measure), []).append(condition_label(str(condition)))
+        told = ", ".join(
+            f"{name} ({', '.join(when)})" if any(when) and len(when) < 4 else name for name, when in names.items()
+        )
+        why = "; ".join(flag_in_words(word) for word in str(flag).split(";") if word)
+        yield f"{channel}, no value: {told}" + f" – {why}." * bool(why)
+
+
+def show_changes(change: pd.DataFrame) -> None:
+    """Print the sentences of a comparison: what was measured once, a line a group and time below it."""
+    from rich.console import Console
+
+    from ..comparison.sentences import detectable_in_words, subject, without_subject
+    from ..labels import capital
+
+    console = Console(width=None if sys.stdout.isatty() else _WORDS, highlight=False, markup=False)
+    keys = ["protocol", "measure", "channel", "condition"]
+    for key, own in change.fillna({name: "" for name in keys}).groupby(keys, sort=False):
+        name = subject(*map(str, key)).rstrip(",")
+        below = without_subject(name, [str(text) for text in own["sentence"]])
+        if below is not None:
+            console.print(capital(name))
+        for text in below if below is not None else own["sentence"]:
+            console.print(_hanging(str(text), console.width))
+    told = detectable_in_words([str(flag) for flag in change["flag"]])
+    if told:
+        console.print(told)
+
+
+def _hanging(text: str, width: int) -> str:
+    """A line that begins with a dash, its continuation set in."""
+    import textwrap
+
+    text = text.replace(" %", "\u00a0%")  # a number is never parted from its sign
+    return textwrap.fill(text, max(width, 40), initial_indent="– ", subsequent_indent="  ")
