@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..kernels.windows import extremes, held, level, longest_constant, rested_share
-from ._artefact import at_rest
+from ._artefact import POOR, at_rest
+from ._responses import find_responses
 from ._windows import BASELINE, SHORTEST_BASELINE, baseline_samples, interval, window_samples
 
 _SPIKE, _SPIKE_SHARE = 0.0002, 0.4  # s, and share of the span: a wave of 500 Hz bends by 0.1 of its own
@@ -15,7 +16,8 @@ _CLIPPED_RUN = 0.0006  # s for which a clipped trace holds one value; a fine con
 _CLIPPED_SHARE = 0.05  # of the baseline that rests on its highest or lowest value: a coarse converter repeats its own
 _FLAT_SHARE = 0.25  # of a stretch that holds one value: an amplifier was blanked, or gave out
 _CAN_REST = 0.010  # s from the pulse before which no window can begin at rest
-_REMAINS = 5.0  # artefact at the window's start, in units of the noise, that is worth a flag
+_REMAINS = 5.0  # artefact at the window's start, in units of the noise, that may be worth a flag …
+_HARM = 0.1  # … where it changes the peak-to-peak amplitude by more than this share, or cannot be taken away
 
 
 def trial_flags(
@@ -33,7 +35,8 @@ def trial_flags(
     from those 0.2 ms around it by 0.4 of the span, as nothing of a muscle does; told from 2.5 kHz on),
     ``window_edge`` (an extreme or the onset lies on the window's first or last sample: the response may not be
     inside), ``artefact_in_window`` (the trace is off the baseline when the window begins, or was not at rest for 2 ms
-    between pulse and window), ``flat_baseline`` and ``clipped_baseline`` (the same of the baseline: its noise is too
+    between pulse and window, and the artefact changes the peak-to-peak amplitude by more than a tenth, or it cannot be
+    told from the response), ``flat_baseline`` and ``clipped_baseline`` (the same of the baseline: its noise is too
     small), and ``no_baseline`` (less than 15 ms of it).
 
     Parameters
@@ -94,6 +97,8 @@ def trial_flags(
     if quiet is not None and (start - pulse) * step >= _CAN_REST:
         late = np.flatnonzero(at_rest(x, quiet, base, pulse, start, step) < 0)
         remains[late] |= np.isfinite(x[late, pulse:start]).all(axis=1)  # what was blanked says nothing
+    if quiet is not None and remains.any():
+        remains &= _harmed(x, times, window, first_pulse, span, base[:, 1])
     rules = {
         "nan_samples": ~known,
         "flat": flat & known,
@@ -115,6 +120,18 @@ def trial_flags(
     kinds, which = np.unique(np.column_stack(list(rules.values())) @ (1 << np.arange(len(rules))), return_inverse=True)
     spelt = [";".join(word for bit, word in enumerate(rules) if kind >> bit & 1) for kind in kinds.tolist()]
     return np.array(spelt, dtype=object)[which]
+
+
+def _harmed(
+    x: np.ndarray, times: np.ndarray, window: tuple[float, float], first_pulse: Any, span: np.ndarray, noise: np.ndarray
+) -> np.ndarray:
+    """Whether the artefact matters to what is read from the window: most of it is over before the response begins."""
+    start, stop = window_samples(times, window, "trial_flags")
+    found = find_responses(x, times, window, first_pulse, name="trial_flags")
+    cleaned = found.traces[:, found.traces.shape[1] - (stop - start) :]
+    with np.errstate(invalid="ignore"):
+        changed = np.abs(span - np.ptp(cleaned, axis=1)) > _HARM * span
+        return changed | (cleaned[:, :2] == 0).all(axis=1) | ~(found.artefact <= POOR * noise)
 
 
 def _spiked(x: np.ndarray, large: np.ndarray, start: int, stop: int, step: float, span: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from ..schema import Estimate
 from ._registry import measure
+from ._shared_error import EDGE, ONSET_COLUMNS, with_shared_error
 from ._tables import FEWEST, FEWEST_OF_MEDIAN, is_kept, level, nothing, numbers
 
 #: What every trial has unless its samples are missing; all else needs a response.
@@ -28,6 +29,8 @@ def trial_mean(
     values is built on the logarithm of the mean with a guard for skewness; values that can be negative get
     Student's interval, a geometric mean the interval of the mean log, a median that of its order statistics. They
     take trials for independent: where each is like the one before (correlation of neighbours 0.3), they cover 81–90 %.
+    The interval of onset latencies (``mep_latency`` with its ``mep_latency_standard_error`` in the table) also holds
+    what the trials of one recording have in common, 0.45 of the mean standard error: without it, it covers 83 %.
     That of a mean probability is Wilson's, and covers more than 95 % where the single probabilities are not 0 or 1.
 
     Parameters
@@ -45,8 +48,9 @@ def trial_mean(
     Estimate
         ``n`` counts the trials that have a value. Flags: ``no_trials``, ``few_trials`` (fewer than three, or six for
         a median: no interval), ``censored`` (some trials have no end of a silent period), ``no_silent_period`` (none
-        has), ``no_response`` (latency, duration … missing in some trials), ``missing_values`` (what every trial has,
-        missing in some), ``non_positive`` (no geometric mean exists).
+        has), ``no_response`` (latency, duration … missing in some trials), ``window_edge`` (missing since the onset lay
+        at the window's edge), ``missing_values`` (what every trial has, missing in some), ``non_positive`` (no
+        geometric mean exists).
 
     Raises
     ------
@@ -68,11 +72,11 @@ def trial_mean(
         return nothing("no_trials", n_rejected=n_rejected)
     missing = np.isnan(values)
     known = values[~missing]
-    flag = _of_missing(of) if missing.any() else ""
+    flag = _of_missing(of, _at_edge(table, kept)[missing]) if missing.any() else ""
     if known.size == 0:
         return nothing("no_silent_period" if of == "silent_period" else flag, n_rejected=n_rejected)
     ordered = values if of == "silent_period" else known  # only a missing silent period is a long one
-    value, low, high = level(ordered if statistic == "median" else known, statistic)
+    value, low, high = with_shared_error(table, of, kept, level(ordered if statistic == "median" else known, statistic))
     if statistic == "geometric_mean" and known.min() <= 0:
         flag = "non_positive"
     elif known.size < (FEWEST_OF_MEDIAN if statistic == "median" else FEWEST):
@@ -82,11 +86,22 @@ def trial_mean(
     return Estimate(value, low, high, n=known.size, flag=flag, n_rejected=n_rejected)
 
 
-def _of_missing(of: str) -> str:
-    """Why some trials have no value."""
+def _of_missing(of: str, at_edge: np.ndarray) -> str:
+    """Why some trials have no value; ``at_edge`` are those among them whose onset was at the edge of the window."""
     if of == "silent_period":
         return "censored"
-    return "no_response" if of.startswith("mep_") and of not in _ALWAYS else "missing_values"
+    if not of.startswith("mep_") or of in _ALWAYS:
+        return "missing_values"
+    if of not in ONSET_COLUMNS or not at_edge.any():
+        return "no_response"
+    return "window_edge" if at_edge.all() else "window_edge;no_response"
+
+
+def _at_edge(table: pd.DataFrame, kept: np.ndarray) -> np.ndarray:
+    """Kept trials whose flags say that the response may begin or end outside the window."""
+    if "flag" not in table:
+        return np.zeros(int(kept.sum()), bool)
+    return np.array([EDGE in str(flag).split(";") for flag in table["flag"].to_numpy()[kept]], dtype=bool)
 
 
 def _share(values: np.ndarray, statistic: str, value: float) -> tuple[float, float, float]:
