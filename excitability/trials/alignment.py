@@ -183,11 +183,11 @@ def find_pulses(raw: mne.io.BaseRaw, onset: np.ndarray, stated: np.ndarray | Non
     has, at, size, alike = (np.concatenate(part) for part in zip(*parts, strict=True))
     shortest, longest = round(SHORTEST * rate), round(farthest * rate)
     found, confirmed = [], np.zeros(len(at), dtype=bool)
-    for k, interval in enumerate(stated[inside]):
+    for j, interval in enumerate(stated[inside].tolist()):
         span = round(interval * rate) + np.arange(-1, 2)
-        peaks = _expected(size[k], alike[k], int(at[k]), span) if span[1] >= shortest else []
-        confirmed[k] = len(peaks) > 1
-        found.append(peaks if confirmed[k] else _peaks(size[k], alike[k], at[k], shortest, longest))
+        peaks = _expected(size[j], alike[j], int(at[j]), span) if span[1] >= shortest else []
+        confirmed[j] = len(peaks) > 1
+        found.append(peaks if confirmed[j] else _peaks(size[j], alike[j], at[j], shortest, longest))
     spans = np.array([peaks[-1] - peaks[0] for peaks in found])
     near_enough = max(round(0.0001 * rate), 1)
     shared = confirmed | ((np.abs(spans[:, None] - spans[has]) <= near_enough).sum(axis=1) > 1)
