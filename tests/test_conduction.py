@@ -236,6 +236,74 @@ def test_published_example_of_the_f_wave_method():
     assert found["central_motor_conduction_time"] == pytest.approx(0.00615)
 
 
+def cortex_and_root(**columns):
+    rng = np.random.default_rng(24)
+    latency = np.repeat([0.0205, 0.0143], 6) + 2e-4 * rng.standard_normal(12)
+    return pd.DataFrame({"stimulus_type": ["tms"] * 6 + ["root"] * 6, "mep_latency": latency, **columns})
+
+
+def test_only_single_pulses_over_the_cortex_are_cortical():
+    alone = central_conduction(cortex_and_root())
+    for other in (
+        {"stimulus_type": ["movement"] * 6, "mep_latency": 0.3},
+        {"stimulus_type": ["tms"] * 6, "mep_latency": 0.03, "pulse_count": 2},
+        {"stimulus_type": ["root"] * 6, "mep_latency": 0.03, "inter_stimulus_interval": 0.002},
+    ):
+        mixed = central_conduction(pd.concat([cortex_and_root(), pd.DataFrame(other)]))
+        assert {name: float(value) for name, value in mixed.items()} == alone
+    unsaid = cortex_and_root()
+    unsaid["stimulus_type"] = unsaid["stimulus_type"].replace("tms", np.nan)
+    assert central_conduction(unsaid)["cortical_latency"] == alone["cortical_latency"]
+    with pytest.raises(ValueError, match="unknown stimulus_type 'Root': did you mean 'root'"):
+        central_conduction(cortex_and_root(stimulus_type=["tms"] * 6 + ["root"] * 3 + ["Root"] * 3))
+
+
+def test_pairs_and_movements_are_no_condition_of_central_conduction():
+    stimuli = pd.DataFrame(
+        {
+            "stimulus_type": ["tms", "tms", "movement", "root", "nerve"],
+            "pulse_count": [1, 2, 1, 1, 1],
+            "inter_stimulus_interval": [np.nan, 0.002, *[np.nan] * 3],
+        }
+    )
+    table = ex.trial_table(recording(np.zeros((5, TIMES.size)), stimuli), "central_conduction")
+    assert table["condition"].tolist() == ["cortex", "", "", "root", ""]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"f_latency": 26.4, "m_latency": 3.3},
+        {"f_latency": -0.02, "m_latency": 0.0033},
+        {"f_latency": 0.0033, "m_latency": 0.0264},
+        {"f_latency": float("nan"), "m_latency": 0.0033},
+    ],
+)
+def test_f_and_m_latencies_must_be_seconds_in_their_order(given):
+    with pytest.raises(ValueError, match="must be seconds"):
+        central_conduction(cortex_and_root(), **given)
+
+
+@pytest.mark.parametrize(("f", "m"), [(26.4, 0.0033), (0.0264, 3.3), (-0.0264, 0.0033), (0.0033, 0.0264)])
+def test_f_and_m_latencies_of_columns_too(f, m):
+    nerve = pd.DataFrame({"stimulus_type": ["nerve"] * 12, "f_wave_latency": f, "m_wave_latency": m})
+    with pytest.raises(ValueError, match="seconds"):
+        central_conduction(pd.concat([cortex_and_root(), nerve]), f_wave="f_wave_latency", m_wave="m_wave_latency")
+    with pytest.raises(ValueError, match=r"mep_latency = .*if that was milliseconds"):
+        central_conduction(cortex_and_root().assign(mep_latency=20.5))
+
+
+def test_exchanged_stimuli_and_rejected_trials_show():
+    table = cortex_and_root(reject=["x", "x", *[""] * 9, "y"])
+    found = central_conduction(table)
+    assert {name: value.n_rejected for name, value in found.items()} == {
+        "central_motor_conduction_time": 2, "peripheral_conduction_time": 1, "cortical_latency": 2,
+    }  # fmt: skip
+    swapped = table.assign(stimulus_type=table["stimulus_type"].map({"tms": "root", "root": "tms"}))
+    assert "negative_conduction_time" in central_conduction(swapped)["central_motor_conduction_time"].flag
+    assert "negative" not in found["central_motor_conduction_time"].flag
+
+
 # triple stimulation --------------------------------------------------------------------------------------------
 
 

@@ -21,6 +21,8 @@ NOISE_RANGE = 7.0
 _NO_REASON = {"", "n/a", "nan", "none", "<na>", "false", "0", "0.0"}
 #: Largest intensity that can be meant, by unit.
 _LARGEST = {"%MSO": 100.0, "%RMT": 400.0, "%AMT": 400.0}
+#: What a stimulus can be; see ``STIMULUS_COLUMNS``.
+_STIMULUS_TYPES = ("tms", "nerve", "root", "movement")
 #: Percentages that all lie below this are shares of 1.
 _FRACTION = 2.0
 
@@ -69,6 +71,39 @@ def is_paired(table: pd.DataFrame) -> np.ndarray:
 def single_pulses(table: pd.DataFrame) -> pd.DataFrame:
     """Trials of one pulse: thresholds, curves and maps must not see conditioned responses."""
     return table[~is_paired(table)]
+
+
+def stimulus_types(table: pd.DataFrame) -> np.ndarray:
+    """Word of ``stimulus_type`` of each trial, ``"tms"`` where nothing was said.
+
+    Raises
+    ------
+    ValueError
+        For a word that is none of the schema's: its trials would be counted among others, or nowhere.
+    """
+    if "stimulus_type" not in table:
+        return np.full(len(table), "tms", dtype=object)
+    words = table["stimulus_type"].fillna("tms").replace("", "tms").to_numpy(dtype=object)
+    for word in words:
+        if word not in _STIMULUS_TYPES:
+            raise ValueError(unknown_word("stimulus_type", word, _STIMULUS_TYPES))
+    return words
+
+
+def seconds(values: np.ndarray, what: str, longest: float = 1.0) -> np.ndarray:
+    """The same latencies.
+
+    Raises
+    ------
+    ValueError
+        For one that is negative, or so long that it is meant in milliseconds.
+    """
+    bad = (values < 0) | (values > longest)
+    if bad.any():
+        given = float(values[bad][0])
+        hint = f"; {given / 1000:g} if that was milliseconds" if given > longest else ""
+        raise ValueError(f"{what} = {given:g}; expected seconds from 0 to {longest:g}{hint}")
+    return values
 
 
 def numbers(table: pd.DataFrame, name: str) -> np.ndarray:

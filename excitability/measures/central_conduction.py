@@ -11,12 +11,13 @@ from ..schema import Estimate, join_flags
 from ._differences import check_statistic, difference_of_levels
 from ._f_waves import shortest_latency
 from ._registry import measure
-from ._tables import FEWEST, FEWEST_OF_MEDIAN, is_kept, level, nothing, numbers
+from ._tables import FEWEST, FEWEST_OF_MEDIAN, is_kept, level, nothing, numbers, seconds, single_pulses, stimulus_types
 
 #: Time that an F wave needs to turn around in the motor neuron (s).
 TURNAROUND = 0.001
 #: F waves from which their shortest is taken for that of the fastest axons; 20 are recommended.
 FEWEST_F_WAVES = 10
+_LONGEST = 0.2  # s: no F wave and no response to the cortex comes later
 
 
 def peripheral_conduction_time(f_latency: float, m_latency: float) -> float:
@@ -29,11 +30,21 @@ def peripheral_conduction_time(f_latency: float, m_latency: float) -> float:
     m_latency : float
         Distal motor latency (s).
 
+    Raises
+    ------
+    ValueError
+        When the latencies are not seconds, or the F wave does not come after the M wave.
+
     Examples
     --------
     >>> round(peripheral_conduction_time(0.0264, 0.0033), 5)
     0.01435
     """
+    if not 0 < m_latency < f_latency < _LONGEST:
+        raise ValueError(
+            f"F latency {f_latency:g} and M latency {m_latency:g} must be seconds, the F wave after the M wave, "
+            "such as 0.0264 and 0.0033"
+        )
     return (f_latency + m_latency - TURNAROUND) / 2
 
 
@@ -66,6 +77,7 @@ def central_conduction(
     With ``f_latency`` and ``m_latency``, or with the columns ``f_wave`` and ``m_wave`` of the trials with
     ``stimulus_type`` "nerve", the peripheral time is that of the F wave, ``(F + M − 1 ms) / 2``; else it is the
     latency of the trials with ``stimulus_type`` "root", which leaves the most proximal root in the central part.
+    Cortical are the trials with ``stimulus_type`` "tms" or none; paired pulses and movements are left out.
 
     The shortest of several measured F latencies is shorter than the shortest true one, since errors help; where the
     table has ``<f_wave>_standard_error`` the shortest true latency of the recorded F waves is estimated by empirical
@@ -101,12 +113,13 @@ def central_conduction(
         also ``f_wave_latency`` (shortest, s) and ``f_wave_persistence`` (share of nerve trials with an F wave;
         Wilson's interval). Flags: ``no_cortical_latency``, ``no_peripheral_latency``, ``no_f_wave``, ``few_trials``,
         ``root`` or ``f_wave`` (the method), ``few_f_waves`` (fewer than 10: the shortest may be too long; 20 are
-        recommended).
+        recommended), ``negative_conduction_time`` (cortical and peripheral stimuli may be exchanged).
 
     Raises
     ------
     ValueError
-        For an unknown column or statistic, or when only one of the two F-wave latencies is given.
+        For an unknown column, statistic or stimulus type, when only one of the two F-wave latencies is given, and for
+        latencies that are not seconds or an F wave before the M wave.
 
     Examples
     --------
@@ -120,39 +133,47 @@ def central_conduction(
         raise ValueError("the F-wave method needs both f_latency and m_latency in seconds; only one was given")
     if bool(f_wave) != bool(m_wave):
         raise ValueError("the F-wave method needs both columns, f_wave and m_wave; only one was given")
-    latency = numbers(table, of)
-    kind = table["stimulus_type"].to_numpy(dtype=object) if "stimulus_type" in table else np.full(len(table), "tms")
-    known = is_kept(table) & np.isfinite(latency)
-    root = np.array([word == "root" for word in kind], dtype=bool)
-    nerve = np.array([word == "nerve" for word in kind], dtype=bool)
-    cortical = _level(latency[known & ~root & ~nerve], statistic, "no_cortical_latency")
+    table = single_pulses(table)
+    latency, kind, kept = numbers(table, of), stimulus_types(table), is_kept(table)
+    cortex, root, nerve = (kind == word for word in ("tms", "root", "nerve"))
+    seconds(latency[cortex | root], of, _LONGEST)
+    known = kept & np.isfinite(latency)
+    lost = int((~kept & cortex).sum())
+    cortical = _level(latency[known & cortex], statistic, "no_cortical_latency", lost)
     if f_latency is not None and m_latency is not None:
         peripheral = Estimate(peripheral_conduction_time(f_latency, m_latency), n=1, flag="f_wave")
         return _named(_by_f_wave(cortical, peripheral, statistic), peripheral, cortical)
     if f_wave:
-        peripheral, shortest, persistence = _of_nerve(table[is_kept(table) & nerve], f_wave, m_wave, marked, seed)
+        lost = int((~kept & nerve).sum())
+        of_nerve = _of_nerve(table[kept & nerve], f_wave, m_wave, marked, seed)
+        peripheral, shortest, persistence = (_with_lost(one, lost) for one in of_nerve)
         found = _named(_by_f_wave(cortical, peripheral, statistic), peripheral, cortical)
         return {**found, "f_wave_latency": shortest, "f_wave_persistence": persistence}
-    peripheral = _level(latency[known & root], statistic, "no_peripheral_latency")
-    mine, other = latency[known & ~root & ~nerve], latency[known & root]
+    mine, other = latency[known & cortex], latency[known & root]
+    peripheral = _level(other, statistic, "no_peripheral_latency", int((~kept & root).sum()))
     return _named(_by_root(cortical, peripheral, statistic, mine, other), peripheral, cortical)
 
 
+def _with_lost(one: Estimate, n_rejected: int, flag: str = "") -> Estimate:
+    return Estimate(one, one.ci_low, one.ci_high, one.n, join_flags(one.flag, flag), n_rejected)
+
+
 def _named(central: Estimate, peripheral: Estimate, cortical: Estimate) -> dict[str, Estimate]:
+    backwards = "negative_conduction_time" if central < 0 else ""
     return {
-        "central_motor_conduction_time": central,
+        "central_motor_conduction_time": _with_lost(central, cortical.n_rejected, backwards),
         "peripheral_conduction_time": peripheral,
         "cortical_latency": cortical,
     }
 
 
-def _level(values: np.ndarray, statistic: str, missing: str) -> Estimate:
+def _level(values: np.ndarray, statistic: str, missing: str, lost: int) -> Estimate:
     if values.size == 0:
-        return nothing(missing)
+        return nothing(missing, n_rejected=lost)
     if statistic == "minimum":
-        return Estimate(values.min(), n=values.size)
-    fewest = FEWEST_OF_MEDIAN if statistic == "median" else FEWEST
-    return Estimate(*level(values, statistic), n=values.size, flag="few_trials" if values.size < fewest else "")
+        return Estimate(values.min(), n=values.size, n_rejected=lost)
+    few = values.size < (FEWEST_OF_MEDIAN if statistic == "median" else FEWEST)
+    return Estimate(*level(values, statistic), values.size, "few_trials" if few else "", lost)
 
 
 def _of_nerve(
@@ -160,7 +181,9 @@ def _of_nerve(
 ) -> tuple[Estimate, Estimate, Estimate]:
     """Peripheral time, shortest F latency and persistence of the kept nerve trials."""
     by_eye = marked in table and np.isfinite(numbers(table, marked)).any()
-    every, m = numbers(table, marked if by_eye else f_wave), numbers(table, m_wave)
+    f_wave_column = marked if by_eye else f_wave
+    every = seconds(numbers(table, f_wave_column), f_wave_column, _LONGEST)
+    m = seconds(numbers(table, m_wave), m_wave, _LONGEST)
     m = m[np.isfinite(m)]
     found = np.isfinite(every)
     f, n = every[found], int(found.sum())
@@ -170,6 +193,7 @@ def _of_nerve(
     few = "few_f_waves" if n < FEWEST_F_WAVES else ""
     column = f"{f_wave}_standard_error"
     error = np.zeros(n) if by_eye or column not in table else np.nan_to_num(numbers(table, column)[found])
+    peripheral_conduction_time(float(f.min()), float(np.median(m)))  # refuses an F wave before the M wave
     m_level = level(m, "median") if m.size >= FEWEST else (float(np.median(m)), np.nan, np.nan)
     if not error.any():
         time = peripheral_conduction_time(float(f.min()), float(m_level[0]))

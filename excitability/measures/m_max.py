@@ -10,7 +10,7 @@ from scipy.special import fdtri, stdtrit
 
 from ..schema import STIMULUS_COLUMNS, Estimate, join_flags, unknown_word
 from ._registry import measure
-from ._tables import FEWEST, LEVEL, is_kept, nothing, numbers
+from ._tables import FEWEST, LEVEL, is_kept, nothing, numbers, stimulus_types
 
 _FULL = 0.995  # share of the height at which the plateau begins
 _GROWTH = 0.999  # confidence with which the M wave must have grown with intensity at all
@@ -95,7 +95,7 @@ def m_max(
 def _nerve(table: pd.DataFrame) -> np.ndarray:
     if "stimulus_type" not in table or table["stimulus_type"].isna().all():
         return np.ones(len(table), dtype=bool)
-    return (table["stimulus_type"] == "nerve").to_numpy(dtype=bool)
+    return stimulus_types(table) == "nerve"
 
 
 def plateau_of(values: np.ndarray, intensity: np.ndarray) -> tuple[np.ndarray, float]:
