@@ -120,7 +120,7 @@ def run(task: Path, only: str | None = None) -> dict[str, dict[str, float]]:
     answer = {}
     for name in [only] if only else wanted["methods"]:
         method = METHODS[name]
-        if not only:  # imports, compilation and tables are not timed
+        if not only and wanted.get("rehearse"):  # imports, compilation and tables are not timed
             method(raw.copy().crop(0, min(20.0, raw.times[-1])), wanted["bads"], wanted["protocol"])
         before, start = _memory(), time.process_time()
         evoked = method(raw, wanted["bads"], wanted["protocol"])
