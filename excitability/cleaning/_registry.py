@@ -64,8 +64,10 @@ def step(
         def wrapper(inst: Any, **given: Any) -> Any:
             _check(inst, name, on, given, parameters, eeg)
             start = time.perf_counter()
+            with mne.utils.use_log_level("error"):  # the method of trials takes no `verbose`
+                loaded = inst.copy().load_data()
             with one_thread():
-                cleaned = function(inst.copy().load_data(verbose="error"), **given)
+                cleaned = function(loaded, **given)
             record = _records(cleaned).pop() if _pending(cleaned) else {"removed": ""}
             _records(cleaned).append(
                 {
