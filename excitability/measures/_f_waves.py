@@ -77,7 +77,7 @@ def find_f_waves(
         quiet = baseline_samples(times, BASELINE, first, len(x), name)
     for k in range(len(x)):
         rest = x[k, quiet[0][k] : quiet[1][k]]
-        if not np.isfinite(x[k, :end]).all() or np.ptp(rest) == 0:
+        if not (np.isfinite(rest).all() and np.isfinite(x[k, ahead:end]).all()) or np.ptp(rest) == 0:
             continue
         trace, least = _without_tail(x[k], rest, ahead, start, stop, end)
         found = find_responses(trace[None], times, window, first[k], false_positive_rate=FALSE_POSITIVE_RATE, name=name)
