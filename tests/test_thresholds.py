@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 import excitability as ex
 from excitability.cli import app
-from excitability.measures import active_motor_threshold
+from excitability.measures import active_motor_threshold, resting_motor_threshold
 from excitability.measures._thresholds import (
     METHODS,
     likelihood_limits,
@@ -310,3 +310,42 @@ def test_responses_in_a_contraction_are_counted_as_the_docstring_says():
     strong = active_motor_threshold(table.assign(background_emg=4e-5))
     assert strong["active_motor_threshold_relative_frequency"] == 38
     assert "criterion_below_noise" in strong["active_motor_threshold"].flag
+
+
+def method_of(intensity, response, method):
+    size = np.where(response, 1e-4, 1e-5)
+    table = pd.DataFrame({"intensity": intensity, "mep_amplitude": size})
+    return resting_motor_threshold(table)[f"resting_motor_threshold_{method}"]
+
+
+@pytest.mark.parametrize("top", [60.0, 100.0])
+def test_no_level_with_responses_only_is_no_ceiling(top):
+    intensity = np.repeat([top - 20, top - 10, top], 10)
+    response = np.r_[np.zeros(10), np.arange(10) < 5, np.arange(10) < 9].astype(bool)
+    upward = method_of(intensity, response, "mills_nithi")
+    assert np.isnan(upward)
+    assert upward.ci_low == top - 10  # middle of the highest level without responses and the highest of all
+    assert upward.flag == "no_level_with_responses_only"
+    downward = method_of(intensity, ~response, "mills_nithi")
+    assert downward.flag in ("no_level_without_responses", "inconsistent_responses")
+    none = method_of(intensity, np.zeros(30, bool), "mills_nithi")
+    assert (none.ci_low, none.flag) == (top, "ceiling" if top == 100 else "above_tested_range")
+    every = method_of(intensity, np.ones(30, bool), "mills_nithi")
+    assert (every.ci_high, every.flag) == (top - 20, "below_tested_range")
+
+
+def test_no_level_without_responses_bounds_the_threshold_from_above():
+    intensity = np.repeat([40.0, 50.0, 60.0], 10)
+    response = np.r_[np.arange(10) < 2, np.arange(10) < 7, np.ones(10)].astype(bool)
+    found = method_of(intensity, response, "mills_nithi")
+    assert (found.ci_high, found.flag) == (50.0, "no_level_without_responses")
+
+
+def test_methods_agree_on_one_level_with_half_of_the_responses():
+    intensity, response = np.full(10, 50.0), np.arange(10) < 5
+    for method in ("relative_frequency", "mlpest", "bayesian"):
+        found = method_of(intensity, response, method)
+        assert found == pytest.approx(50, abs=1)
+        assert found.flag == ""
+    assert method_of(intensity, response, "mills_nithi").flag == "no_level_with_responses_only"
+    assert method_of(np.full(10, 50.0), np.arange(10) < 2, "bayesian").flag == "above_tested_range"

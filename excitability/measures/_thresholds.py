@@ -21,6 +21,7 @@ _SAME_SLOPE = 2 / np.log(2) / np.sqrt(2 * np.pi)
 #: units that fire by themselves pass the clinical criterion too, and the weakest stimuli decide about the threshold.
 DOUBTFUL = 0.25
 _LEAST_DOUBTED = 5  # responses
+_STEP = 1.0  # %MSO, of most stimulators
 METHODS = ("relative_frequency", "mills_nithi", "mlpest", "bayesian", "stochastic_approximation", "regression")
 #: First gain of stochastic approximation (%MSO): steps of 10 until the response first changes.
 GAIN = 20.0
@@ -96,6 +97,7 @@ def _all(s: np.ndarray, size: np.ndarray, response: np.ndarray, criterion: float
 def relative_frequency(levels: np.ndarray, count: np.ndarray, yes: np.ndarray, fewest: int = 5) -> Estimate:
     """Lowest level with responses in at least half of the trials, as at every higher level (Rossini–Rothwell).
 
+    Where that is the lowest level tested, the threshold lies below it, unless exactly half responded there.
     The interval lies between the nearest levels whose share of responses differs from a half (exact binomial
     limits); levels with fewer than ``fewest`` trials are not judged.
     """
@@ -109,7 +111,7 @@ def relative_frequency(levels: np.ndarray, count: np.ndarray, yes: np.ndarray, f
     first = levels.size - int(np.argmin(above[::-1])) if not above.all() else 0
     if first == levels.size:
         return _beyond(levels)
-    if first == 0:
+    if first == 0 and yes[0] > count[0] / 2:
         return Estimate(np.nan, ci_high=levels[0], flag="below_tested_range")
     upper = beta.ppf(0.975, yes + 1, np.maximum(count - yes, 1e-9))
     lower = beta.ppf(0.025, np.maximum(yes, 1e-9), count - yes + 1)
@@ -119,16 +121,24 @@ def relative_frequency(levels: np.ndarray, count: np.ndarray, yes: np.ndarray, f
 
 
 def mills_nithi(levels: np.ndarray, count: np.ndarray, yes: np.ndarray, fewest: int = 5) -> Estimate:
-    """Middle between the highest level without and the lowest level with responses only (Mills & Nithi 1997)."""
+    """Middle between the highest level without and the lowest level with responses only (Mills & Nithi 1997).
+
+    Where one of the two was not reached, the middle lies beyond that of the other and the outermost level tested.
+    """
     judged = count >= fewest
     levels, count, yes = levels[judged], count[judged], yes[judged]
     if levels.size == 0:
         return nothing("few_trials_per_level")
     always, never = levels[yes == count], levels[yes == 0]
-    if always.size == 0:
+    if not yes.any():
         return _beyond(levels)
+    if (yes == count).all():
+        return Estimate(np.nan, ci_high=levels[0], flag="below_tested_range")
+    if always.size == 0:
+        low = (never.max() + levels[-1]) / 2 if never.size else np.nan
+        return Estimate(np.nan, ci_low=low, flag="no_level_with_responses_only")
     if never.size == 0:
-        return Estimate(np.nan, ci_high=always.min(), flag="below_tested_range")
+        return Estimate(np.nan, ci_high=(always.min() + levels[0]) / 2, flag="no_level_without_responses")
     upper, lower = always.min(), never.max()
     if upper < lower:
         return nothing("inconsistent_responses")
@@ -148,10 +158,11 @@ def _beyond(levels: np.ndarray) -> Estimate:
 
 
 def _inside(value: float, low: float, high: float, levels: np.ndarray) -> Estimate:
-    if value > levels.max():
+    """An estimate that lies in the range tested, or less than the step of a stimulator beyond it."""
+    if value > levels.max() + (_STEP if levels.max() < 100 else 0):
         censored = _beyond(levels)
         return Estimate(np.nan, ci_low=low, flag=censored.flag)
-    if value < levels.min():
+    if value < levels.min() - _STEP:
         return Estimate(np.nan, ci_high=high, flag="below_tested_range")
     return Estimate(value, low, high)
 
