@@ -532,17 +532,22 @@ def quietest_pair(x, start, block):
     return out
 
 
-def drowned_background(x, quiet_start, quiet_stop, base, noise, traces, start, stop):
+def drowned_background(x, quiet_start, quiet_stop, base, noise, traces, start, stop, left):
+    def weight(u):
+        return (1 - (u / 1.25) ** 2) * np.exp(-(u**2) / 2)
+
     out = np.full(len(x), np.nan)
     for i in range(len(x)):
         if not stop[i] > start[i]:
             continue
         quiet = x[i, quiet_start[i] : quiet_stop[i]] - base[i]
-        scale = np.abs(quiet).sum() / np.sum(1 / (1 + (quiet / noise[i]) ** 2) ** 2)
+        scale = np.abs(quiet).sum() / weight(quiet / noise[i]).sum()
         total = 0.0
         for j, u in enumerate(traces[i]):
             share = max(0.0, min(j + 0.5, stop[i]) - max(j - 0.5, start[i]))
-            total += share / (1 + (u / noise[i]) ** 2) ** 2
+            part = np.interp(j, [start[i], stop[i]], [1.0, left[i]])
+            if part > 0:
+                total += share * part * weight(u / (noise[i] * part))
         out[i] = scale * total
     return out
 

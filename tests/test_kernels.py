@@ -16,6 +16,7 @@ from references import REFERENCES
 
 # Small helpers that are tested through the kernels that call them.
 _INNER = {
+    "drowned",
     "_small",
     "_ended",
     "_jumps",
@@ -96,7 +97,10 @@ def _arguments(name):
         "return_onset": (x, guess, 12, start, 150, centre, np.ones(n), np.full(n, 90.0), np.array([1, 6, 15]), 3.0),
         "ends_at": (x, np.array([60, 66, -1, 70, 1, 65]), 120, 2, centre[:, None] ** 2 + [0.5, 2.0, 6.0], 7),
         "turns_and_phases": (x, start, np.array([150, 160, 3, 120, 130, 140]), 1, np.full(n, 1.2)),
-        "drowned_background": (x, start, start + 30, centre, np.ones(n), 3 * x, start + rng.random(n), stop - 0.3),
+        "drowned_background": (
+            *(x, start, start + 30, centre, np.ones(n), 3 * x, start + rng.random(n), stop - 0.3),
+            np.linspace(0, 1, n),
+        ),
         "continued": (
             np.where(np.arange(90) == 50, np.nan, x[:, :90]) - np.exp(-np.arange(90) / 20.0),
             np.where(np.arange(160) == 120, np.inf, x),

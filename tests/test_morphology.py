@@ -123,14 +123,14 @@ def test_area_in_active_muscle_has_the_size_of_the_response(generator):
     window = muscle_window("ES")
     off = {
         how: mep_area(x + ongoing, times, window=window, background=how) - truth["area"].to_numpy()
-        for how in ("auto", "subtract")
+        for how in ("adaptive", "subtract")
     }
     usual = truth["area"][present].mean()
-    assert abs(np.mean(off["auto"][present])) < 0.10 * usual
+    assert abs(np.mean(off["adaptive"][present])) < 0.10 * usual
     assert np.mean(off["subtract"][present]) < -0.15 * usual
     # without a response the area scatters about zero, whatever the formula
-    assert abs(np.mean(off["auto"][~present])) < 0.05 * usual
-    assert (off["auto"][~present] < 0).any()
+    assert abs(np.mean(off["adaptive"][~present])) < 0.05 * usual
+    assert (off["adaptive"][~present] < 0).any()
 
 
 def test_thickness_does_not_grow_with_the_size():

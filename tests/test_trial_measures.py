@@ -152,12 +152,42 @@ def test_area_of_trials_without_response_is_near_zero_and_never_missing():
 
 
 def test_area_in_active_muscle_is_net_of_background():
-    x, times, _ = mep_trials(200, background="active", noise_rms=80e-6, amplitude_median=2e-3, no_response=0.0, seed=3)
+    x, times, truth = mep_trials(
+        200, background="active", noise_rms=80e-6, amplitude_median=2e-3, no_response=0.0, seed=3
+    )
     net, kept = mep_area(x, times), mep_area(x, times, background="keep")
     np.testing.assert_array_equal(net, mep_area(x, times, background="adaptive"))
-    assert np.nanmean(kept - net) > 0
+    seen = np.isfinite(mep_latency(x, times))
+    assert np.mean((kept - net)[seen]) > 0
     # the usual formula takes the background away under the whole response, drowned or not
-    assert np.nanmean(net - mep_area(x, times, background="subtract")) > 0
+    assert np.mean((net - mep_area(x, times, background="subtract"))[seen]) > 0
+    assert abs(np.mean(net) / truth["area"].mean() - 1) < 0.02
+
+
+@pytest.mark.parametrize("silent", [False, True])
+@pytest.mark.parametrize("generator", GENERATORS)
+def test_area_of_small_responses_in_active_muscle_is_hardly_biased(generator, silent):
+    """Five to twenty times the background, which goes on under the response, or falls silent within it."""
+    shape = {"generator": generator, "amplitude_median": 0.5e-3, "amplitude_sigma": 0.3, "no_response": 0.3}
+    usual = {"background": "active", "noise_rms": 50e-6, "artefact": "none"}
+    x, times, truth = mep_trials(300, seed=4, **shape, **usual)
+    if not silent:
+        x, _, truth = mep_trials(300, seed=4, **shape, **usual | {"background": "rest", "noise_rms": 1e-12, "hum": 0.0})
+        x += mep_trials(300, seed=5, **usual, no_response=1.0)[0]
+    present = truth["present"].to_numpy()
+    area, true = mep_area(x, times), truth["area"].to_numpy()
+    assert 0.8 < area[present].mean() / true[present].mean() < 1.05
+    assert abs(area[~present].mean()) < 0.12 * true[present].mean()
+    other = mep_area(x, times, background="subtract")
+    assert abs(area[present].mean() - true[present].mean()) < abs(other[present].mean() - true[present].mean()) / 1.5
+
+
+def test_area_is_continuous_in_the_background():
+    """The same responses on backgrounds of 19 and 21 µV: no step from one formula to another."""
+    quiet, times, _ = mep_trials(100, noise_rms=1e-12, hum=0.0, artefact="none", no_response=0.0, seed=6)
+    noise = mep_trials(100, noise_rms=1e-6, background="active", no_response=1.0, artefact="none", seed=7)[0]
+    low, middle, high = (mep_area(quiet + level * noise, times).mean() for level in (17, 19, 21))
+    assert abs(high - middle) < 2 * abs(middle - low) + 0.003 * middle
 
 
 def test_area_names_an_unknown_background():

@@ -209,19 +209,20 @@ def quietest_pair(x, start, block):
 
 
 @njit
-def drowned_background(x, quiet_start, quiet_stop, base, noise, traces, start, stop):
+def drowned_background(x, quiet_start, quiet_stop, base, noise, traces, start, stop, left):
     """What ongoing muscle activity adds to the rectified area of each response, in volts times samples.
 
     Where a response is much larger than the background, rectifying their sum adds nothing on average; where there is
-    none, it adds the mean rectified background. Each sample ``u`` counts with ``1 / (1 + (u / noise)²)²``, scaled
-    such that the whole of the pre-stimulus stretch ``x[i, quiet_start[i]:quiet_stop[i]]`` comes to zero.
+    none, it adds the mean rectified background. A sample ``u`` counts with ``(1 - v / 1.5625) exp(-v / 2)`` of
+    ``v = (u / noise)²``, scaled such that all of the pre-stimulus stretch ``x[i, quiet_start[i]:quiet_stop[i]]`` comes
+    to zero. From ``start`` to ``stop`` the background sinks to a share ``left`` of itself.
 
     Parameters
     ----------
     x, traces : array, shape (n_trials, …)
         Recorded trials with the level ``base`` before the pulse, and the traces that the area is taken of, about 0.
     quiet_start, quiet_stop : array of int, shape (n_trials,)
-    base, noise : array, shape (n_trials,)
+    base, noise, left : array, shape (n_trials,)
     start, stop : array, shape (n_trials,)
         Limits of the area in ``traces``, in samples with fractions; NaN gives NaN.
 
@@ -237,15 +238,23 @@ def drowned_background(x, quiet_start, quiet_stop, base, noise, traces, start, s
         rectified = weights = 0.0
         for j in range(quiet_start[i], quiet_stop[i]):
             u = x[i, j] - base[i]
-            w = 1.0 / (1.0 + (u * scale) ** 2)
             rectified += abs(u)
-            weights += w * w
+            weights += drowned(u * scale)
         total = 0.0
+        slope = (left[i] - 1.0) / (stop[i] - start[i])
         # each sample stands for the half interval on both sides of it, as far as the limits go
         for j in range(int(np.floor(start[i])), int(np.ceil(stop[i])) + 1):
             share = min(j + 0.5, stop[i]) - max(j - 0.5, start[i])
             if share > 0.0:
-                w = 1.0 / (1.0 + (traces[i, min(j, traces.shape[1] - 1)] * scale) ** 2)
-                total += share * w * w
+                part = 1.0 + slope * (min(max(float(j), start[i]), stop[i]) - start[i])
+                if part > 0.0:
+                    u = traces[i, min(j, traces.shape[1] - 1)]
+                    total += share * part * drowned(u * scale / part)
         out[i] = total * rectified / weights
     return out
+
+
+@njit
+def drowned(u):
+    """Weight of a sample of ``u`` standard deviations of the background."""
+    return (1.0 - u * u / 1.5625) * np.exp(-0.5 * u * u)
