@@ -15,6 +15,7 @@ from ..measures import get_measure
 from ..measures._tables import is_kept
 from ..schema import RESULT_COLUMNS, STIMULUS_COLUMNS, Estimate, join_flags
 from .grammar import Protocol
+from .own_trials import is_direct
 from .rows import items, missing, row
 from .stimulus_flags import OF_CONDITIONS
 
@@ -25,7 +26,7 @@ def summarise(protocol: Protocol, table: pd.DataFrame) -> pd.DataFrame:
     channels = {str(channel): mine for channel, mine in table.groupby("channel", sort=False)}
     for channel, mine in channels.items():
         kept = mine[is_kept(mine)]
-        told = _trial_flags(kept if len(kept) else mine)
+        among = kept if len(kept) else mine
         for key, arguments in protocol.summary.items():
             if get_measure(arguments.get("measure", key)).over == "pairs":
                 continue
@@ -35,7 +36,9 @@ def summarise(protocol: Protocol, table: pd.DataFrame) -> pd.DataFrame:
                 raise ValueError(f"{protocol.name}, [summary] {key}, channel {channel}: {error}") from error
             test = arguments.get("test")
             for entry in found:
-                own = _stimulus_words(kept, [entry["condition"], *([test] if isinstance(test, str) else [])])
+                named = [entry["condition"], *([test] if isinstance(test, str) else [])]
+                own = _stimulus_words(kept, named)
+                told = _trial_flags(among if entry["condition"] == "all" else among[among["condition"].isin(named)])
                 rows.append({**entry, "flag": join_flags(entry["flag"], own, told)})
     for key, arguments in protocol.summary.items():
         if get_measure(arguments.get("measure", key)).over == "pairs":
@@ -55,7 +58,7 @@ def _pair_rows(key: str, arguments: dict[str, Any], channels: Mapping[str, pd.Da
 
 
 def _trial_flags(trials: pd.DataFrame) -> str:
-    """Flags that most trials of a channel carry, and those of at least a fifth as ``…_in_some``."""
+    """Flags that most of the trials carry, and those of at least a fifth as ``…_in_some``."""
     words = trials["flag"].str.split(";").explode() if "flag" in trials else pd.Series(dtype=object)
     words = words[~words.isin(OF_CONDITIONS)]
     share = words[words != ""].value_counts() / max(len(trials), 1)
@@ -101,6 +104,8 @@ def _summary_rows(
         return rows
     if entry.over == "condition":
         for condition in conditions:
+            if isinstance(of, str) and of.startswith("mep_") and is_direct(mine[mine["condition"] == condition]).all():
+                continue  # the tail of an M wave
             value = entry.function(kept[kept["condition"] == condition], **arguments)
             for name, item, unit in items(key, entry, value):
                 add(condition, name, item, unit)

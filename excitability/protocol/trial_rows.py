@@ -19,6 +19,7 @@ from ..trials.measuring import flags_of, measure_trials
 from ..trials.muscles import channel_muscles
 from ..trials.rejection import apply_decisions, muscle_state, read_decisions
 from .grammar import Protocol
+from .own_trials import is_direct, own_trials_lost, trial_measures, without_onset_at_edge, without_words_of_responses
 from .stimulus_flags import stimulus_flags
 
 #: Sampling rate (Hz) below which no recommendation lets EMG be measured: an onset lies between samples.
@@ -97,11 +98,12 @@ def _of_channel(
 ) -> pd.DataFrame:
     """Rows of one channel: its trials ``x`` are those of the pulses ``kept``; ``told`` says which must not be used."""
     first = first_pulse_times(pulses, protocol.epoch.lock)
-    measures = {name: np.full(len(pulses), np.nan) for name in protocol.trial}
+    wanted = trial_measures(protocol)
+    measures = {name: np.full(len(pulses), np.nan) for name in wanted}
     alike = _kinds_of_stimulus(pulses.iloc[kept])
     parts_of = [(kept, x)] if len(alike) < 2 else [(kept[rows], np.ascontiguousarray(x[rows])) for rows in alike]
     for rows, own in parts_of:
-        for name, parameters in protocol.trial.items():
+        for name, parameters in wanted.items():
             measures[name][rows], shortened = measure_trials(
                 name, own, times, parameters, muscle=named, window=window, first_pulse=first[rows]
             )
@@ -115,7 +117,7 @@ def _of_channel(
     usual = muscle(named).state if named else "rest"
     before = int(np.searchsorted(times, min(-0.002, float(np.min(first)) - 0.002)))
     state, inferred = muscle_state(measured, usual, x[:, :before], times[:before])
-    lost = "trials_without_condition" if (pulses["condition"] == "").any() else ""
+    lost = "trials_without_condition" if own_trials_lost(protocol, pulses).any() else ""
     heartless = "no_heart_beats_found" if "ecg_distance" in protocol.reject and "ecg_distance" not in pulses else ""
     flag = join_flags(flag, inferred, lost, heartless)
     reasons = pulses["reject"].to_numpy(dtype=object, copy=True)
@@ -124,6 +126,8 @@ def _of_channel(
     flags = np.full(len(pulses), flag, dtype=object)
     seen = (window[0], min(window[1], float(times[-1])))
     latency = measures["mep_latency"][kept] if "mep_latency" in measures else None
+    if latency is not None:
+        without_onset_at_edge(table, protocol, window, float(times[1] - times[0]))
     if seen[1] > seen[0]:
         flags[kept] = flags_of(x, times, seen, flag, first_pulse=first[kept], latency=latency)
     if "silent_period" in protocol.trial and np.isnan(measures["silent_period"][kept]).any():
@@ -133,6 +137,8 @@ def _of_channel(
         late = kept[longer != ""]
         flags[late] = [join_flags(*words) for words in zip(flags[late], longer[longer != ""], strict=True)]
     flags = np.array([join_flags(*both) for both in zip(flags, stimulus_flags(protocol, pulses), strict=True)], object)
+    direct = is_direct(pulses)  # no response is looked for in the window of those to the cortex
+    flags[direct] = [without_words_of_responses(word) for word in flags[direct]]
     near = other_pulse(pulses, first, window)
     flags[near] = [join_flags(word, "another_pulse") for word in flags[near]]
     table["reject"], table["flag"] = reasons, flags
