@@ -30,7 +30,7 @@ from tep_scores import scores
 HERE = Path(__file__).resolve().parent
 REQUIREMENTS = HERE / "peers_tep.txt"
 PEERS = ("mne", "sound", "sound_sspsir", "sound_sspsir_10ms")
-SLOW = ("mne_ica",)  # with the first seed only
+SLOW = ("mne_ica",)  # on the first recording of each simulator only
 OURS = "excitability"
 
 
@@ -41,12 +41,14 @@ def main() -> None:
     python = None if arguments.no_peers else peer_python(arguments.environment, REQUIREMENTS)
     wanted = [cell for cell in cells() if arguments.simulator in ("all", cell.simulator)]
     tasks = [(k, cell, seed) for seed in range(arguments.seeds) for k, cell in enumerate(wanted)]
+    firsts = {next(k for k, cell in enumerate(wanted) if cell.simulator == name) for name in _simulators(wanted)}
+    slow = [seed == 0 and k in firsts and not arguments.no_ica for k, _, seed in tasks]
     with tempfile.TemporaryDirectory(dir=arguments.scratch) as folder:
-        settings = (python, Path(folder), arguments.pulses, not arguments.no_ica)
+        settings = (python, Path(folder), arguments.pulses)
         rows: list[dict] = []
         context = multiprocessing.get_context("spawn")
         with concurrent.futures.ProcessPoolExecutor(arguments.jobs, mp_context=context) as pool:
-            for found in pool.map(_recording, [(*task, *settings) for task in tasks]):
+            for found in pool.map(_recording, [(*task, *settings, ica) for task, ica in zip(tasks, slow, strict=True)]):
                 rows += found
                 print(_progress(found), flush=True)
         table = pd.DataFrame(rows)
@@ -57,7 +59,7 @@ def main() -> None:
         "Recovery of known TMS-evoked potentials",
         head,
         pd.concat([table, costs.assign(part="cost")] if len(costs) else [table]),
-        [*pages.recovery(table), *pages.costs(costs), *pages.tesa(HERE.parent.parent / "shared/data/tesa_oracle")],
+        [*pages.recovery(table), *pages.costs(costs), *pages.tesa(arguments.oracle)],
         arguments.output,
     )
     paths.append(pages.figure(table, head, arguments.output))
@@ -76,10 +78,15 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--no-costs", action="store_true", help="without time and memory")
     parser.add_argument("--environment", type=Path, default=default_environment().with_name("peers_tep"))
     parser.add_argument("--scratch", type=Path, default=None, help="folder for recordings (1 GB)")
+    parser.add_argument("--oracle", type=Path, default=HERE.parent.parent / "shared/data/tesa_oracle")
     parser.add_argument("--output", type=Path, default=RESULTS)
     found = parser.parse_args()
     found.seeds = 1 if found.quick else found.seeds
     return found
+
+
+def _simulators(wanted: list[Cell]) -> list[str]:
+    return list(dict.fromkeys(cell.simulator for cell in wanted))
 
 
 def _recording(task: tuple[int, Cell, int, Path | None, Path, int, bool]) -> list[dict]:
@@ -96,7 +103,7 @@ def _recording(task: tuple[int, Cell, int, Path | None, Path, int, bool]) -> lis
     del session
     programs = [(Path(sys.executable), (OURS,))]
     if python:
-        programs.append((python, PEERS + (SLOW if ica and seed == 0 else ())))
+        programs.append((python, PEERS + (SLOW if ica else ())))
     for interpreter, methods in programs:
         asked = {"recording": str(recording), "bads": truth[3], "protocol": cell.protocol, "methods": methods}
         path = stem.with_suffix(".json")
@@ -127,7 +134,7 @@ def run_program(interpreter: Path, task: Path, *only: str) -> dict[str, dict[str
 def _costs(wanted: list[Cell], python: Path | None, folder: Path, n_pulses: int) -> pd.DataFrame:
     """CPU time (second turn of a process) and peak memory (a process each), one recording of each simulator."""
     rows = []
-    for simulator in dict.fromkeys(cell.simulator for cell in wanted):
+    for simulator in _simulators(wanted):
         cell = next(cell for cell in wanted if cell.simulator == simulator)
         session = cell.make(0, n_pulses)
         recording = folder / f"cost_{simulator}_raw.fif"

@@ -50,9 +50,9 @@ the same recording without any artefact: what background activity alone costs.""
 _TARGETS = """On the peers' simulator in absolute figures, on the others at most two thirds of the best peer's
 error in RMSE and peak error."""
 _PROGRAMS = """`mne`: pulse replaced by a line from −2 to 10 ms, 1–80 Hz, average; true bad channels told.
-`mne_ica`: and ICA (30, extended infomax) with ICLabel, first seed only. `sound`: mne-denoise 0.0.3,
-pulse replaced until 4 ms, 1 kHz, SOUND with its defaults. `sound_sspsir`: and SSP-SIR with 3
-components, 1–80 Hz; `…_10ms`: the pulse replaced until 10 ms. `no artefacts`: see the floor above."""
+`mne_ica`: and ICA (30, extended infomax) with ICLabel, on the first recording of each simulator.
+`sound`: mne-denoise 0.0.3, pulse replaced until 4 ms, 1 kHz, SOUND with its defaults. `sound_sspsir`: and SSP-SIR
+with 3 components, 1–80 Hz; `…_10ms`: the pulse replaced until 10 ms. `no artefacts`: see the floor above."""
 _PEAKS = """At the channel where the true peak is largest, within its window: mean true size, and mean absolute
 errors of amplitude (µV) and latency (ms), with the mean signed error of amplitude of ours."""
 
@@ -122,7 +122,7 @@ def tesa(folder: Path) -> list[tuple[str, str, pd.DataFrame]]:
     heading = "TESA"
     if not folder.is_dir():
         absent = f"TESA's outputs ({folder.name}, see tests/conftest.py) are not here, so there is no comparison."
-        return [(heading, absent, pd.DataFrame())]
+        return [(heading, absent, pd.DataFrame({"compared": ["nothing"]}))]
     from excitability.cleaning import sound, ssp_sir
 
     semi = dict(np.load(folder / "semi_input.npz"))
