@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from ..schema import unknown_word
-from ._tables import FEWEST, LEVEL, is_kept, level, log_level, numbers, responded
+from ._tables import FEWEST, LEVEL, is_kept, level, log_level, numbers, responded, share_of_responses
 
 AGGREGATES = ("mean", "median", "geometric_mean")
 #: Mean peak-to-peak of noise alone in a response window, in units of its RMS (see NOISE_RANGE in ``_tables``).
@@ -19,8 +19,8 @@ UNKNOWN: Interval = (np.nan, np.nan, np.nan)
 class Trials:
     """Kept trials of one condition: size, whether each is a response, and size without what noise adds.
 
-    ``size`` and the others have shape (n_trials,); ``response`` and ``noise_free`` are None where the table cannot
-    tell.
+    ``size`` and the others have shape (n_trials,); ``response`` (1, 0, or NaN where nothing tells) and ``noise_free``
+    are None where the table cannot tell.
     """
 
     def __init__(self, table: pd.DataFrame, of: str) -> None:
@@ -40,7 +40,7 @@ class Trials:
     @property
     def share(self) -> float:
         """Share of the trials that hold a response; 1 where the table cannot tell."""
-        return 1.0 if self.response is None else float(self.response.mean())
+        return share_of_responses(self.response)
 
 
 def ratio_of_levels(values: np.ndarray, baseline: np.ndarray, aggregate: str, *more: np.ndarray) -> Interval:
@@ -142,7 +142,7 @@ def noise_floor_limits(
         low, high = float(np.fmin(low, free[1])), float(np.fmax(high, free[2]))
         if conditioned.share < 0.5 and conditioned.response is not None:
             # a response hidden in noise lies between 0 and what was measured
-            smallest = np.where(conditioned.response, conditioned.size, 0.0)
+            smallest = np.where(conditioned.response != 0, conditioned.size, 0.0)
             low = min(low, ratio_of_levels(smallest, bases[0].size, "mean")[1] if smallest.any() else 0.0)
         low = max(low, 0.0)
     if high < 0:  # of signed values that chance made negative altogether

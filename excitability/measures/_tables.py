@@ -17,6 +17,8 @@ FEWEST_OF_MEDIAN = 6
 #: Peak-to-peak of EMG noise in a response window, in units of its RMS. Measured on band-limited noise
 #: (20–1000 Hz, 35 ms windows): 5.3 ± 0.7, and 7.0 is exceeded by 1 % of the windows without a response.
 NOISE_RANGE = 7.0
+#: Flag where most conditioned trials hold no response.
+CONDITIONED_AT_FLOOR = "conditioned_at_noise_floor"
 #: Words in the column ``reject`` of trials that are kept.
 _NO_REASON = {"", "n/a", "nan", "none", "<na>", "false", "0", "0.0"}
 #: Largest intensity that can be meant, by unit.
@@ -214,18 +216,40 @@ def with_condition(table: pd.DataFrame, test: str = "test") -> pd.DataFrame:
 
 
 def responded(table: pd.DataFrame, of: str) -> np.ndarray | None:
-    """Whether each trial holds a response, or None where the table cannot tell.
+    """1 for each trial that holds a response, 0 for one that holds none, NaN where nothing tells; None for a column of
+    which nothing could.
 
-    ``mep_probability`` decides where it was measured; else a peak-to-peak amplitude is compared with
+    ``mep_probability`` decides where it is known; else a peak-to-peak amplitude is compared with
     what the trial's own background EMG would reach by chance.
     """
     if not of.startswith("mep_"):
         return None
-    if "mep_probability" in table and of != "mep_probability":
-        return numbers(table, "mep_probability") >= 0.5
+    found = np.full(len(table), np.nan)
     if of == "mep_amplitude" and "background_emg" in table:
-        return numbers(table, of) > NOISE_RANGE * numbers(table, "background_emg")
-    return None
+        size, background = numbers(table, of), numbers(table, "background_emg")
+        found = np.where(np.isfinite(size) & np.isfinite(background), size > NOISE_RANGE * background, np.nan)
+    if "mep_probability" in table and of != "mep_probability":
+        probability = numbers(table, "mep_probability")
+        found = np.where(np.isfinite(probability), probability >= 0.5, found)
+    return found if np.isfinite(found).any() else None
+
+
+def share_of_responses(found: np.ndarray | None) -> float:
+    """Share of the trials that :func:`responded`, among those that can tell; 1 where none can."""
+    known = np.empty(0) if found is None else found[np.isfinite(found)]
+    return float(known.mean()) if known.size else 1.0
+
+
+def noise_floor_flags(test: np.ndarray | None, conditioned: np.ndarray | None) -> tuple[str, str]:
+    """What two sets of trials say of the noise floor, by :func:`responded`: a reason to give no value, and a flag.
+
+    Most test trials hold no response: there is nothing to compare with. Most conditioned trials hold none: their size
+    is that of noise, and the true one is smaller.
+    """
+    nothing_to_compare = "test_at_noise_floor" if share_of_responses(test) < 0.5 else ""
+    share = share_of_responses(conditioned)
+    word = CONDITIONED_AT_FLOOR if share < 0.5 else f"{CONDITIONED_AT_FLOOR}_in_some" if share <= 0.8 else ""
+    return nothing_to_compare, word
 
 
 def relative_variance(values: np.ndarray) -> float:

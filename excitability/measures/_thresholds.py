@@ -21,6 +21,7 @@ _SAME_SLOPE = 2 / np.log(2) / np.sqrt(2 * np.pi)
 #: units that fire by themselves pass the clinical criterion too, and the weakest stimuli decide about the threshold.
 DOUBTFUL = 0.25
 _LEAST_DOUBTED = 5  # responses
+_LEAST_ERROR = 0.01  # decades by which responses of one intensity differ at least
 _STEP = 1.0  # %MSO, of most stimulators
 METHODS = ("relative_frequency", "mills_nithi", "mlpest", "bayesian", "stochastic_approximation", "regression")
 #: First gain of stochastic approximation (%MSO): steps of 10 until the response first changes.
@@ -53,7 +54,7 @@ def thresholds(table: pd.DataFrame, name: str, of: str, by: str, criterion: floa
         noise = "criterion_below_noise" if of == "mep_amplitude" and floor > criterion else ""
     if seen is not None and (response & known).any():
         if noise:  # noise alone reaches the criterion: only what stands out of it is a response
-            response &= seen
+            response &= seen != 0  # NaN: cannot tell
         elif _doubt(table, s, seen, response & known) > DOUBTFUL:
             noise = "some_responses_doubtful"
     s, size, response = s[known], size[known], response[known]
@@ -68,7 +69,7 @@ def thresholds(table: pd.DataFrame, name: str, of: str, by: str, criterion: floa
 
 def _doubt(table: pd.DataFrame, s: np.ndarray, seen: np.ndarray, response: np.ndarray) -> float:
     """Largest mean chance that the responses counted up to some intensity are none, at least five of them."""
-    chance = 1.0 - numbers(table, "mep_probability") if "mep_probability" in table else ~seen * 1.0
+    chance = 1.0 - numbers(table, "mep_probability") if "mep_probability" in table else 1.0 - seen
     s, chance = s[response], chance[response]
     known = np.isfinite(chance)
     order = np.argsort(s[known])
@@ -281,9 +282,9 @@ def _log_likelihood(chance: np.ndarray, count: np.ndarray, yes: np.ndarray) -> n
 
 
 def intensity_by_regression(s: np.ndarray, size: np.ndarray, target: float) -> Estimate:
-    """Intensity of a target amplitude: log amplitude regressed on intensity around it, with Fieller's interval.
+    """Intensity of a target amplitude: log amplitude regressed on intensity around it.
 
-    A parabola where there are four levels and twelve trials, and where it tells the intensity; else a line. Levels
+    A curve with a plateau where there are four levels and twelve trials (:func:`solve_curve`); else a line. Levels
     enter whose median amplitude lies within a factor of 20 of the target and clear of the floor.
     """
     levels, index = np.unique(np.round(s, 1), return_inverse=True)
@@ -297,37 +298,40 @@ def intensity_by_regression(s: np.ndarray, size: np.ndarray, target: float) -> E
     straight = solve_line(x, y, np.log10(target), levels)
     if np.isnan(straight) or x.size < 12 or np.unique(np.round(x, 1)).size < 4:
         return straight
-    curved = solve_curve(x, y, np.log10(target))
-    return _inside(*curved, levels) if np.isfinite(curved).all() else straight
+    return _inside(*solve_curve(x, y, np.log10(target)), levels)
 
 
 def solve_curve(x: np.ndarray, y: np.ndarray, target: float) -> tuple[float, float, float]:
-    """Where a parabola rises to a target, with all intensities at which it does not differ from it (as Fieller).
+    """Posterior median and 95 % limits of the intensity at which a curve with a plateau reaches a target.
 
-    Recruitment curves bend: a straight line through a saturating one meets 1 mV a %MSO too high.
+    ``y = h − log10(1 + (10^(h − target) − 1) exp((θ − x) / k))``: a line that saturates at ``h``, as recruitment curves
+    do; θ is sought. A straight line through such a curve meets 1 mV a %MSO too high, and a parabola 0.3 to 1. The prior
+    is flat over θ, over the logarithm of k (1/40 to all of the range of ``x``), and over that of how far the plateau
+    lies above the target (a factor of 1.15 to 50).
     """
-    unknown = (np.nan, np.nan, np.nan)
-    centre, scale = x.mean(), np.ptp(x)
-    u = (x - centre) / scale
-    design = np.column_stack([np.ones_like(u), u, u**2])
-    inverse = np.linalg.inv(design.T @ design)
-    b = inverse @ design.T @ y
-    error = float(np.sum((y - design @ b) ** 2)) / (x.size - 3)
-    inside = b[1] ** 2 - 4 * b[2] * (b[0] - target)
-    if inside <= 0 or b[1] + np.sqrt(inside) <= 0:
-        return unknown
-    root = -2 * (b[0] - target) / (b[1] + np.sqrt(inside))
-    steps = np.linspace(0, 1, 1001)
-    limits = []
-    for side in (-1.0, 1.0):
-        place = root + side * steps
-        powers = np.column_stack([np.ones_like(place), place, place**2])
-        reach = float(stdtrit(x.size - 3, 0.975)) * np.sqrt(error * np.einsum("ij,jk,ik->i", powers, inverse, powers))
-        beyond = side * (powers @ b - target) > reach
-        if not beyond.any():
-            return unknown
-        limits.append(centre + scale * place[int(beyond.argmax())])
-    return float(centre + scale * root), float(limits[0]), float(limits[1])
+    levels, index = np.unique(np.round(x, 1), return_inverse=True)
+    count = np.bincount(index)
+    mean = np.bincount(index, weights=y) / count
+    within = float(np.sum((y - mean[index]) ** 2)) + x.size * _LEAST_ERROR**2
+    span = float(np.ptp(levels))
+    width = span * np.geomspace(1 / 40, 1, 20)
+    above = np.log1p(np.geomspace(0.15, 49, 14))
+
+    def posterior(place: np.ndarray) -> np.ndarray:
+        fall = np.exp(np.clip((place[:, None, None] - levels) / width[:, None], -60, 60))
+        error = [
+            np.square(mean - target - (high - np.log1p(np.expm1(high) * fall)) / np.log(10)) @ count for high in above
+        ]
+        logs = -(x.size - 1) / 2 * np.log(within + np.stack(error))
+        return np.exp(logs - logs.max()).sum(axis=(0, 2))
+
+    coarse = np.linspace(levels[0] - span / 2, levels[-1] + span / 2, 61)
+    near = np.flatnonzero((rough := posterior(coarse)) > 1e-6 * rough.max())
+    grid = np.linspace(coarse[max(near[0] - 1, 0)], coarse[min(near[-1] + 1, 60)], 121)
+    chance = posterior(grid)
+    cumulative = np.cumsum(chance) - chance / 2
+    low, middle, high = np.interp(np.array([0.025, 0.5, 0.975]) * chance.sum(), cumulative, grid)
+    return float(middle), float(low), float(high)
 
 
 def solve_line(x: np.ndarray, y: np.ndarray, target: float, levels: np.ndarray) -> Estimate:

@@ -9,8 +9,17 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from ..schema import Estimate
-from ._tables import intensities, is_kept, nothing, numbers, with_condition
+from ..schema import Estimate, join_flags
+from ._tables import (
+    CONDITIONED_AT_FLOOR,
+    intensities,
+    is_kept,
+    noise_floor_flags,
+    nothing,
+    numbers,
+    responded,
+    with_condition,
+)
 
 #: Flag of a session whose conditions were tracked one after the other.
 SERIAL = "serial_tracking"
@@ -24,6 +33,8 @@ class Tracked:
     log_size: np.ndarray
     condition: np.ndarray
     n_rejected: dict[str, int]
+    response: np.ndarray | None = None  # 1 or 0, NaN where nothing tells
+    non_positive: bool = False  # trials of no size were left out
 
     @property
     def order(self) -> str:
@@ -45,19 +56,30 @@ def tracked(table: pd.DataFrame, of: str, by: str, test: str) -> Tracked:
     kept = is_kept(table)
     known = kept & np.isfinite(s) & (size > 0) & (condition != "")
     lost = {str(name): int(np.sum(~kept & (condition == name))) for name in set(condition)}
-    return Tracked(s[known], np.log10(size[known]), condition[known], lost)
+    found = responded(table, of)
+    left_out = bool((kept & np.isfinite(s) & (size <= 0) & (condition != "")).any())
+    told = None if found is None else found[known]
+    return Tracked(s[known], np.log10(size[known]), condition[known], lost, told, left_out)
 
 
 def threshold_change(trials: Tracked, names: Sequence[str], test: str, target: float) -> Estimate:
     """Change of the mean threshold of some conditions in percent of that of the test pulse alone.
 
-    The slope is common to all conditions; the interval is Fieller's.
+    The slope is common to all conditions; the interval is Fieller's. Trials of noise are larger than their response:
+    where most of a condition are, its threshold is a lower limit.
     """
+    if not (np.isfinite(target) and target > 0):
+        raise ValueError(f"target = {target:g} must be the size of a response above 0 (V), such as 200e-6")
     groups = [trials.condition == name for name in (test, *names)]
     n = int(sum(group.sum() for group in groups[1:]))
     lost = sum(trials.n_rejected.get(name, 0) for name in names)
     if n == 0 or not groups[0].any() or not all(group.any() for group in groups):
         return nothing("no_test_trials" if n and not groups[0].any() else "no_trials", n, lost)
+    told = trials.response
+    others = np.any(groups[1:], axis=0)
+    floor, at_floor = ("", "") if told is None else noise_floor_flags(told[groups[0]], told[others])
+    if floor:
+        return nothing(floor, n, lost)
     freedom = trials.condition.size - len(set(trials.condition)) - 1
     slope, sxx, residual = _common_slope(trials)
     if freedom < 3 or sxx == 0:
@@ -77,7 +99,9 @@ def threshold_change(trials: Tracked, names: Sequence[str], test: str, target: f
         return nothing("slope_unknown", n, lost)
     low, high = _fieller(slope, base, other, residual, sxx, t2)
     ratio = thresholds[1] / thresholds[0]
-    return Estimate(100 * (ratio - 1), 100 * (low - 1), 100 * (high - 1), n, trials.order, lost)
+    high = np.nan if at_floor == CONDITIONED_AT_FLOOR else high
+    flag = join_flags(trials.order, at_floor, "non_positive" if trials.non_positive else "")
+    return Estimate(100 * (ratio - 1), 100 * (low - 1), 100 * (high - 1), n, flag, lost)
 
 
 def _common_slope(trials: Tracked) -> tuple[float, float, float]:

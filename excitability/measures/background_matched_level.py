@@ -10,7 +10,7 @@ import pandas as pd
 from ..schema import Estimate, join_flags, unknown_word
 from ._background import USUAL_ERROR, adjust
 from ._registry import measure
-from ._tables import nothing
+from ._tables import nothing, numbers
 
 
 @measure(kind="summary", unit="", over="conditioned")
@@ -55,12 +55,13 @@ def background_matched_level(
     dict of str to Estimate
         One for each condition, in the unit of the response. Flags: ``few_trials`` (fewer than three; NaN),
         ``extrapolated`` (no trial of the condition had a background as high, or as low, as ``at``),
-        ``non_positive`` (trials without a logarithm were left out).
+        ``non_positive`` (trials without a logarithm were left out), ``slope_unknown`` (NaN: the background does not
+        vary within conditions, and is not ``at``).
 
     Raises
     ------
     ValueError
-        For an unknown column or scale.
+        For an unknown column or scale, or an ``at`` that is not positive.
 
     Examples
     --------
@@ -84,11 +85,11 @@ def background_matched_level(
             levels[name] = nothing("few_trials", n, found.n_rejected[name])
             continue
         weights = np.array([float(other == name) for other in found.names])
-        numbers_ = found.interval(weights)
-        value, low, high = np.exp(numbers_) if scale == "log" else numbers_
+        limits = found.interval(weights)
+        value, low, high = np.exp(limits) if scale == "log" else limits
         least, _, most = found.span[name]
         outside = "" if least <= found.at <= most else "extrapolated"
-        lost = scale == "log" and bool((pd.to_numeric(table[of]) <= 0).any())
-        flag = join_flags(outside, "non_positive" if lost else "")
+        lost = scale == "log" and bool((numbers(table, of) <= 0).any())
+        flag = join_flags(outside, "slope_unknown" if np.isnan(value) else "", "non_positive" if lost else "")
         levels[name] = Estimate(value, low, high, n, flag, found.n_rejected[name])
     return levels

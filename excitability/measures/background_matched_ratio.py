@@ -10,7 +10,7 @@ import pandas as pd
 from ..schema import Estimate, join_flags, unknown_word
 from ._background import FAR_APART, USUAL_ERROR, Adjusted, adjust
 from ._registry import measure
-from ._tables import nothing
+from ._tables import CONDITIONED_AT_FLOOR, noise_floor_flags, nothing
 from .conditioned_ratio import FORMS, in_form
 
 
@@ -53,7 +53,10 @@ def background_matched_ratio(
     dict of str to Estimate
         One for each other condition; ``n`` counts its trials. Flags: ``no_test_trials``, ``few_trials`` (NaN),
         ``backgrounds_differ`` (their means by more than a quarter: some of that difference stays),
-        ``backgrounds_apart`` (no background of one condition occurs in the other: nothing but the model compares them).
+        ``backgrounds_apart`` (no background of one condition occurs in the other: nothing but the model compares them),
+        ``slope_unknown`` (NaN: the background differs between the conditions and does not vary within them),
+        ``test_at_noise_floor`` (NaN: most test trials hold no response), ``conditioned_at_noise_floor`` (most others
+        hold none: an upper limit, ``ci_low`` is 0), ``conditioned_at_noise_floor_in_some``.
 
     Raises
     ------
@@ -84,10 +87,17 @@ def _ratio(found: Adjusted, name: str, test: str) -> Estimate:
         return nothing("few_trials" if found.n.get(test) else "no_test_trials", n, n_rejected)
     if name not in found.names:
         return nothing("few_trials", n, n_rejected)
+    told = found.response or {}
+    floor, at_floor = noise_floor_flags(told.get(test), told.get(name))
+    if floor:
+        return nothing(floor, n, n_rejected)
     weights = np.array([float(other == name) - float(other == test) for other in found.names])
     value, low, high = np.exp(found.interval(weights))
+    if at_floor == CONDITIONED_AT_FLOOR and np.isfinite(low):
+        low = 0.0
     (least, mean, most), (other_least, other_mean, other_most) = found.span[name], found.span[test]
     differ = max(mean, other_mean) > FAR_APART * min(mean, other_mean)
     apart = least > other_most or other_least > most
-    flag = join_flags("backgrounds_differ" if differ else "", "backgrounds_apart" if apart else "")
+    unknown = "slope_unknown" if np.isnan(value) else ""
+    flag = join_flags(at_floor, unknown, "backgrounds_differ" if differ else "", "backgrounds_apart" if apart else "")
     return Estimate(value, low, high, n, flag, n_rejected)

@@ -6,9 +6,19 @@ import numpy as np
 import pandas as pd
 from scipy.special import gammaln, nctdtrinc
 
-from ..schema import Estimate
+from ..schema import Estimate, join_flags
 from ._registry import measure
-from ._tables import FEWEST, LEVEL, conditions, is_kept, nothing, numbers
+from ._tables import (
+    CONDITIONED_AT_FLOOR,
+    FEWEST,
+    LEVEL,
+    conditions,
+    is_kept,
+    noise_floor_flags,
+    nothing,
+    numbers,
+    responded,
+)
 
 
 @measure(kind="summary", unit="1", over="conditioned")
@@ -35,7 +45,10 @@ def change_in_baseline_deviations(
     -------
     dict of str to Estimate
         One for each other condition. Flags: ``no_trials``, ``no_test_trials``, ``few_trials`` (NaN: fewer than three
-        baseline trials; no interval: fewer than three in the block), ``non_positive`` (some trials had no logarithm).
+        baseline trials; no interval: fewer than three in the block), ``no_variation`` (NaN: all baseline trials are
+        alike), ``non_positive`` (some trials had no logarithm), ``test_at_noise_floor`` (NaN: most baseline trials hold
+        no response), ``conditioned_at_noise_floor`` (most of the block hold none: an upper limit, without ``ci_low``),
+        ``conditioned_at_noise_floor_in_some``.
 
     Raises
     ------
@@ -55,29 +68,38 @@ def change_in_baseline_deviations(
     condition = conditions(table)
     known = kept & (values > 0)
     logs = np.log(np.where(known, values, 1.0))
-    baseline = logs[known & (condition == test)]
-    below = bool((kept & (values <= 0) & (condition != "")).any())
-    return {
-        name: _delta(logs[known & (condition == name)], baseline, below, int(((condition == name) & ~kept).sum()))
-        for name in sorted(set(condition) - {"", test})
-    }
+    found = responded(table, of)
+    before = known & (condition == test)
+    below = "non_positive" if (kept & (values <= 0) & (condition != "")).any() else ""
+    changes = {}
+    for name in sorted(set(condition) - {"", test}):
+        mine = known & (condition == name)
+        floor, at_floor = noise_floor_flags(*(None if found is None else found[part] for part in (before, mine)))
+        n_rejected = int(((condition == name) & ~kept).sum())
+        if floor and mine.any():
+            changes[name] = nothing(floor, int(mine.sum()), n_rejected)
+            continue
+        changes[name] = _delta(logs[mine], logs[before], join_flags(below, at_floor), n_rejected)
+    return changes
 
 
-def _delta(values: np.ndarray, baseline: np.ndarray, below: bool, n_rejected: int) -> Estimate:
+def _delta(values: np.ndarray, baseline: np.ndarray, flag: str, n_rejected: int) -> Estimate:
     n, m = values.size, baseline.size
     if not n or not m:
         return nothing("no_test_trials" if n else "no_trials", n, n_rejected)
-    spread = float(baseline.std(ddof=1)) if m >= FEWEST else 0.0
-    if spread == 0:
+    if m < FEWEST:
         return nothing("few_trials", n, n_rejected)
+    spread = float(baseline.std(ddof=1))
+    if spread <= 1e-12 * max(abs(float(baseline.mean())), 1.0):
+        return nothing("no_variation", n, n_rejected)
     freedom = m - 1
     unbiased = float(np.exp(gammaln(freedom / 2) - gammaln((freedom - 1) / 2)) / np.sqrt(freedom / 2))
     delta = unbiased * float(values.mean() - baseline.mean()) / spread
-    flag = "non_positive" if below else ""
     if n < FEWEST:
-        return Estimate(delta, n=n, flag="few_trials", n_rejected=n_rejected)
+        return Estimate(delta, n=n, flag=join_flags("few_trials", flag), n_rejected=n_rejected)
     parts = np.array([float(values.var(ddof=1)) / spread**2 / n, 1 / m])
     scale = float(np.sqrt(parts.sum()))
     t = delta / unbiased / scale
     low, high = (scale * float(nctdtrinc(freedom, p, t)) for p in ((1 + LEVEL) / 2, (1 - LEVEL) / 2))
+    low = np.nan if CONDITIONED_AT_FLOOR in flag.split(";") else low
     return Estimate(delta, low, high, n, flag, n_rejected)

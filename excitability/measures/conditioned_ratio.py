@@ -10,7 +10,7 @@ import pandas as pd
 from ..schema import Estimate, join_flags, unknown_word
 from ._ratios import Trials, noise_floor_limits, ratio_of_levels
 from ._registry import measure
-from ._tables import nothing, with_condition
+from ._tables import noise_floor_flags, nothing, with_condition
 
 FORMS = ("ratio", "log_ratio", "percent", "percent_inhibition")
 
@@ -54,7 +54,7 @@ def conditioned_ratio(
         Condition of the second pulse alone, where that evokes responses (SICF): the conditioned response is then
         compared with the sum of both, ``R = mean(pair) / (mean(first) + mean(second))``.
     form : {"ratio", "log_ratio", "percent", "percent_inhibition"}
-        ``R``, ``ln R``, ``100 R`` or ``100 (1 − R)``.
+        ``R``, ``ln R``, ``100 R`` or ``100 (1 − R)``; ``ln R`` has no lower limit where that of ``R`` is 0.
     aggregate : {"mean", "median", "geometric_mean"}
         Level that is compared; the mean is the convention.
 
@@ -99,8 +99,9 @@ def _ratio(conditioned: Trials, bases: tuple[Trials, ...], aggregate: str) -> Es
     n, lost = conditioned.size.size, conditioned.n_rejected
     if n == 0 or any(base.size.size == 0 for base in bases):
         return nothing("no_trials" if n == 0 else "no_test_trials", n, lost)
-    if bases[0].share < 0.5:
-        return nothing("test_at_noise_floor", n, lost)
+    floor, at_floor = noise_floor_flags(bases[0].response, conditioned.response)
+    if floor:
+        return nothing(floor, n, lost)
     measured = ratio_of_levels(conditioned.size, bases[0].size, aggregate, *(base.size for base in bases[1:]))
     low, high = noise_floor_limits(conditioned, bases, aggregate, measured)
     ratio, flag = measured[0], ""
@@ -108,18 +109,15 @@ def _ratio(conditioned: Trials, bases: tuple[Trials, ...], aggregate: str) -> Es
         ratio, flag = np.nan, "non_positive"
     elif not np.isfinite(low):
         flag = "few_trials"
-    if conditioned.share <= 0.8:
-        word = "conditioned_at_noise_floor"
-        flag = join_flags(flag, word if conditioned.share < 0.5 else f"{word}_in_some")
-    return Estimate(ratio, low, high, n, join_flags(flag, "baseline_is_sum" if len(bases) > 1 else ""), lost)
+    flag = join_flags(flag, at_floor, "baseline_is_sum" if len(bases) > 1 else "")
+    return Estimate(ratio, low, high, n, flag, lost)
 
 
 def in_form(ratio: Estimate, form: str) -> Estimate:
-    """A ratio as ``ln R``, ``100 R`` or ``100 (1 − R)``."""
+    """A ratio as ``ln R``, ``100 R`` or ``100 (1 − R)``; the logarithm of a limit at zero is NaN: an open interval."""
     value, low, high = float(ratio), ratio.ci_low, ratio.ci_high
     if form == "log_ratio":
-        with np.errstate(divide="ignore"):
-            value, low, high = (float(np.log(number)) for number in (value, low, high))
+        value, low, high = (float(np.log(number)) if number > 0 else np.nan for number in (value, low, high))
     elif form == "percent":
         value, low, high = 100 * value, 100 * low, 100 * high
     elif form == "percent_inhibition":

@@ -10,7 +10,19 @@ from scipy.special import stdtrit
 
 from ..schema import Estimate, join_flags, unknown_word
 from ._registry import measure
-from ._tables import FEWEST, LEVEL, conditions, is_kept, log_level, nothing, numbers, single_pulses
+from ._tables import (
+    CONDITIONED_AT_FLOOR,
+    FEWEST,
+    LEVEL,
+    conditions,
+    is_kept,
+    log_level,
+    noise_floor_flags,
+    nothing,
+    numbers,
+    responded,
+    single_pulses,
+)
 from .conditioned_ratio import FORMS, in_form
 
 
@@ -51,7 +63,9 @@ def plasticity_index(
     Estimate
         ``n`` counts the trials after the intervention. Flags: ``no_baseline``, ``no_trials`` (NaN), ``few_trials`` (a
         block of fewer than three trials: no interval), ``non_positive``, ``other_blocks_left_out`` (blocks that are
-        neither before nor after).
+        neither before nor after), ``test_at_noise_floor`` (NaN: most baseline trials hold no response),
+        ``conditioned_at_noise_floor`` (most trials afterwards hold none: the index is an upper limit, ``ci_low`` is
+        that of no response at all), ``conditioned_at_noise_floor_in_some``.
 
     Raises
     ------
@@ -84,6 +98,10 @@ def plasticity_index(
     if not baseline or not later:
         return nothing(join_flags("no_trials" if baseline else "no_baseline", other), n, n_rejected)
     tops, bases = (np.array([part.mean() for part in parts]) for parts in (later, baseline))
+    floor, at_floor = _floor(table, of, labels, known, before, after)
+    if floor:
+        return nothing(join_flags(floor, other), n, n_rejected)
+    other = join_flags(at_floor, other)
     if tops.mean() <= 0 or bases.mean() <= 0:
         return nothing(join_flags("non_positive", other), n, n_rejected)
     ratio = float(tops.mean() / bases.mean())
@@ -95,8 +113,20 @@ def plasticity_index(
     spread = float((variances**2 / [part.size - 1 for part in parts]).sum())
     freedom = float(variances.sum()) ** 2 / spread if spread > 0 else 1.0
     reach = float(stdtrit(freedom, (1 + LEVEL) / 2)) * float(np.sqrt(variances.sum()))
-    found = Estimate(ratio, ratio * np.exp(-reach), ratio * np.exp(reach), n, other, n_rejected)
-    return in_form(found, form)
+    low = 0.0 if at_floor == CONDITIONED_AT_FLOOR else ratio * np.exp(-reach)
+    return in_form(Estimate(ratio, low, ratio * np.exp(reach), n, other, n_rejected), form)
+
+
+def _floor(
+    table: pd.DataFrame, of: str, labels: np.ndarray, known: np.ndarray, before: str, after: str
+) -> tuple[str, str]:
+    found = responded(table, of)
+    if found is None:
+        return "", ""
+    first, later = (
+        np.array([bool(name) and _is_block(name, word) for name in labels], dtype=bool) for word in (before, after)
+    )
+    return noise_floor_flags(found[known & first], found[known & later])
 
 
 def _is_block(name: str, word: str) -> bool:

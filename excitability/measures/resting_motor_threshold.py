@@ -47,7 +47,8 @@ def resting_motor_threshold(
         Flags, all with NaN: ``ceiling`` (no threshold up to 100 %MSO: right-censored, ``ci_low`` is what is known),
         ``above_tested_range``, ``below_tested_range``, ``few_trials_per_level``, ``few_intensities``,
         ``slope_unknown``, ``inconsistent_responses``, ``no_level_with_responses_only`` and
-        ``no_level_without_responses`` (Mills–Nithi needs both), ``not_led_by_stochastic_approximation``, ``no_trials``; with a value: ``criterion_below_noise``, ``some_responses_doubtful``.
+        ``no_level_without_responses`` (Mills–Nithi needs both), ``not_led_by_stochastic_approximation``,
+        ``no_trials``; with a value: ``criterion_below_noise``, ``some_responses_doubtful``.
 
     Notes
     -----

@@ -47,12 +47,15 @@ def threshold_tracking(
     Estimate or dict of Estimate
         One for each conditioned condition; the Estimate itself where there is only one. Flags: ``no_trials``,
         ``no_test_trials``, ``few_trials``, ``slope_unknown`` (responses do not rise with intensity),
-        ``serial_tracking`` (one condition after the other; without it they were interleaved, tracked in parallel).
+        ``serial_tracking`` (one condition after the other; without it they were interleaved, tracked in parallel),
+        ``non_positive`` (trials of no size were left out), ``test_at_noise_floor`` (NaN: most test trials hold no
+        response), ``conditioned_at_noise_floor`` (most conditioned trials hold none: a lower limit, without
+        ``ci_high``), ``conditioned_at_noise_floor_in_some``.
 
     Raises
     ------
     ValueError
-        For an unknown column.
+        For an unknown column, or a target that is not positive.
 
     Notes
     -----

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from ..schema import Estimate
+from ..schema import STIMULUS_COLUMNS, Estimate
 from ._registry import measure
 from ._shared_error import EDGE, ONSET_COLUMNS, with_shared_error
 from ._tables import FEWEST, FEWEST_OF_MEDIAN, is_kept, level, nothing, numbers
@@ -32,6 +32,7 @@ def trial_mean(
     The interval of onset latencies (``mep_latency`` with its ``mep_latency_standard_error`` in the table) also holds
     what the trials of one recording have in common, 0.45 of the mean standard error: without it, it covers 83 %.
     That of a mean probability is Wilson's, and covers more than 95 % where the single probabilities are not 0 or 1.
+    A stimulus column (the ``intensity`` of tracked trials) gets none: each was chosen, after the responses before it.
 
     Parameters
     ----------
@@ -81,8 +82,10 @@ def trial_mean(
         flag = "non_positive"
     elif known.size < (FEWEST_OF_MEDIAN if statistic == "median" else FEWEST):
         flag = ";".join(filter(None, (flag, "few_trials")))
-    if of == "mep_probability":
-        value, low, high = _share(known, statistic, value)
+    if of in STIMULUS_COLUMNS:
+        low = high = np.nan
+    elif of == "mep_probability":
+        low, high = _share(known) if statistic == "mean" else (low, min(high, 1.0))
     return Estimate(value, low, high, n=known.size, flag=flag, n_rejected=n_rejected)
 
 
@@ -104,10 +107,9 @@ def _at_edge(table: pd.DataFrame, kept: np.ndarray) -> np.ndarray:
     return np.array([EDGE in str(flag).split(";") for flag in table["flag"].to_numpy()[kept]], dtype=bool)
 
 
-def _share(values: np.ndarray, statistic: str, value: float) -> tuple[float, float, float]:
+def _share(values: np.ndarray) -> tuple[float, float]:
     """Wilson's interval: a probability stays between 0 and 1 even when every trial responds."""
-    n, z = values.size, 1.959964
-    share = value if statistic == "mean" else float(values.mean())
+    n, z, share = values.size, 1.959964, float(values.mean())
     centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     reach = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
-    return value, float(centre - reach), float(centre + reach)
+    return float(centre - reach), float(centre + reach)
