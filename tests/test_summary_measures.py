@@ -466,3 +466,9 @@ def test_overlap_of_maps():
         map_overlap(a, b.iloc[:-1])
     with pytest.raises(ValueError, match="coil_x"):
         motor_map(a.drop(columns="coil_x"))
+
+
+def test_the_mean_of_intensities_that_were_chosen_has_no_interval():
+    found = trial_mean(pd.DataFrame({"intensity": [50.0, 51.0, 50.0, 49.0]}), of="intensity")
+    assert found == pytest.approx(50)
+    assert np.isnan([found.ci_low, found.ci_high]).all()

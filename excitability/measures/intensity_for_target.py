@@ -17,10 +17,11 @@ def intensity_for_target(
 ) -> Estimate:
     """Intensity at which the (geometric) mean response has the target size, with its 95 % interval.
 
-    The logarithm of single responses is regressed on intensity over the levels around the target: by a parabola, for
-    recruitment curves bend (a line finds 1 mV a %MSO too high where they saturate), and by a line where there are fewer
-    than four levels or twelve trials. The target is met in the middle of the log-distribution: half of the responses
-    will be larger. The interval covers 92–95 %.
+    The logarithm of single responses is regressed on intensity over the levels around the target: by a line that bends
+    towards a plateau, for recruitment curves do (a straight line finds 1 mV a %MSO too high where they saturate), and
+    by a straight line where there are fewer than four levels or twelve trials. The target is met in the middle of the
+    log-distribution: half of the responses will be larger. The interval of 1 mV covers 85–98 %
+    on simulated curves of ten forms, mostly 94; least where single pulses run far into the plateau.
 
     Parameters
     ----------
