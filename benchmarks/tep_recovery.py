@@ -38,6 +38,10 @@ def main() -> None:
     """Simulate, run everybody, score, write."""
     arguments = _arguments()
     one_thread()
+    if arguments.tables:
+        table = pd.concat([pd.read_csv(path, sep="\t", comment="#") for path in arguments.tables], ignore_index=True)
+        _write(table, _head_of(arguments.tables), arguments)
+        return
     python = None if arguments.no_peers else peer_python(arguments.environment, REQUIREMENTS)
     wanted = [cell for cell in cells() if arguments.simulator in ("all", cell.simulator)]
     tasks = [(k, cell, seed) for seed in range(arguments.seeds) for k, cell in enumerate(wanted)]
@@ -54,15 +58,25 @@ def main() -> None:
         table = pd.DataFrame(rows)
         costs = pd.DataFrame() if arguments.no_costs else _costs(wanted, python, Path(folder), arguments.pulses)
     head = {**provenance(0), "recordings": f"{len(tasks)}, {arguments.pulses} pulses each"}
-    paths = write(
-        "tep_recovery",
-        "Recovery of known TMS-evoked potentials",
-        head,
-        pd.concat([table, costs.assign(part="cost")] if len(costs) else [table]),
-        [*pages.recovery(table), *pages.costs(costs), *pages.tesa(arguments.oracle)],
-        arguments.output,
-    )
-    paths.append(pages.figure(table, head, arguments.output))
+    _write(pd.concat([table, costs.assign(part="cost")] if len(costs) else [table]), head, arguments)
+
+
+def _head_of(tables: list[Path]) -> dict[str, str]:
+    """Where and with what tables were made: what they state themselves, once if all state the same."""
+    heads = []
+    for path in tables:
+        lines = [line[2:] for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("# ")]
+        heads.append(dict(line.split(": ", 1) for line in lines))
+    return {key: "; ".join(dict.fromkeys(head[key] for head in heads)) for key in heads[0]}
+
+
+def _write(table: pd.DataFrame, head: dict[str, str], arguments: argparse.Namespace) -> None:
+    costs = table[table["part"] == "cost"].dropna(axis=1, how="all") if "part" in table else pd.DataFrame()
+    scored = table[table["part"] != "cost"] if "part" in table else table
+    sections = [*pages.recovery(scored), *pages.costs(costs), *pages.tesa(arguments.oracle)]
+    title = "Recovery of known TMS-evoked potentials"
+    paths = write("tep_recovery", title, head, table, sections, arguments.output)
+    paths.append(pages.figure(scored, head, arguments.output))
     print("\n".join(str(path) for path in paths))
 
 
@@ -79,6 +93,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--environment", type=Path, default=default_environment().with_name("peers_tep"))
     parser.add_argument("--scratch", type=Path, default=None, help="folder for recordings (1 GB)")
     parser.add_argument("--oracle", type=Path, default=HERE.parent.parent / "shared/data/tesa_oracle")
+    parser.add_argument("--tables", type=Path, nargs="+", help="show what earlier runs wrote (TSV) and run nothing")
     parser.add_argument("--output", type=Path, default=RESULTS)
     found = parser.parse_args()
     found.seeds = 1 if found.quick else found.seeds

@@ -61,6 +61,7 @@ def scores(
         out[f"rmse{suffix}"] = 1e6 * float(np.sqrt(np.mean((x - y) ** 2)))
         out[f"gain{suffix}"] = float(x @ y / (x @ x))
         if not suffix:
+            out["rmse_of_nothing"] = 1e6 * float(np.sqrt(np.mean(x**2)))
             out["r_gmfa"] = float(np.corrcoef(true[:, inside].std(axis=0), ours[:, inside].std(axis=0))[0, 1])
     return {**out, **_peak_errors(true, ours, grid, peaks)}
 
