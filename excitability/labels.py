@@ -162,6 +162,8 @@ def condition_label(name: str) -> str:
         return f"{level.group(2)} % {level.group(1).upper()}"
     if level := re.fullmatch(r"cs_([0-9.]+)", name):
         return f"conditioning {level.group(1)} %"
+    if level := re.fullmatch(r"mso_([0-9.]+)", name):
+        return f"{level.group(1)} %MSO"
     if after := re.fullmatch(r"n20_(-?[0-9.]+(?:e-?\d+)?)", name):
         return f"N20 {1e3 * float(after.group(1)):+g} ms"
     interval = re.fullmatch(r"isi_([0-9.]+(?:e-?\d+)?)", name)

@@ -252,6 +252,10 @@ def join_flags(*flags: str) -> str:
     return ";".join(dict.fromkeys(words))
 
 
+#: More words than these are not told where one of them is near.
+_MOST_KNOWN = 12
+
+
 def unknown_word(what: str, given: object, known: Iterable[str]) -> str:
     """Message for an unknown name: what was given, the nearest valid word, and all of them.
 
@@ -261,6 +265,8 @@ def unknown_word(what: str, given: object, known: Iterable[str]) -> str:
     words = sorted(str(word) for word in known)
     near = difflib.get_close_matches(str(given), words, n=1, cutoff=0.5)
     hint = f" did you mean {near[0]!r}?" if near else ""
+    if near and len(words) > _MOST_KNOWN:
+        return f"unknown {what} {given!r}:{hint} ({len(words)} are known)"
     return f"unknown {what} {given!r}:{hint} Known: {', '.join(words) or '(none)'}"
 
 

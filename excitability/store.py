@@ -62,6 +62,19 @@ def _fingerprint(value: Any) -> Any:
     return value if isinstance(value, str | int | float | bool | None) else repr(value)
 
 
+def as_given(reading: Any) -> Any:
+    """Options of reading as they were given, from the inputs that were stored: files without their checksums.
+
+    >>> as_given({"options": {"stimuli": "log.csv 2301b77c4e59"}, "picks": ["FDI"]})
+    {'options': {'stimuli': 'log.csv'}, 'picks': ['FDI']}
+    """
+    if isinstance(reading, Mapping):
+        return {name: as_given(value) for name, value in reading.items()}
+    if isinstance(reading, list):
+        return [as_given(value) for value in reading]
+    return re.sub(r"(?<=.) [0-9a-f]{12}$", "", reading) if isinstance(reading, str) else reading
+
+
 def _escaped(text: str) -> str:
     return re.sub(r"([\[\]*?])", r"[\1]", text)
 

@@ -15,6 +15,7 @@ from excitability.measures import (
     m_wave_amplitude,
     m_wave_latency,
     normalised_amplitude,
+    transcallosal_conduction,
     triple_stimulation,
 )
 from excitability.measures.central_conduction import peripheral_conduction_time
@@ -413,3 +414,12 @@ def test_percent_of_m_max_is_covered():
         )
         hits.append(covered(normalised_amplitude(table)["cortex"], 10.0))
     assert 0.92 <= np.mean(hits) <= 0.98
+
+
+def test_results_read_from_files_are_matched_though_their_labels_are_empty():
+    row = {"participant": np.nan, "session": np.nan, "channel": "RFDI", "condition": "all", "form": "", "n_trials": 20}
+    onset = {"measure": "ipsilateral_silent_period_onset", "protocol": "m1/ipsilateral_silent_period", "value": 0.035}
+    mep = {"measure": "mep_latency", "protocol": "m1/mep", "value": 0.0215}
+    table = pd.concat([pd.DataFrame([{**row, **own, "ci_low": np.nan, "ci_high": np.nan}]) for own in (onset, mep)])
+    table["participant"] = [float("nan"), np.float64("nan")]  # two NaNs, as of two files
+    assert transcallosal_conduction(table)["value"].round(4).tolist() == [0.0135]

@@ -14,7 +14,9 @@ from matplotlib.figure import Figure
 from excitability import plots
 from excitability.comparison import compare
 from excitability.html_report import _page, _tables, add_to_mne_report, report
+from excitability.html_report._figures import figures_of
 from excitability.html_report._words import flag_in_words, protocol_methods
+from excitability.measures import recruitment_curves_of_study
 from excitability.protocol import load_battery, load_protocol
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -260,13 +262,110 @@ def test_results_alone_are_enough(few, tmp_path):
         assert 'id="changes"' not in page
 
 
-def test_one_session_of_one_person(tmp_path):
+def test_one_session_of_one_person_has_its_values_open_and_in_words(tmp_path):
     results = study.study_results(1, ("pre",), groups=("",))
+    results = results.assign(participant="01")
     page = report(results, None, tmp_path / "x.html").read_text(encoding="utf-8")
     row = results[results["measure"] == "resting_motor_threshold"].iloc[0]
-    assert "1 participant follow" in page
-    assert f"{row['value']:.1f} [{row['ci_low']:.1f}, {row['ci_high']:.1f}] (n = 1)" in page
-    assert "<figure>" not in page
+    answer = page[page.index('id="answer"') : page.index('id="done"')]
+    assert "One recording session, no comparison:" in answer
+    assert "Resting motor threshold in FDI" in answer
+    sici = results[(results["protocol"] == "m1/sici") & (results["channel"] == "FDI")].set_index("condition")
+    ratio = sici[sici["measure"] == "conditioned_ratio"].loc["isi_0.002"]
+    clear = "inhibition" if ratio["ci_high"] < 1 else "no clear inhibition" if ratio["ci_low"] < 1 else "facilitation"
+    assert f"Ratio at 2 ms: {_tables.with_interval(*ratio[['value', 'ci_low', 'ci_high']])}, {clear}" in answer
+    assert f"{row['value']:.1f} [{row['ci_low']:.1f}, {row['ci_high']:.1f}]" in page
+    assert "(n = 1)" not in page
+    assert "<details>" not in page
+    assert "SICI: Conditioned relative to test response" in page
+
+
+@pytest.mark.parametrize(
+    ("protocol", "picture"),
+    [("m1/motor_map", "Motor map of FDI"), ("m1/recruitment_curve", "Recruitment curve of FDI")],
+)
+def test_one_session_has_the_picture_of_its_protocol(protocol, picture, tmp_path):
+    rng = np.random.default_rng(4)
+    x, y = (np.tile(axis.ravel() / 100, 3) for axis in np.meshgrid(np.arange(6.0), np.arange(6.0)))
+    trials = pd.DataFrame({
+        "protocol": protocol, "channel": "FDI", "coil_x": x, "coil_y": y, "reject": "", "condition": "all",
+        "intensity": 40 + 100 * x, "mep_amplitude": 1e-3 * np.exp(-((x - 0.02) ** 2 + (y - 0.03) ** 2) / 2e-4)
+        * rng.lognormal(0, 0.2, x.size),
+    })  # fmt: skip
+    row = {"participant": "01", "session": "", "protocol": protocol, "channel": "FDI", "condition": "all", "form": ""}
+    found = {"map_area": (1e-3, "m^2"), "recruitment_threshold": (44.0, "%MSO"), "s50": (50.0, "%MSO"),
+             "mep_max": (1e-3, "V")}  # fmt: skip
+    names = ["map_area"] if protocol == "m1/motor_map" else ["recruitment_threshold", "s50", "mep_max"]
+    rows = [{**row, "measure": name, "value": found[name][0], "ci_low": 0.9 * found[name][0],
+             "ci_high": 1.1 * found[name][0], "unit": found[name][1], "flag": ""} for name in names]  # fmt: skip
+    page = report(pd.DataFrame(rows), None, tmp_path / "x.html", trials=trials).read_text(encoding="utf-8")
+    assert picture in page
+    assert page.count("<figure>") == 1
+
+
+def test_blocks_of_one_session_are_drawn_in_time(tmp_path):
+    row = {"participant": "01", "session": "", "protocol": "m1/plasticity", "channel": "FDI", "unit": "V", "form": "",
+           "measure": "mep_amplitude", "flag": ""}  # fmt: skip
+    rows = [{**row, "condition": name, "value": v, "ci_low": 0.8 * v, "ci_high": 1.2 * v}
+            for name, v in (("post30", 1.1e-3), ("pre", 1e-3), ("post0", 1.5e-3))]  # fmt: skip
+    page = report(pd.DataFrame(rows), None, tmp_path / "x.html").read_text(encoding="utf-8")
+    assert "Plasticity: MEP amplitude" in page
+    figure = plots.condition_values(pd.DataFrame(rows), "mep_amplitude")
+    assert [text.get_text() for text in figure.axes[0].get_xticklabels()] == ["pre", "post0", "post30"]
+
+
+def test_intervals_of_amplitudes_and_shares_stay_where_they_can_be():
+    row = {"session": "pre", "protocol": "m1/mep", "channel": "FDI", "condition": "all", "form": ""}
+    sizes, shares = (2e-4, 3e-4, 3e-3, 9e-3), (1.0, 0.9, 1.0, 0.2)
+    rows = [{**row, "participant": f"{i}", "measure": name, "value": values[i], "unit": unit}
+            for name, values, unit in (("mep_amplitude", sizes, "V"), ("mep_probability", shares, "1"))
+            for i in range(4)]  # fmt: skip
+    _, shown = _tables.group_values(_tables.prepared(pd.DataFrame(rows), None))
+    amplitude, share = (line[-1] for line in shown)
+    assert "−" not in amplitude
+    assert amplitude.startswith(f"{1e3 * np.exp(np.mean(np.log(sizes))):.2f}")
+    assert "1.000] (n = 4)" in share
+
+
+def test_slopes_without_a_plateau_are_not_drawn_and_the_curve_is_told_by_its_own_values():
+    rows = []
+    for i in range(5):
+        flag = "no_plateau" if i > 2 else ""
+        row = {
+            "participant": f"{i}",
+            "session": "pre",
+            "protocol": "m1/recruitment_curve",
+            "channel": "FDI",
+            "form": "",
+        }
+        known = {"recruitment_threshold": 40.0 + i, "s50": np.nan if flag else 50.0 + i, "mep_max": 2e-3 + 1e-4 * i,
+                 "peak_slope": 1e-4 * (i + 1), "area_under_curve": 0.01}  # fmt: skip
+        rows += [{**row, "condition": "all", "measure": name, "value": value, "unit": "V", "flag": flag}
+                 for name, value in known.items()]  # fmt: skip
+        rows += [{**row, "condition": f"mso_{level}", "measure": "mep_amplitude", "value": 1e-3, "unit": "V", 
+                  "flag": ""}
+                 for level in range(10)]  # fmt: skip
+    own = _tables.prepared(pd.DataFrame(rows), None)
+    *_, (title, _, caption) = list(figures_of(own, set()))
+    assert title == "Recruitment threshold, S50, maximal MEP amplitude, peak slope"
+    assert "Slopes of 2 curves that reached no plateau are not drawn" in caption
+
+
+def test_a_pair_of_muscles_has_no_trials_of_its_own():
+    row = {"participant": "01", "session": "pre", "protocol": "m1/motor_map", "condition": "all", "measure": "map_area",
+           "value": 1.0, "unit": "m^2", "n_trials": 196, "n_rejected": 0}  # fmt: skip
+    rows = [{**row, "channel": name} for name in ("FDI", "APB", "FDI+APB")]
+    assert _tables.trials_kept(_tables.prepared(pd.DataFrame(rows), None), None)[0][1] == 392
+
+
+def test_the_curves_of_a_study_can_be_reported(tmp_path):
+    rng = np.random.default_rng(6)
+    s = np.repeat(np.arange(40.0, 81, 5), 3)
+    tables = [pd.DataFrame({"participant": f"p{i}", "channel": "FDI", "intensity": s, "mep_amplitude":
+              3e-3 / (1 + np.exp((rng.normal(58, 5) - s) / 4)) * rng.lognormal(0, 0.4, s.size)})
+              for i in range(5)]  # fmt: skip
+    page = report(recruitment_curves_of_study(tables), None, tmp_path / "x.html").read_text(encoding="utf-8")
+    assert "Recruitment curves of study" in page
 
 
 def test_only_the_columns_of_a_run_are_needed(few, tmp_path):

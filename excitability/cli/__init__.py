@@ -386,6 +386,8 @@ def main() -> None:
     """Entry point: errors of use are one line on standard error and exit code 1."""
     import warnings
 
+    os.environ.setdefault("MNE_LOGGING_LEVEL", "WARNING")  # MNE would tell its progress among the results
+
     def told(message: Warning | str, *_: Any, **__: Any) -> None:
         sys.stderr.write(f"note: {' '.join(str(message).split())}\n")
 

@@ -12,42 +12,25 @@ if TYPE_CHECKING:
 
     from ..protocol import Run
 
-_SUPPORT = ("background_", "mep_probability")  # judged beside the results, not read as results
-_WORDS = 100  # characters of a line of words
+_WORDS, _TABLE = 100, 120  # characters of a line of words and of a table, where no terminal says how many it shows
 
 
 def show_results(done: Run, *, everything: bool = False) -> None:
     """Print what a protocol found: the main rows, then in words what they mean and what is not among them."""
     from rich.console import Console
 
-    console = Console(width=None if sys.stdout.isatty() else _WORDS, soft_wrap=False, highlight=False)
+    from ..html_report._tables import main_rows
+
+    console = Console(width=None if sys.stdout.isatty() else _TABLE, highlight=False)
     shown, hidden = main_rows(done.results, everything=everything)
     notes: dict[str, int] = {}
-    console.print(_grid(shown, notes))
-    for line in (*_flags(notes), *_meanings(done, shown), *_rejected(done), *_without_value(done.results, shown)):
-        console.print(line)
+    console.print(_grid(shown, notes), width=None if sys.stdout.isatty() else _TABLE)
+    for line in ("", *_flags(notes), *_meanings(done, shown), *_rejected(done), *_without_value(done.results, shown)):
+        console.print(line, width=None if sys.stdout.isatty() else _WORDS)
     if len(hidden):
         names = ", ".join(dict.fromkeys(hidden["measure"]))
-        console.print(f"Not shown: {len(hidden)} rows of {names}; --all shows them.")
-
-
-def main_rows(results: pd.DataFrame, *, everything: bool = False) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Rows with a value that are results themselves, and those that only stand beside them.
-
-    Of a measure with and without correction for noise the plain one is shown. What has no value is in neither.
-    """
-    if everything:
-        return results, results.iloc[:0]
-    known = results[results["value"].notna()]
-    names = set(results["measure"])
-
-    def stands_beside(name: str) -> bool:
-        corrected = name.endswith("_corrected") and name.removesuffix("_corrected") in names
-        conditioned = name.startswith("mep_amplitude") and "test_amplitude" in names  # the ratio says it
-        return name.startswith(_SUPPORT) or corrected or conditioned
-
-    beside = known["measure"].map(stands_beside).astype(bool)
-    return (known, known.iloc[:0]) if beside.all() else (known[~beside], known[beside])
+        rows = f"{len(hidden)} row{'s' * (len(hidden) != 1)} of {names}"
+        console.print(f"Not shown: {rows}; --all shows them.", width=None if sys.stdout.isatty() else _WORDS)
 
 
 def _grid(results: pd.DataFrame, notes: dict[str, int]) -> object:
@@ -76,7 +59,7 @@ def _grid(results: pd.DataFrame, notes: dict[str, int]) -> object:
             str(row["measure"]),
             number(value, places),
             interval,
-            " ".join(word for word in (unit, str(row["form"]).replace("_", " ")) if word),
+            unit if unit == "%" else " ".join(word for word in (unit, str(row["form"]).replace("_", " ")) if word),
             f"{int(row['n_trials'])}{lost}",
             " ".join(marks),
         )

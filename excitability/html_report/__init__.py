@@ -106,7 +106,7 @@ def report(
         ("answer", "Answer", answer(table, change, list(primary))),
         ("done", "What was done", sections.done(table, known, recordings)),
         ("changes", "Changes", sections.changes(change, table, numbers)),
-        *sections.protocol_sections(table, change, extras, known, numbers),
+        *sections.protocol_sections(table, change, extras, known, numbers, trials),
         *sections.further(extras, table, numbers),
         ("literature", "What the literature says", literature(change)),
         ("quality", "Quality", sections.quality(table, change, trials)),

@@ -10,6 +10,7 @@ from ..comparison.sentences import detectable_in_words, subject, without_subject
 from ..labels import capital
 from ..resources import muscles, muscles_in_name
 from . import _page as html
+from ._one_session import is_one_session, values_in_words
 
 _MOST_CARDS = 6
 _MOST_LINES = 3  # two groups and their difference
@@ -20,9 +21,11 @@ def answer(table: pd.DataFrame, change: pd.DataFrame | None, primary: list[Mappi
     """The sentences a reader wants first."""
     if change is None:
         done = table[table["error"] == ""]
+        people = done["participant"].nunique()
+        if people and is_one_session(done):
+            return html.paragraph("One recording session, no comparison:") + values_in_words(done)
         return html.paragraph(
-            f"No comparison was made. {len(done)} values of {done['participant'].nunique()} "
-            f"participant{'s' * (done['participant'].nunique() != 1)} follow."
+            f"No comparison was made. {len(done)} values of {people} participant{'s' * (people != 1)} follow."
         )
     change = change[change["sentence"] != ""] if "sentence" in change else change.iloc[:0]
     planned = _planned(change, primary)

@@ -56,16 +56,16 @@ def figures_of(own: pd.DataFrame, log_measures: set[str]) -> Iterator[tuple[str,
             f"facilitation.{note}",
         )
     if "s50" in measures and _has_curves(usable):
-        measures.remove("s50")
         yield (
             "Fitted curves",
             recruitment_group(usable, by=by),
-            "Mean of the fitted curves of all people at each time point. Bands: 95 % interval without the differences "
-            f"between people (Cousineau–Morey){'' if is_shrunken(usable) else _PARTED}. Thin grey: each "
-            f"person's curve at the first time point.{note}",
+            f"Mean of the fitted curves of all people{_bands(usable)}. "
+            f"Thin grey: each person's curve at the first time point.{note}",
         )
     measures = [] if is_shrunken(usable) else measures[:MOST_MEASURES]  # lines of people would show too little scatter
     if measures:
+        usable, left_out = _with_known_slopes(usable)
+        note += left_out
         positive = usable.groupby("measure")["value"].min() > 0
         log = [name for name in measures if name in log_measures and positive[name]]
         means = (
@@ -79,6 +79,23 @@ def figures_of(own: pd.DataFrame, log_measures: set[str]) -> Iterator[tuple[str,
             f"Thin lines are people, bold is the {means} of a group with its 95 % interval (from four people on)."
             f"{note}",
         )
+
+
+def _bands(usable: pd.DataFrame) -> str:
+    if usable["_time"].nunique() < 2:
+        return ""
+    told = " at each time point. Bands: 95 % interval without the differences between people (Cousineau–Morey)"
+    return told + ("" if is_shrunken(usable) else _PARTED)
+
+
+def _with_known_slopes(usable: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Without the slopes of curves that reached no plateau, and how many these were."""
+    unknown = (usable["measure"] == "peak_slope") & usable["flag"].str.split(";").map(
+        lambda words: "no_plateau" in words
+    )
+    if not unknown.any() or unknown.sum() == (usable["measure"] == "peak_slope").sum():
+        return usable, ""
+    return usable[~unknown], f" Slopes of {int(unknown.sum())} curves that reached no plateau are not drawn."
 
 
 def is_shrunken(rows: pd.DataFrame) -> bool:
@@ -96,15 +113,16 @@ def worth_drawing(usable: pd.DataFrame) -> list[str]:
     plain = [name for name in names if not any(name != other and name.startswith(f"{other}_") for other in names)]
     if "test_amplitude" in plain:  # the response the ratio depends on; amplitudes of all conditions add nothing
         plain = [name for name in plain if name != "mep_amplitude"]
-    if _has_curves(usable):
-        plain = [name for name in plain if name not in CURVE - {"s50"}]
+    if CURVE & set(names):  # responses at each level are the curve's; its area depends on the levels
+        plain = [name for name in plain if name not in ("mep_amplitude", "area_under_curve")]
     kept = []
     for name in plain:
         own = usable[usable["measure"] == name]
         constant = own["value"].nunique() == 1 and own["participant"].nunique() > 1
         if own.groupby(["channel", "condition"]).ngroups <= MOST_PANELS and not constant:
             kept.append(name)
-    return sorted(kept, key=lambda name: (name not in _PAIRED, name.endswith("_latency")))
+    first = ("recruitment_threshold", "s50", "mep_max")
+    return sorted(kept, key=lambda name: (name not in _PAIRED, name not in first, name.endswith("_latency")))
 
 
 def _has_curves(usable: pd.DataFrame) -> bool:

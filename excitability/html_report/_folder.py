@@ -20,6 +20,7 @@ from ..plots import recruitment_curve as draw_recruitment_curve
 from ..protocol import Protocol, run_all
 from ..recording import read
 from ..schema import display
+from ..store import as_given, stems
 from ..tables import read_table
 
 if TYPE_CHECKING:
@@ -47,13 +48,14 @@ class Study:
         path = self.folder / "comparison.tsv"
         return read_table(path) if path.is_file() else None
 
-    @property
-    def reading(self) -> Mapping[str, Any]:
-        """Options that the batch read its recordings with."""
-        for path in sorted(self.folder.glob("sub-*/**/*_results.json")):
-            inputs = json.loads(path.read_text(encoding="utf-8")).get("Inputs", {})
-            return inputs.get("Reading", {}) or {}
-        return {}
+    def reading(self, row: Mapping[str, Any], protocol: Protocol) -> dict[str, Any]:
+        """Options that the batch read a recording with."""
+        [stem] = stems(self.folder, [(dict(row), protocol)])
+        path = Path(f"{stem}_results.json")
+        if not path.is_file():  # of a recording that shares its place with another
+            path = next(iter(sorted(self.folder.glob("sub-*/**/*_results.json"))), path)
+        inputs = json.loads(path.read_text(encoding="utf-8")).get("Inputs", {}) if path.is_file() else {}
+        return as_given(inputs.get("Reading", {}) or {})
 
     @property
     def acquisition(self) -> list[dict[str, Any]]:
@@ -67,11 +69,14 @@ class Study:
             return None
         done = self.results[(self.results["protocol"] == protocol.name) & (self.results["error"] == "")]
         time = "timepoint" if "timepoint" in self.sessions else "session"
-        for _, row in self.sessions.sort_values(["participant", "session"], kind="stable").iterrows():
+        rows = self.sessions.sort_values(["participant", "session"], kind="stable")
+        if self.battery.before in set(rows[time]):
+            rows = rows[rows[time] == self.battery.before]
+        for _, row in rows.iterrows():
             known = row["protocol"] in (protocol.name, "")
             here = (done["participant"] == row["participant"]) & (done["session"] == row["session"])
             file = self.folder / str(row["file"])
-            if known and row[time] == self.battery.before and here.any() and file.exists():
+            if known and here.any() and file.exists():
                 return row, file
         return None
 
@@ -82,7 +87,6 @@ def example_figures(study: Study, progress: Progress | None = None) -> Iterator[
     A recording that can no longer be read (moved, changed) has no figure; its results are in the tables.
     """
     protocols = [entry for entry in study.battery.protocols if entry.epoch.every is None]
-    reading = study.reading
     for number, protocol in enumerate(protocols):
         if progress is not None:
             progress(number, len(protocols), protocol.name)
@@ -90,6 +94,7 @@ def example_figures(study: Study, progress: Progress | None = None) -> Iterator[
         if found is None:
             continue
         row, file = found
+        reading = study.reading({**row, "file": file}, protocol)
         emg = protocol.modality == "emg"
         try:
             done = run_all(

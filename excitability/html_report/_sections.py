@@ -17,6 +17,7 @@ from . import _page as html
 from . import _tables as tables
 from ._derived import derived_methods
 from ._figures import CURVE, figures_of, is_shrunken, worth_drawing
+from ._one_session import figures_of_session, is_one_session
 from ._words import protocol_methods
 
 if TYPE_CHECKING:
@@ -132,18 +133,25 @@ def protocol_sections(
     extras: list[Extra],
     known: Mapping[str, Any],
     numbers: Numbers,
+    trials: pd.DataFrame | None = None,
 ) -> list[tuple[str, str, str]]:
-    """One section a protocol: its figures and values."""
+    """One section a protocol: its figures and values; without a comparison the values are all there is, and open."""
     sections = []
+    alone = is_one_session(table[table["error"] == ""])
     for name, own in table[table["error"] == ""].groupby("protocol", sort=False):
         log = tables.on_log_scale(own)
         told = getattr(known.get(str(name)), "description", "")
         blocks = [html.paragraph(" ".join(str(told).split()), "soft")]
         if is_shrunken(own):
             blocks.append(html.paragraph(SHRUNKEN, "note"))
-        blocks += [numbers.block(figure, _within(str(name), title), caption) for title, figure, caption
-                   in figures_of(own, log)]  # fmt: skip
-        blocks += [numbers.block(figure, title, caption) for place, title, figure, caption in extras if place == name]
+        mine = [extra for extra in extras if extra[0] == name]
+        if alone:
+            rows_of = trials[trials["protocol"] == name] if trials is not None and "protocol" in trials else trials
+            found = figures_of_session(own, rows_of, drawn=bool(mine))
+        else:
+            found = figures_of(own, log)
+        blocks += [numbers.block(figure, _within(str(name), title), caption) for title, figure, caption in found]
+        blocks += [numbers.block(figure, title, caption) for _, title, figure, caption in mine]
         head, rows = tables.group_values(own)
         if rows:
             shown = html.table(
@@ -152,7 +160,9 @@ def protocol_sections(
                 "Of one person alone: [95 % interval over trials]",
             )  # fmt: skip
             blocks.append(
-                shown if len(rows) <= 8 else f"<details><summary>Values ({len(rows)} rows)</summary>{shown}</details>"
+                shown
+                if len(rows) <= 8 or change is None
+                else f"<details><summary>Values ({len(rows)} rows)</summary>{shown}</details>"
             )
         anchor = "p-" + "".join(letter if letter.isalnum() else "-" for letter in str(name))
         sections.append((anchor, protocol_label(str(name)), "\n".join(block for block in blocks if block)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -25,17 +26,21 @@ from ._words import flag_in_words, reasons_in_words
 
 _TEXT = ("participant", "session", "protocol", "channel", "condition", "measure", "unit", "form", "flag", "error")
 _MINUS = "\u00a0−\u00a0"  # keeps what it stands between on one line
+_SHARE = re.compile(r"probability|share|persistence|coverage|plateau_reached|map_truncated|jaccard|dice")
 Rows = list[list[object]]
+_SUPPORT = ("background_", "mep_probability")  # judged beside the results, not read as results
 
 
 def prepared(results: pd.DataFrame, by: str | None) -> pd.DataFrame:
     """The result table with text where text belongs, and plain columns ``_time`` and ``_group``."""
     table = results.copy()
     for name in (*_TEXT, "version", "protocol_sha256"):
-        table[name] = table[name].fillna("").astype(str) if name in table else ""
+        table[name] = table[name].astype(object).fillna("").astype(str) if name in table else ""
     for name in ("value", "ci_low", "ci_high", "n_trials", "n_rejected"):
         table[name] = pd.to_numeric(table[name], errors="coerce").astype(float) if name in table else np.nan
-    table["_time"] = table[time_column(table)].fillna("").astype(str)
+    table["_time"] = table[time_column(table)].astype(object).fillna("").astype(str)
+    if not table["_time"].any():  # figures and tables need a name for the one time point there is
+        table["_time"] = "recorded"
     table["_group"] = table[by].fillna("").astype(str) if by and by in table else ""
     return table
 
@@ -233,6 +238,25 @@ def on_log_scale(own: pd.DataFrame) -> set[str]:
     return names
 
 
+def main_rows(results: pd.DataFrame, *, everything: bool = False) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rows with a value that are results themselves, and those that only stand beside them.
+
+    Of a measure with and without correction for noise the plain one is shown. What has no value is in neither.
+    """
+    if everything:
+        return results, results.iloc[:0]
+    known = results[results["value"].notna()]
+    names = set(results["measure"])
+
+    def stands_beside(name: str) -> bool:
+        corrected = name.endswith("_corrected") and name.removesuffix("_corrected") in names
+        conditioned = name.startswith("mep_amplitude") and "test_amplitude" in names  # the ratio says it
+        return name.startswith(_SUPPORT) or corrected or conditioned
+
+    beside = known["measure"].map(stands_beside).astype(bool)
+    return (known, known.iloc[:0]) if beside.all() else (known[~beside], known[beside])
+
+
 def group_values(own: pd.DataFrame) -> tuple[list[str], Rows]:
     """Group means at each time point with 95 % intervals, for the results of one protocol."""
     times = times_in_order(own["_time"])
@@ -240,6 +264,7 @@ def group_values(own: pd.DataFrame) -> tuple[list[str], Rows]:
     rows: Rows = []
     usable = own[np.isfinite(own["value"])].reset_index(drop=True)
     units, log_measures = display_units(usable), on_log_scale(usable)
+    several = usable["participant"].nunique() > 1
     keys = ["measure", "unit", "form", "condition", "channel"]
     for (measure, _, form, condition, channel), part in usable.groupby(keys, sort=False):
         log = measure in log_measures
@@ -258,11 +283,14 @@ def group_values(own: pd.DataFrame) -> tuple[list[str], Rows]:
                 if values.size == 1:
                     alone = mine[mine["_time"] == time]
                     limits = (limits[0], *(float(alone[name].iloc[0]) * factor for name in ("ci_low", "ci_high")))
+                if _SHARE.search(str(measure)):  # cannot lie outside 0 to 1, nor can what is known of it
+                    limits = (limits[0], *(float(np.clip(limit, 0, 1)) for limit in limits[1:]))
                 middle, low, high = (number(limit, places) for limit in limits)
                 interval = "" if low == "–" else f" [{low}, {high}]"
-                cells.append(f"{middle}{interval} (n = {values.size})" if values.size else "–")
+                people = f" (n = {values.size})" if several else ""
+                cells.append(f"{middle}{interval}{people}" if values.size else "–")
             name = measure_label(str(measure))
-            name = f"{name}, {label}" if label else name
+            name = f"{name}, {label}" if label and not (label == "ratio" and "ratio" in name.lower()) else name
             rows.append(
                 [name, condition_label(str(condition)) or "–", channel_label(channel) or "–", group or "all", *cells]
             )
@@ -293,6 +321,9 @@ def trials_kept(table: pd.DataFrame, trials: pd.DataFrame | None) -> Rows:
 def _counted(own: pd.DataFrame) -> tuple[int, int]:
     """Trials as the results count them: each condition once, 'all' only where there is nothing finer."""
     keys = ["participant", "session", "channel", "condition"]
+    channels = set(own["channel"])
+    pairs = {name for name in channels if "+" in name and set(name.split("+")) <= channels}
+    own = own[~own["channel"].isin(pairs)]  # a pair of muscles has no trials but theirs
     counts = own.groupby(keys)[["n_trials", "n_rejected"]].max().reset_index()
     finer = counts["condition"] != "all"
     has_finer = finer.groupby([counts[key] for key in keys[:3]]).transform("any")

@@ -41,8 +41,15 @@ def rows_of(results: pd.DataFrame, measure: str, protocol: str = "", condition: 
 def matched(first: pd.DataFrame, second: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
     """Rows of both tables that belong to the same person, session and channel."""
     keys = [name for name in _OWNER if name in first and name in second]
-    there = {key: part for key, part in second.groupby(keys, sort=False, dropna=False)}
-    for key, part in first.groupby(keys, sort=False, dropna=False):
+
+    def owned(table: pd.DataFrame) -> Iterator[tuple[Any, pd.DataFrame]]:
+        # an empty label is NaN where the table was read from a file, and no NaN equals another
+        yield from table.groupby(
+            [table[name].astype(object).where(table[name].notna(), "").astype(str) for name in keys], sort=False
+        )
+
+    there = dict(owned(second))
+    for key, part in owned(first):
         if key in there:
             yield part, there[key]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from ..schema import RESULT_COLUMNS, Estimate, unknown_word
+from ..schema import DERIVED, RESULT_COLUMNS, Estimate, unknown_word
 from ._curve_fit import CurveFit
 from ._curve_population import fit_population
 from ._hbmep import MODELS, fit_hbmep, need_hbmep
@@ -43,9 +43,10 @@ def recruitment_curves_of_study(
 
     By empirical Bayes, participants differ by a normal distribution around the mean of their session and group,
     sessions of a participant by a second one; both are estimated from the study, with its noise floor and its scatter
-    of trials. A curve with few trials or without a plateau borrows from the others, one that is well known keeps its
-    own values. Contrasts of sessions and groups are not shrunken away, because each has a mean of its own; but a
-    participant's shrunken values must not be used to estimate how much participants differ.
+    of trials. A curve with few trials borrows from the others, one that is well known keeps its own values. One whose
+    plateau the others cannot tell either keeps the flag ``no_plateau``, its S50 and maximum NaN. Contrasts of sessions
+    and groups are not shrunken away, because each has a mean of its own; but a participant's shrunken values must not
+    be used to estimate how much participants differ.
 
     With ``method="hbmep"`` the curves come from the posterior of hbMEP [1]_, which takes a hundred times as long, does
     not know which sessions are of one participant, and fits every combination of ``levels`` as a population of its
@@ -126,6 +127,8 @@ def recruitment_curves_of_study(
     rows: list[dict[str, object]] = []
     for channel, part in table.groupby("channel", sort=False):
         rows += _channel(str(channel), part, of, by, form, [name for name in levels if name in part], fit)
+    for row in rows:
+        row["protocol"] = f"{DERIVED}recruitment_curves_of_study"
     found = pd.DataFrame(rows, columns=[name for name in RESULT_COLUMNS if not rows or name in rows[0]])
     return found.assign(form=METHODS[method])
 

@@ -88,7 +88,7 @@ def draw_lanes(ax: Axes, rows: pd.DataFrame, lanes: Lanes, *, log: bool) -> None
         separated = np.column_stack([values, np.full(len(values), np.nan)])  # NaN lifts the pen between people
         ax.plot(
             np.tile(np.append(x, np.nan), len(values)), separated.ravel(), color=colour, lw=0.7,
-            alpha=0.35 if len(values) < 25 else 0.2, marker="o", ms=1.8, mew=0, zorder=2,
+            alpha=0.35 if len(values) < 25 else 0.2, marker="o", ms=1.8 if len(lanes.times) > 1 else 4, mew=0, zorder=2,
         )  # fmt: skip
         middle = np.array([centre(column, log=log) for column in values.T])
         ax.plot(x, middle[:, 0], color=colour, lw=1.8, zorder=4)
