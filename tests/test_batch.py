@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import excitability as ex
+from excitability import store
 from excitability.batch import load_results, plan_of
 from excitability.protocol import load_battery
 from excitability.tables import read_table, write_table
@@ -204,3 +205,12 @@ def test_each_session_can_have_its_own_log(study, tmp_path):
     assert (results["error"] == "").all()
     assert "stimuli" not in results
     assert results.query("measure == 'conditioned_ratio'")["value"].notna().all()
+
+
+def test_options_of_reading_are_found_again_without_the_checksums_of_their_files(tmp_path):
+    log = tmp_path / "log.csv"
+    log.write_text("intensity\n50\n")
+    given = {"options": {"stimuli": str(log), "trigger": "S 1"}, "picks": ["FDI"]}
+    held = store._fingerprint(given)
+    assert held != given
+    assert store.as_given(held) == given

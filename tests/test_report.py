@@ -342,7 +342,7 @@ def test_slopes_without_a_plateau_are_not_drawn_and_the_curve_is_told_by_its_own
                  "peak_slope": 1e-4 * (i + 1), "area_under_curve": 0.01}  # fmt: skip
         rows += [{**row, "condition": "all", "measure": name, "value": value, "unit": "V", "flag": flag}
                  for name, value in known.items()]  # fmt: skip
-        rows += [{**row, "condition": f"mso_{level}", "measure": "mep_amplitude", "value": 1e-3, "unit": "V", 
+        rows += [{**row, "condition": f"mso_{level}", "measure": "mep_amplitude", "value": 1e-3, "unit": "V",
                   "flag": ""}
                  for level in range(10)]  # fmt: skip
     own = _tables.prepared(pd.DataFrame(rows), None)
