@@ -94,25 +94,19 @@ ABSOLUTE = {
     "map_coverage": 0.0,
 }
 
-#: Where the truth is told of amplitudes and areas net of background are measured: what drowns in the background is
-#: missing from small responses. In 20 sessions S50 of the curve was 4 % (2 %MSO) low, a fifth of the map was missing,
-#: and the laterality index 0.04 too small. A silence is seen against activity, and that of the back is weak.
+#: What is smaller than four times the background drowns in it: curves of areas begin late, and a fifth of the map is
+#: missing (in 20 sessions; of maps of three pulses a site, which are too small anyway). A silence is seen against
+#: activity, and that of the back is weak.
 WIDER = {
-    ("m1/trunk_laterality", "laterality_index"): 0.12,
-    ("m1/recruitment_curve_trunk", "s50"): 0.1,
-    ("m1/recruitment_curve_trunk", "recruitment_threshold"): 0.08,
-    ("m1/recruitment_curve_trunk", "active_motor_threshold"): 0.06,
-    ("m1/motor_map_trunk", "map_area"): 0.4,
-    ("m1/motor_map_trunk", "map_active_share"): 0.4,
-    ("m1/motor_map_trunk", "map_spread"): 0.2,
-    ("m1/motor_map_trunk", "map_normalised_volume"): 0.4,
-    ("m1/motor_map_trunk", "map_overlap_jaccard"): 0.4,
-    ("m1/motor_map_trunk", "map_overlap_dice"): 0.4,
+    ("m1/recruitment_curve_trunk", "s50"): 0.08,  # scatters by 4 % from session to session; 1 % low in 20
+    ("m1/recruitment_curve_trunk", "recruitment_threshold"): 0.06,
+    ("m1/motor_map_trunk", "map_area"): 0.35,
+    ("m1/motor_map_trunk", "map_active_share"): 0.35,
+    ("m1/motor_map_trunk", "map_overlap_jaccard"): 0.35,
     ("m1/cortical_silent_period_trunk", "silent_period"): 0.012,
 }
-#: Measures whose intervals are about something else: latencies hold no bias of the onset in contraction, and tracked
-#: intensities follow from one another.
-NO_COVERAGE = {"mep_latency", "cortical_latency", "f_wave_latency", "peripheral_conduction_time", "tracked_intensity"}
+#: Measures whose intervals hold no bias of the onset in contraction.
+NO_COVERAGE = {"mep_latency", "cortical_latency", "f_wave_latency", "peripheral_conduction_time"}
 
 #: Flags that these sessions deserve: the tail of the stimulator's artefact reaches the window in some of them, and the
 #: fixed sequences of intensities were not led by stochastic approximation.
@@ -123,7 +117,7 @@ EXPECTED_FLAGS = {
     "m1/resting_motor_threshold": _LEVELS,
     "m1/active_motor_threshold": _LEVELS,
     "m1/active_motor_threshold_trunk": _LEVELS | _WEAK,
-    "m1/recruitment_curve_trunk": _LEVELS | _WEAK,
+    "m1/recruitment_curve_trunk": _LEVELS | _WEAK | {"no_plateau"},  # seldom reached
     "m1/central_conduction": {"root", "no_response"},
     "m1/central_conduction_f_wave": {"f_wave", "no_response"},
     "m1/central_conduction_f_wave_foot": {"f_wave", "no_response"},
