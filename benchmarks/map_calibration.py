@@ -34,8 +34,8 @@ PAIR = (
     "map_overlap_correlation", "map_overlap_cosine", "centre_of_gravity_distance",
 )  # fmt: skip
 JUMPING = ("hotspot_x", "hotspot_y", "map_peaks", "map_truncated", "map_sites_needed")
-#: Drawn up after the method was fixed, or of another construction and never looked at while it was.
-UNSEEN = ("crescent", "motor neurons")
+#: Not tuned on: seen now and then while the method was made (crescent, hurdle), or kept back until it was fixed.
+UNSEEN = ("crescent", "hurdle", "electric field")
 
 Response = Callable[[np.ndarray, np.ndarray, float], np.ndarray]
 
@@ -87,6 +87,12 @@ SCENARIOS = (
     Scenario("motor neurons", 7, 5, 0.5),
     Scenario("motor neurons", 0, 100, 0.5),
     Scenario("motor neurons", 6, 3, 0.5, apart=0.0),
+    Scenario("hurdle", 7, 1, 0.6),
+    Scenario("hurdle", 7, 5, 0.6),
+    Scenario("hurdle", 0, 100, 0.6),
+    Scenario("electric field", 7, 1, 0.5),
+    Scenario("electric field", 7, 5, 0.5),
+    Scenario("electric field", 0, 100, 0.5),
 )
 
 
@@ -155,6 +161,66 @@ class MotorNeurons:
         return self.response(self.drive(x, y) + self.swing * noise) + 10e-6 * rng.gamma(3.0, 1.0, x.size)
 
 
+class Hurdle:
+    """Another construction: a pulse is answered or not, the more surely the nearer; the answer's size is gamma."""
+
+    def __init__(self, rng: np.random.Generator, swing: float) -> None:
+        self.wide, self.sure = rng.uniform(0.009, 0.013), rng.uniform(0.003, 0.005)
+        self.long, self.swing = rng.uniform(1.0, 1.5), swing
+
+    def parts(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Probability of an answer and its mean size (V) at places."""
+        away = np.hypot(x / self.long, y)
+        return 1 / (1 + np.exp((away - self.wide) / self.sure)), 0.2e-3 + 1e-3 * np.exp(-((away / 0.012) ** 2) / 2)
+
+    def mean(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Expected response (V)."""
+        chance, size = self.parts(x, y)
+        return chance * size + 25e-6
+
+    def trials(self, x: np.ndarray, y: np.ndarray, noise: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Responses of single pulses; ``noise`` (standard normal) is the size of the answers."""
+        from scipy import stats
+
+        chance, size = self.parts(x, y)
+        shape = 1 / self.swing**2
+        answer = size * stats.gamma.ppf(stats.norm.cdf(noise), shape) / shape
+        return (rng.random(x.size) < chance) * answer + rng.gamma(5.0, 5e-6, x.size)
+
+
+class ElectricField:
+    """Another construction: a field with long tails against a threshold that wanders between two states.
+
+    What it exceeds the threshold by recruits with a power and saturates.
+    """
+
+    def __init__(self, rng: np.random.Generator, swing: float) -> None:
+        self.width, self.power = rng.uniform(0.016, 0.022), rng.uniform(1.5, 2.5)
+        self.thresholds, self.swing = (0.45, 0.65), 0.3 * swing
+
+    def response(self, x: np.ndarray, y: np.ndarray, threshold: np.ndarray) -> np.ndarray:
+        """Response (V) to a field at places, against a threshold."""
+        field = (1 + (x**2 + 1.4 * y**2) / self.width**2) ** -1.5
+        over = np.maximum(field / threshold - 1, 0.0) ** self.power
+        return 2e-3 * over / (over + 0.4)
+
+    def mean(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Expected response (V): over states and the scatter of the threshold, with the mean of the noise."""
+        at, weight = np.polynomial.hermite_e.hermegauss(60)
+        scatter = np.exp(self.swing * at)
+        states = [self.response(x[:, None], y[:, None], state * scatter) @ weight for state in self.thresholds]
+        return (states[0] + states[1]) / 2 / weight.sum() + 20e-6
+
+    def trials(self, x: np.ndarray, y: np.ndarray, noise: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Responses of single pulses; more excitable where ``noise`` (standard normal) is large."""
+        state = np.asarray(self.thresholds)[rng.integers(0, 2, x.size)]
+        return self.response(x, y, state * np.exp(-self.swing * noise)) + 20e-6 * rng.weibull(3.0, x.size) / 0.89298
+
+
+#: Generators of whole trials, by the name of their surface.
+GENERATORS = {"motor neurons": MotorNeurons, "hurdle": Hurdle, "electric field": ElectricField}
+
+
 def positions(scenario: Scenario, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Coil positions of the trials (m)."""
     if not scenario.side:
@@ -166,7 +232,8 @@ def positions(scenario: Scenario, rng: np.random.Generator) -> tuple[np.ndarray,
 def simulate(scenario: Scenario, rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame, Response]:
     """Trial tables of two muscles, and the expected response of either at places."""
     turn, (left, down) = rng.uniform(0, 2 * np.pi), rng.uniform(-0.005, 0.005, 2)
-    neurons = MotorNeurons(rng, scenario.variation) if scenario.surface == "motor neurons" else None
+    kind = GENERATORS.get(scenario.surface)
+    neurons = kind(rng, scenario.variation) if kind else None
 
     def placed(x: np.ndarray, y: np.ndarray, along: float) -> tuple[np.ndarray, np.ndarray]:
         x, y = x - scenario.extent / 2 - left, y - scenario.extent / 2 - down

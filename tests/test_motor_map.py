@@ -254,6 +254,26 @@ def test_intervals_cover_the_expected_map(scatter):
     assert np.min(np.mean(hits, axis=0)) >= 0.8
 
 
+@pytest.mark.parametrize("pulses", [1, 4])
+def test_the_border_may_scatter_more_than_the_middle(pulses):
+    """A pulse near the border is answered rarely, but then fully: the mean lies far above the typical response."""
+    rng = np.random.default_rng(25)
+    x, y = grid(7, pulses)
+    chance = 1 / (1 + np.exp((np.hypot(x - 0.03, y - 0.031) - 0.011) / 0.004))
+    mean = 0.7e-3 * chance + 25e-6
+    wanted = truth(np.stack([x, y], axis=1)[:49], mean[:49], 1e-4)
+    weight, sites = np.where(mean[:49] >= 0.1 * mean.max(), mean[:49], 0.0), np.stack([x, y], axis=1)[:49]
+    centre = weight @ sites / weight.sum()
+    wanted["map_spread"] = np.sqrt(weight @ np.sum((sites - centre) ** 2, axis=1) / weight.sum())
+    hits = []
+    for _ in range(15):
+        answer = 0.7e-3 * rng.gamma(3.0, 1 / 3, x.size) * (rng.random(x.size) < chance)
+        found = motor_map(table_of(x, y, answer + rng.gamma(5.0, 5e-6, x.size)))
+        hits.append([found[key].ci_low - 1e-12 <= value <= found[key].ci_high + 1e-12 for key, value in wanted.items()])
+    assert np.mean(hits) >= 0.9
+    assert np.min(np.mean(hits, axis=0)) >= 0.8
+
+
 def test_intervals_shrink_with_the_square_root_of_pulses():
     rng = np.random.default_rng(13)
     width = {}

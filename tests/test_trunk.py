@@ -121,6 +121,9 @@ def test_order_of_channels_is_irrelevant_and_absence_is_counted():
     assert absent["muscle_onset_missing_share"] == 1
     with pytest.raises(ValueError, match="same movements"):
         muscle_onset_difference(tables[0], tables[1].iloc[:2])
+    numbered = [table.assign(trial=np.arange(len(table))) for table in tables]
+    with pytest.raises(ValueError, match=r"same movements.*'trial' differs"):
+        muscle_onset_difference(numbered[0], numbered[1].assign(trial=10 + np.arange(len(numbered[1]))))
 
 
 def test_anticipatory_activation_of_a_recording():
@@ -239,3 +242,13 @@ def test_pairs_of_other_intensities_are_left_out_where_active_threshold_is_known
         }
     )
     assert conditions_of(ex.load_protocol("sici_trunk"), pairs).tolist() == ["test", "isi_0.002", "", "isi_0.003"]
+
+
+@pytest.mark.parametrize("n", [2, 20])
+def test_a_negative_ipsilateral_mean_is_no_laterality(n):
+    rng = np.random.default_rng(50)
+    area = np.repeat([1e-6, -1.5e-6], n) * rng.lognormal(0, 0.1, 2 * n)
+    table = pd.DataFrame({"channel": "MF_right", "hemisphere": np.repeat(["left", "right"], n), "mep_area": area})
+    found = laterality_index(table)
+    assert np.isnan(found)
+    assert found.flag == "ipsilateral_negative"

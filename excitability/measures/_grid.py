@@ -139,8 +139,8 @@ def find_grid(spots: np.ndarray) -> Grid | None:
     rest = (place - place.mean()) / turn
     steps = near * np.append(1.0, np.linspace(0.92, 1.25, 67))
     # how well the sites of each spacing agree on where its rows and columns are
-    agree = [abs(np.exp(2j * np.pi * rest.real / step).mean()) + abs(np.exp(2j * np.pi * rest.imag / step).mean())
-             for step in steps]  # fmt: skip
+    both = np.stack([rest.real, rest.imag])[:, None] / steps[:, None]
+    agree = np.abs(np.exp(2j * np.pi * both).mean(axis=2)).sum(axis=0)
     cells = Grid(np.eye(2), float(steps[int(np.argmax(agree))])).cells(np.stack([rest.real, rest.imag], axis=1))
     if len(np.unique(cells, axis=0)) < len(cells):
         return None

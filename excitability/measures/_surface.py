@@ -3,16 +3,18 @@
 Gaussian process on the logarithm of the responses (Matérn kernel of order 3/2): responses scatter in proportion to
 their size, and neighbouring positions respond alike; a smoother kernel would shoot over the edge of a plateau. The
 range of that likeness, the strength of the surface and the scatter of trials are not fixed but averaged over what the
-data allow. The sum of the responses anchors the size of the surface, so that nothing depends on the trials being
-log-normal. Responses that may be negative (background-subtracted areas) are modelled as they are, with a scatter that
-grows with their size.
+data allow. How far the mean lies above the typical response may depend on the latter (``_trend``). The sum of the
+responses anchors the size of the surface, so that nothing depends on the trials being log-normal. Responses that may be
+negative (background-subtracted areas) are modelled as they are, with a scatter that grows with their size.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+
+from ._trend import Trend, between, fit_trend
 
 N_LENGTHS, N_RATIOS = 8, 13
 #: Variance of the surface's level before anything is seen, in units of its variance over positions.
@@ -49,6 +51,8 @@ class Surface:
         degrees of freedom.
     modes : tuple of (values, vectors)
         Modes of the kernel at the positions for each of ``lengths``.
+    trend : Trend, optional
+        How the mean of logarithmic responses over their level depends on the latter.
     """
 
     place: np.ndarray
@@ -64,9 +68,14 @@ class Surface:
     spent: np.ndarray
     freedom: float
     modes: tuple[tuple[np.ndarray, np.ndarray], ...]
+    trend: Trend | None = None
 
     def mean(self, nodes: np.ndarray) -> np.ndarray:
         """Expected response at nodes, shape (n_nodes,)."""
+        return self._anchored(self.levels(nodes)[None], len(nodes), np.ones(1))[0]
+
+    def levels(self, nodes: np.ndarray) -> np.ndarray:
+        """Expected (logarithmic) response at nodes and positions, shape (n_nodes + n_places,)."""
         both = np.zeros(len(nodes) + len(self.place))
         apart = _apart(np.vstack([nodes, self.place]), self.place)
         for row, length in enumerate(self.lengths):
@@ -77,8 +86,17 @@ class Surface:
             known = (vectors.T @ (np.sqrt(self.weight) * self.level))[:, None]
             gain = vectors @ (known * (self.ratios / (1 + values[:, None] * self.ratios)) @ share)
             both += _kernel(apart, length) @ (np.sqrt(self.weight) * gain)
-        both = both / self.probability.sum() + self.middle
-        return self._anchored(both[None], len(nodes), np.ones(1))[0]
+        return both / self.probability.sum() + self.middle
+
+    def levels_without_own(self) -> np.ndarray:
+        """Expected (logarithmic) response at the position of each trial had it not been given, shape (n_trials,)."""
+        share = self.probability / self.probability.sum()
+        own = np.zeros(len(self.place))
+        for (values, vectors), chance in zip(self.modes, share, strict=True):
+            own += vectors**2 @ (values[:, None] * self.ratios / (1 + values[:, None] * self.ratios) @ chance)
+        own = np.minimum((own / np.bincount(self.at))[self.at], 0.95)
+        response = np.log(self.size) if self.logarithmic else self.size
+        return np.asarray(response - (response - self.levels(self.place[:0])[self.at]) / (1 - own))
 
     def draws(self, nodes: np.ndarray, count: int, rng: np.random.Generator, noise: np.ndarray) -> np.ndarray:
         """Surfaces that could have given these responses, shape (count, n_nodes).
@@ -112,12 +130,14 @@ class Surface:
             # the sum of skewed trials is known less well upwards: Hall's transformation of the t statistic
             chance = chance + skewness / 3 * chance**2 + skewness**2 / 27 * chance**3 + skewness / 6
             total = np.maximum(1 + error * chance, 0.1)
-        return self._anchored(found + self.middle, len(nodes), total)
+        slopes = self.trend.drawn(rng, count) if self.trend else None
+        return self._anchored(found + self.middle, len(nodes), total, slopes)
 
     def residuals(self) -> np.ndarray:
         """What trials differ by from the surface, on the scale they were modelled on; shape (n_trials,)."""
-        expected = self.mean(self.place)[self.at]
-        return np.log(self.size / expected) if self.logarithmic else self.size - expected
+        response = np.log(self.size) if self.logarithmic else self.size
+        scatter = np.sqrt(np.bincount(self.at) / self.weight)
+        return np.asarray((response - self.levels(self.place[:0])[self.at]) / scatter[self.at])
 
     def total_error(self) -> tuple[float, float, float]:
         """Relative standard error of the sum of all responses, its skewness, the large trials it is known from."""
@@ -139,11 +159,15 @@ class Surface:
         values, _ = self.modes[row]
         return float(self.size.size - np.sum(values * self.ratios[column] / (1 + values * self.ratios[column])))
 
-    def _anchored(self, levels: np.ndarray, n_nodes: int, total: np.ndarray) -> np.ndarray:
+    def _anchored(
+        self, levels: np.ndarray, n_nodes: int, total: np.ndarray, slopes: np.ndarray | None = None
+    ) -> np.ndarray:
         """Responses from levels at nodes and positions: their sum over the trials is the one that was seen."""
         if not self.logarithmic:
             return levels[:, :n_nodes]
         trials = np.bincount(self.at, minlength=len(self.place))
+        if self.trend:
+            levels = levels + self.trend.logarithm(levels, slopes)
         top = levels.max(axis=1, keepdims=True)
         shape = np.exp(levels - top)
         return shape[:, :n_nodes] * (self.size.sum() * total / (shape[:, n_nodes:] @ trials))[:, None]
@@ -151,14 +175,27 @@ class Surface:
 
 def fit_surface(place: np.ndarray, at: np.ndarray, size: np.ndarray, spacing: float) -> Surface:
     """Surface through the responses ``size`` of trials at positions ``place[at]``."""
-    logarithmic = bool(size.min() > 0)
+    if not size.min() > 0:
+        return _fitted(place, at, size, spacing, _relative_variance(place, at, size, spacing), False)
+    found = _fitted(place, at, size, spacing, np.ones(len(place)), True)
+    # a surface that a trial has shaped lies too near to it, and one without it is too smooth: the truth is between
+    level, without = found.levels(place[:0])[at], found.levels_without_own()
+    trend = fit_trend(level, size / np.exp(level))
+    return replace(
+        found, trend=between(trend, fit_trend(without, size / np.exp(without), (trend.middle, trend.spread)))
+    )
+
+
+def _fitted(
+    place: np.ndarray, at: np.ndarray, size: np.ndarray, spacing: float, variance: np.ndarray, logarithmic: bool
+) -> Surface:
+    """Surface for a known relative variance of a trial at each position."""
     trials = np.bincount(at).astype(float)
     response = np.log(size) if logarithmic else size
-    middle = float(response.mean())
+    weight = trials / variance
+    middle = float(np.average(response, weights=1 / variance[at]))
     level = np.bincount(at, response - middle) / trials
-    weight = trials if logarithmic else trials / _relative_variance(place, at, size, spacing)
-    relative = (trials / weight)[at]
-    within = float(np.sum((response - middle - level[at]) ** 2 / relative))
+    within = float(np.sum((response - middle - level[at]) ** 2 / variance[at]))
     apart = _apart(place, place)
     extent = float(apart.max()) / np.sqrt(2)  # the side of a square
     lengths = np.geomspace(0.7 * spacing, max(1.5 * extent, 2 * spacing), N_LENGTHS)

@@ -83,7 +83,7 @@ def muscle_onset_difference(
     if not moved.any():
         return dict.fromkeys(KEYS, nothing("no_onsets", n_rejected=n_rejected))
     missing = np.isnan(onset[moved]).astype(float)
-    absent = Estimate(*_share(missing, "mean", float(missing.mean())), missing.size, "", n_rejected)
+    absent = Estimate(float(missing.mean()), *_share(missing), missing.size, "", n_rejected)
     difference = (onset - reference)[moved & np.isfinite(onset)]
     if not difference.size:
         empty = nothing("no_onsets", n_rejected=n_rejected)
@@ -94,7 +94,7 @@ def muscle_onset_difference(
     reach = float(stdtrit(max(n - 1, 1), (1 + LEVEL) / 2)) * spread / np.sqrt(n)
     value = float(difference.mean())
     early = ((difference > feed_forward_start) & (difference < feed_forward_stop)).astype(float)
-    share = Estimate(*_share(early, "mean", float(early.mean())), n, flag, n_rejected)
+    share = Estimate(float(early.mean()), *_share(early), n, flag, n_rejected)
     return dict(
         zip(KEYS, (Estimate(value, value - reach, value + reach, n, flag, n_rejected), share, absent), strict=True)
     )
