@@ -423,3 +423,17 @@ def test_results_read_from_files_are_matched_though_their_labels_are_empty():
     table = pd.concat([pd.DataFrame([{**row, **own, "ci_low": np.nan, "ci_high": np.nan}]) for own in (onset, mep)])
     table["participant"] = [float("nan"), np.float64("nan")]  # two NaNs, as of two files
     assert transcallosal_conduction(table)["value"].round(4).tolist() == [0.0135]
+
+
+def test_a_trial_of_unknown_intensity_is_left_out_of_m_max():
+    rng = np.random.default_rng(25)
+    intensity = np.repeat([10.0, 20, 30, 40, 50], 3)
+    size = 9e-3 / (1 + np.exp(-(intensity - 20) / 3)) * rng.lognormal(0, 0.02, 15)
+    table = pd.DataFrame({"intensity": intensity, "m_wave_amplitude": size})
+    gap = table.assign(intensity=table["intensity"].where(np.arange(15) != 0))
+    found = m_max(gap)
+    assert found["m_max"] == pytest.approx(m_max(table)["m_max"], rel=0.01)
+    assert found["m_max_plateau_reached"] == 1
+    assert found["m_max"].flag == ""
+    with pytest.raises(ValueError, match="unknown stimulus_type"):
+        m_max(table.assign(stimulus_type="nerves"))

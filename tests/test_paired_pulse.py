@@ -1,5 +1,7 @@
 """Paired pulse: ratios at the noise floor, curves, SICF peaks, tracked thresholds, composites."""
 
+from time import process_time
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -381,3 +383,49 @@ def test_picture_of_a_curve_shows_intervals_and_upper_limits():
         plots.paired_pulse_curve(pd.DataFrame(rows + [{**row, "channel": "ECR"} for row in rows]))
     with pytest.raises(ValueError, match=r"isi_0\.0025"):
         plots.paired_pulse_curve(pd.DataFrame(rows).assign(condition="test"))
+
+
+def level_table(n_levels=6, n=12, sd=0.3, seed=60):
+    rng = np.random.default_rng(seed)
+    level = np.repeat([np.nan, *np.linspace(0.001, 0.006, n_levels)], n)
+    size = 1e-3 * np.where(np.isnan(level), 1.0, 0.5) * np.exp(sd * rng.standard_normal(level.size))
+    return pd.DataFrame(
+        {
+            "condition": np.where(np.isnan(level), "test", "pair"),
+            "inter_stimulus_interval": level,
+            "mep_amplitude": size,
+        }
+    )
+
+
+@pytest.mark.parametrize("row", [0, 15])
+def test_one_trial_without_size_does_not_remove_its_level(row):
+    table = level_table()
+    plain = paired_pulse_curve(table)
+    table.loc[row, "mep_amplitude"] = 0.0
+    found = paired_pulse_curve(table)
+    for name, value in found.items():
+        assert value == pytest.approx(plain[name], rel=0.15)
+        assert value.flag == ""
+
+
+def test_levels_that_cannot_be_used_are_said():
+    table = level_table()
+    table.loc[12:23, "mep_amplitude"] = 0.0
+    assert paired_pulse_curve(table)["ratio_mean"].flag == "levels_left_out"
+    table.loc[:11, "mep_amplitude"] = 0.0
+    assert paired_pulse_curve(table)["ratio_mean"].flag == "non_positive"
+
+
+@pytest.mark.parametrize("n_levels", [4, 12, 40])
+def test_identical_amplitudes_have_a_curve(n_levels):
+    found = paired_pulse_curve(level_table(n_levels, n=4, sd=0.0))
+    assert found["ratio_mean"] == pytest.approx(0.5, rel=1e-3)
+
+
+def test_a_long_curve_takes_no_time_for_threads():
+    table = level_table(40)
+    paired_pulse_curve(table)
+    start = process_time()
+    paired_pulse_curve(table)
+    assert process_time() - start < 1.0  # 5 s of waiting on two threads

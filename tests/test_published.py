@@ -51,10 +51,20 @@ def test_slope_and_threshold_of_a_curve_are_those_of_its_shape(form):
     at = np.argmin(np.abs(s - curve.s50(np.array(theta))))
     assert u[at] == pytest.approx(0.5, abs=1e-4)
     slope = np.gradient(u, s)
-    steepest = slope[at] if form == "log_logistic" else slope.max()  # a Hill curve is steepest below its middle
-    assert curve.slope(np.array(theta)) == pytest.approx(steepest, rel=1e-4)
+    assert curve.slope(np.array(theta)) == pytest.approx(slope.max(), rel=1e-4)
     if form != "rectified_logistic":
-        assert curve.threshold(np.array(theta)) == pytest.approx(s[at] - 0.5 / slope[at], rel=1e-4)
+        top = slope.argmax()  # a Hill curve is steepest below its middle
+        assert curve.threshold(np.array(theta)) == pytest.approx(s[top] - u[top] / slope[top], rel=1e-4)
+
+
+@pytest.mark.parametrize("exponent", [1.5, 2, 3, 4])
+def test_slope_of_a_shallow_hill_curve_is_its_largest(exponent):
+    curve, theta = CURVES["log_logistic"], np.array([60, np.log(exponent)])
+    s = np.linspace(0.5, 150, 200001)
+    u = curve.shape(s, theta)
+    slope = np.gradient(u, s)
+    assert curve.slope(theta) == pytest.approx(slope.max(), rel=1e-4)
+    assert curve.slope(theta) > 1.05 * exponent / (4 * 60)
 
 
 def test_response_probability_of_awiszus_2003():

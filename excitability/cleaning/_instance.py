@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any
 
 import mne
 import numpy as np
 
-
-def one_thread() -> contextlib.AbstractContextManager[Any]:
-    """Run linear algebra on one thread, where threadpoolctl is there to say so.
-
-    Steps multiply many small matrices. On two threads of a busy machine the decay fit took twenty times the processor
-    time and the components eleven times; a batch is parallel over sessions anyway.
-    """
-    try:
-        from threadpoolctl import threadpool_limits
-    except ImportError:
-        return contextlib.nullcontext()
-    return threadpool_limits(1, user_api="blas")
+from ..kernels._threads import one_thread as one_thread
 
 
 def facts_of(inst: Any) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
+from ..kernels._threads import one_thread
 from ..schema import RELATIVE_INTENSITIES, Estimate, join_flags
 from ._intervals import nominal_intervals
 from ._ratios import Trials
@@ -64,15 +65,18 @@ def ratio_points(table: pd.DataFrame, of: str, by: str, test: str) -> RatioPoint
     n = int((paired & is_kept(table)).sum())
     lost = int((paired & ~is_kept(table)).sum())
     nothing = RatioPoints(np.empty(0), np.empty(0), np.empty(0), np.nan, n, lost, "no_test_trials")
-    if tests.size.size < FEWEST or tests.size.min() <= 0:
+    if tests.size.size < FEWEST:
         return nothing
+    if tests.size.mean() <= 0:
+        return RatioPoints(**{**vars(nothing), "flag": "non_positive"})
     if tests.share < 0.5:
         return RatioPoints(**{**vars(nothing), "flag": "test_at_noise_floor"})
     base, base_variance, _ = log_level(tests.size, "mean")
-    found, at_floor = [], False
+    found, at_floor, left_out = [], False, False
     for level in np.unique(where[np.isfinite(where)]):
         trials = Trials(table[where == level], of)
-        if trials.size.size < FEWEST or trials.size.min() <= 0:
+        if trials.size.size < FEWEST or trials.size.mean() <= 0:
+            left_out |= trials.size.size > 0
             continue
         centre, variance, df = log_level(trials.size, "mean")
         at_floor |= trials.share < 0.5
@@ -81,7 +85,7 @@ def ratio_points(table: pd.DataFrame, of: str, by: str, test: str) -> RatioPoint
     if not found:
         return RatioPoints(**{**vars(nothing), "flag": "no_conditioned_trials"})
     levels, logs, variances = np.array(found).T
-    flag = "conditioned_at_noise_floor_in_some" if at_floor else ""
+    flag = join_flags("conditioned_at_noise_floor_in_some" if at_floor else "", "levels_left_out" if left_out else "")
     df = tests.size.size - 1
     inflated = base_variance * (df / (df - 2) if df > 4 else 2.0)
     return RatioPoints(levels, logs, variances, inflated, n, lost, flag)
@@ -101,16 +105,17 @@ def ratio_curves(
     places = np.concatenate([*inner, x[-1:]])
     step = float(np.median(np.diff(x)))
     lengths = lengths or [step * length for length in _LENGTHS]
-    fits = [_posterior(x, y, points.variance, places, height, length)
-            for height in heights for length in lengths]  # fmt: skip
-    evidence = np.array([fit[0] for fit in fits])
-    weight = np.exp(evidence - evidence.max())
-    counts = rng.multinomial(N_DRAWS, weight / weight.sum())
     parts = []
-    for (_, mean, covariance), count in zip(fits, counts, strict=True):
-        if count:
-            root = np.linalg.cholesky(covariance + _ROUNDING * np.eye(places.size))
-            parts.append(mean + rng.standard_normal((count, places.size)) @ root.T)
+    with one_thread():
+        fits = [_posterior(x, y, points.variance, places, height, length)
+                for height in heights for length in lengths]  # fmt: skip
+        evidence = np.array([fit[0] for fit in fits])
+        weight = np.exp(evidence - evidence.max())
+        counts = rng.multinomial(N_DRAWS, weight / weight.sum())
+        for (_, mean, covariance), count in zip(fits, counts, strict=True):
+            if count:
+                root = np.linalg.cholesky(covariance + _ROUNDING * np.eye(places.size))
+                parts.append(mean + rng.standard_normal((count, places.size)) @ root.T)
     draws = np.concatenate(parts)
     # the test response is in all ratios: it moves a whole curve up or down
     return RatioCurves(places, draws + np.sqrt(points.test_variance) * rng.standard_normal((len(draws), 1)))
@@ -124,7 +129,7 @@ def _posterior(
     def kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return _LEVEL_SD**2 + height**2 * np.exp(-0.5 * ((a[:, None] - b) / length) ** 2)
 
-    seen = kernel(x, x) + np.diag(variance)
+    seen = kernel(x, x) + np.diag(variance + _ROUNDING)
     factor = np.linalg.cholesky(seen)
     white = np.linalg.solve(factor, y)
     across = np.linalg.solve(factor, kernel(x, places))

@@ -78,6 +78,9 @@ def rectified_logistic(
 def log_logistic(intensity: np.ndarray, mep_max: float, s50: float, exponent: float, offset: float = 0.0) -> np.ndarray:
     """Log-logistic (Hill) curve ``offset + mep_max / (1 + (s50 / s)^exponent)``, zero without stimulus.
 
+    With exponent n it is steepest below its middle, at ``s50 ((n − 1) / (n + 1))^(1/n)``, where its slope is up to a
+    third larger than at S50; the tangent there meets the offset at ``(n − 1) / (n + 1)`` of that intensity.
+
     Examples
     --------
     >>> log_logistic(np.array([30.0, 60.0]), mep_max=4e-3, s50=60, exponent=8).round(6)
@@ -110,6 +113,23 @@ def _rectified_slope(theta: np.ndarray) -> np.ndarray:
     ratio = np.exp(theta[..., 2])
     at = np.maximum(0.5, ratio / (1 + ratio))  # the steepest point, or the threshold where that lies above it
     return (1 + ratio) * np.exp(theta[..., 1]) * at * (1 - at)
+
+
+def _hill_middle(theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Exponent n, ``(s / s50)^n`` at the steepest point, and that point; S50 itself where n is 1 or less."""
+    n = np.exp(theta[..., 1])
+    power = np.where(n > 1, (n - 1) / (n + 1), 1.0)
+    return n, power, theta[..., 0] * power ** (1 / n)
+
+
+def _hill_slope(theta: np.ndarray) -> np.ndarray:
+    n, power, at = _hill_middle(theta)
+    return n / at * power / (1 + power) ** 2
+
+
+def _hill_threshold(theta: np.ndarray) -> np.ndarray:
+    n, power, at = _hill_middle(theta)
+    return at * (1 - (1 + power) / n)  # where the tangent at the steepest point meets the offset
 
 
 @dataclass(frozen=True)
@@ -174,8 +194,8 @@ CURVES = {
         _hill,
         2,
         s50=lambda theta: theta[..., 0],
-        threshold=lambda theta: theta[..., 0] * (1 - 2 * np.exp(-theta[..., 1])),
-        slope=lambda theta: np.exp(theta[..., 1]) / (4 * theta[..., 0]),
+        threshold=_hill_threshold,
+        slope=_hill_slope,
         grid=_exponents,
         width_sign=-1.0,
     ),

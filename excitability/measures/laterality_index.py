@@ -40,7 +40,8 @@ def laterality_index(table: pd.DataFrame, *, of: str = "mep_area", side: str = "
     -------
     Estimate
         ``n`` counts the trials of both hemispheres. Flags: ``side_unknown``, ``no_contralateral_trials``,
-        ``no_ipsilateral_trials``, ``contralateral_at_noise_floor`` (NaN), ``few_trials``.
+        ``no_ipsilateral_trials``, ``contralateral_at_noise_floor`` and ``ipsilateral_negative`` (NaN: a mean of net
+        areas is negative, or may be, by so much that the two do not add up to a response), ``few_trials``.
 
     Raises
     ------
@@ -75,6 +76,8 @@ def laterality_index(table: pd.DataFrame, *, of: str = "mep_area", side: str = "
         return nothing("no_ipsilateral_trials" if opposite.size else "no_contralateral_trials", n, n_rejected)
     if opposite.mean() <= 0:
         return nothing("contralateral_at_noise_floor", n, n_rejected)
+    if opposite.mean() + same.mean() <= 0:
+        return nothing("ipsilateral_negative", n, n_rejected)
     value = float((opposite.mean() - same.mean()) / (opposite.mean() + same.mean()))
     if min(opposite.size, same.size) < FEWEST:
         return Estimate(value, n=n, flag="few_trials", n_rejected=n_rejected)
@@ -83,7 +86,7 @@ def laterality_index(table: pd.DataFrame, *, of: str = "mep_area", side: str = "
         return Estimate(value, (low - 1) / (low + 1), (high - 1) / (high + 1), n, "", n_rejected)
     low, high = _fieller(same, opposite)  # of ipsilateral over contralateral, in which the index falls
     if not low > -1:
-        return nothing("contralateral_at_noise_floor", n, n_rejected)
+        return nothing("contralateral_at_noise_floor" if np.isnan(low) else "ipsilateral_negative", n, n_rejected)
     return Estimate(value, (1 - high) / (1 + high), (1 - low) / (1 + low), n, "", n_rejected)
 
 

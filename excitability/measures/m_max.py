@@ -37,7 +37,8 @@ def m_max(
     of : str
         Column with the amplitude of the M wave.
     by : str
-        Column with the intensity of the nerve stimulus; where it is missing all trials count as supramaximal.
+        Column with the intensity of the nerve stimulus; where it is missing all trials count as supramaximal. Trials
+        whose intensity alone is not known are left out.
     statistic : {"plateau", "largest"}
         Mean of the plateau, or largest trial (no interval).
 
@@ -75,6 +76,8 @@ def m_max(
         return {"m_max": empty, "m_max_plateau_reached": empty}
     absent = by not in table and by in STIMULUS_COLUMNS
     intensity = np.full(len(table), np.nan) if absent else numbers(table, by)
+    if np.isfinite(intensity[known]).any():  # one trial of unknown intensity says nothing of the others
+        known &= np.isfinite(intensity)
     plateau, reached = plateau_of(values[known], intensity[known])
     flag = {1.0: "", 0.0: "plateau_not_reached"}.get(reached, "plateau_unknown")
     n = plateau.size

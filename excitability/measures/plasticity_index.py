@@ -109,7 +109,7 @@ def plasticity_index(
     if min(part.size for part in parts) < FEWEST:
         return in_form(Estimate(ratio, n=n, flag=join_flags("few_trials", other), n_rejected=n_rejected), form)
     weights = np.concatenate([tops / tops.sum(), bases / bases.sum()])  # of each block's ln mean in ln PI
-    variances = weights**2 * [_relative_variance(part) for part in parts]
+    variances = weights**2 * [log_level(part, "mean")[1] for part in parts]
     spread = float((variances**2 / [part.size - 1 for part in parts]).sum())
     freedom = float(variances.sum()) ** 2 / spread if spread > 0 else 1.0
     reach = float(stdtrit(freedom, (1 + LEVEL) / 2)) * float(np.sqrt(variances.sum()))
@@ -142,10 +142,3 @@ def _other_blocks(names: set[str], before: str, after: str) -> str:
             "intervention; give the first letters of their names with before = … and after = …"
         )
     return "other_blocks_left_out" if other else ""
-
-
-def _relative_variance(values: np.ndarray) -> float:
-    """Squared relative standard error of a mean, guarded for skewness where all values are positive."""
-    if values.min() > 0:
-        return log_level(values, "mean")[1]
-    return float(values.var(ddof=1) / values.mean() ** 2 / values.size)
