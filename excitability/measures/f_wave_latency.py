@@ -24,6 +24,9 @@ def f_wave_latency(
     in shape and latency. A wave counts from a size of 8 times the SD of the trial's noise, and of a tenth of what the
     tail spans in the window. The share of trials with a latency is the persistence.
 
+    Waves of a few motor units begin with small potentials: simulated ones of 2 % of the M wave are found 0.6 to
+    1.1 ms late in hand and foot, which no interval holds; central conduction comes out half as much too short.
+
     Parameters
     ----------
     x : array, shape (n_trials, n_times)
