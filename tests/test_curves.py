@@ -13,6 +13,7 @@ from excitability.measures import recruitment_curve
 from excitability.measures._curve_draws import draw_curves
 from excitability.measures._curve_fit import fit_parts, fit_recruitment_curve, shrunken_parts
 from excitability.measures.curves import CURVES, boltzmann
+from excitability.measures.recruitment_curve import area_under_curve
 from excitability.measures.recruitment_curves_of_study import recruitment_curves_of_study
 from excitability.schema import RESULT_COLUMNS
 
@@ -230,3 +231,39 @@ def test_hbmep_and_empirical_bayes_agree_on_one_study(capfd):
     for key, apart in (("s50", 3.0), ("recruitment_threshold", 3.0)):
         both = values(found, key)["value"] - values(ours, key)["value"]
         assert both.abs().median() < apart
+
+
+def test_nobody_is_lost_whose_session_or_name_is_missing():
+    rng = np.random.default_rng(70)
+    s = np.repeat(np.arange(40.0, 81, 5), 3)
+    tables = [
+        pd.DataFrame(
+            {
+                "participant": f"p{i}",
+                "channel": "FDI",
+                "intensity": s,
+                "mep_amplitude": boltzmann(s, 3e-3, 50 + 3 * i, 4, 2e-5) * rng.lognormal(0, 0.4, s.size),
+            }
+        )
+        for i in range(5)
+    ]
+    study = pd.concat(tables, ignore_index=True)
+    plain = recruitment_curves_of_study(study)
+    unsaid = recruitment_curves_of_study(study.assign(session=np.nan))
+    np.testing.assert_allclose(unsaid["value"], plain["value"])
+    half = recruitment_curves_of_study(study.assign(session=np.where(study["participant"] == "p1", None, "a")))
+    assert len(half) == len(plain)
+    for name in ("participant", "channel"):
+        with pytest.raises(ValueError, match=f"has no '{name}'"):
+            recruitment_curves_of_study(study.assign(**{name: study[name].where(study["participant"] != "p1")}))
+
+
+def test_area_does_not_change_with_the_last_digit_of_an_intensity():
+    rng = np.random.default_rng(71)
+    s = np.repeat(np.arange(40.0, 81, 5), 5)
+    y = boltzmann(s, 3e-3, 58, 4, 2e-5) * rng.lognormal(0, 0.4, s.size)
+    plain = area_under_curve(s, y)
+    jittered = area_under_curve(s + rng.normal(0, 1e-6, s.size), y)
+    assert jittered == pytest.approx(plain, rel=1e-5)
+    assert (jittered.ci_low, jittered.ci_high) == pytest.approx((plain.ci_low, plain.ci_high), rel=1e-4)
+    assert area_under_curve(np.full(5, 50.0), y[:5]).flag == "few_intensities"

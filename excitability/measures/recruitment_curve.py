@@ -144,7 +144,8 @@ def fitted_values(fit: CurveFit) -> dict[str, Estimate]:
 def area_under_curve(intensity: np.ndarray, response: np.ndarray, scatter: float = np.nan) -> Estimate:
     """Trapezoids through the mean response of each intensity, with an interval on the logarithm.
 
-    Areas can be compared between sessions only when the intensities are the same.
+    Areas can be compared between sessions only when the intensities are the same. Intensities closer together than a
+    thousandth of their range are one: a stimulator that reports what it gave does not repeat itself to the last digit.
 
     Parameters
     ----------
@@ -157,9 +158,12 @@ def area_under_curve(intensity: np.ndarray, response: np.ndarray, scatter: float
     >>> round(area_under_curve(np.array([40.0, 50.0, 60.0]), np.array([0.0, 1e-3, 3e-3])), 6)
     0.025
     """
-    levels, index = np.unique(np.asarray(intensity, dtype=float), return_inverse=True)
+    intensity = np.asarray(intensity, dtype=float)
+    order = np.argsort(intensity)
+    index = np.empty(order.size, dtype=int)
+    index[order] = np.cumsum(np.diff(intensity[order], prepend=-np.inf) > 1e-3 * np.ptp(intensity)) - 1
     count = np.bincount(index)
-    mean = np.bincount(index, weights=response) / count
+    levels, mean = (np.bincount(index, weights=values) / count for values in (intensity, response))
     n = int(response.size)
     if levels.size < 2:
         return nothing("few_intensities", n)

@@ -83,7 +83,7 @@ def recruitment_curves_of_study(
     Raises
     ------
     ValueError
-        For an unknown column, form or method, and a form that hbMEP does not have.
+        For an unknown column, form or method, a form that hbMEP does not have, and rows without participant or channel.
     ImportError
         Where hbMEP is asked for and not installed.
 
@@ -117,7 +117,12 @@ def recruitment_curves_of_study(
     for name in ("participant", "channel"):
         if name not in table:
             raise ValueError(f"the trial tables have no column {name!r}, which says whose curve a trial belongs to")
+        if table[name].isna().any():
+            at = table.index[table[name].isna()][0]
+            raise ValueError(f"row {at} of the trial tables has no {name!r}, which says whose curve a trial belongs to")
     table = single_pulses(table if "session" in table else table.assign(session=""))
+    unsaid = {name: table[name].astype(object).fillna("") for name in ("session", *levels) if name in table}
+    table = table.assign(**unsaid)  # no session or group is one of its own
 
     def fit(trials: Trials, people: Sequence[int], places: Sequence[int]) -> list[tuple[CurveFit, str]]:
         if method == "hbmep":
