@@ -11,6 +11,7 @@ import mne
 import numpy as np
 import pandas as pd
 
+from .measures._tables import is_kept
 from .protocol import Protocol, load_protocol, trial_table
 from .protocol.trial_rows import facts_of
 from .resources import protocols_path
@@ -74,7 +75,8 @@ def checklist(
     for code in answers or {}:
         if code not in codes:
             raise ValueError(unknown_word("item of the checklist", code, codes))
-    known = {**_from_recording(facts_of(inst), protocol, trials), **(answers or {})}
+    given = {code: answer.strip() for code, answer in (answers or {}).items() if _told(answer)}
+    known = {**_from_recording(facts_of(inst), protocol, trials), **given}
     asked = protocol.checklist or _as_given(trials)
     rows = []
     for number, item in items.items():
@@ -113,6 +115,8 @@ def participant_row(file: str | Path) -> dict[str, Any]:
     for folder in Path(file).resolve().parents:
         table = folder / "participants.tsv"
         if table.is_file():
+            if not table.read_text(encoding="utf-8").strip():
+                return {}
             people = pd.read_csv(table, sep="\t", na_values="n/a", dtype={"participant_id": str})
             rows = people[people["participant_id"] == label] if "participant_id" in people else people[:0]
             return dict(rows.iloc[0].dropna()) if len(rows) else {}
@@ -127,7 +131,7 @@ def _from_recording(facts: Mapping[str, Any], protocol: Protocol, trials: pd.Dat
     """Answers by the code of the item; what is not known is absent or empty."""
     pulses = trials.drop_duplicates("trial")
     paired = pulses[pulses.get("pulse_count", pd.Series(1.0, pulses.index)) > 1]
-    kept = trials[trials["reject"] == ""]
+    kept = trials[is_kept(trials)]
     coil = [name for name in ("coil_x", "coil_y", "coil_z") if name in pulses and pulses[name].notna().any()]
     answers = {
         "Ele": str(facts.get("placement", "") or ""),

@@ -107,7 +107,7 @@ def _from_tree(root: Path) -> pd.DataFrame:
             )
     table = pd.DataFrame(rows, columns=list(_KEYS)).sort_values(list(_KEYS), ignore_index=True)
     people = root / "participants.tsv"
-    if people.is_file() and len(table):
+    if people.is_file() and len(table) and people.read_text(encoding="utf-8").strip():
         facts = _labelled(read_table(people), "participant_id", "participant", "sub-")
         table = table.merge(facts, on="participant", how="left", validate="many_to_one")
     frames = []

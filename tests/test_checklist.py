@@ -1,11 +1,13 @@
 """The checklist for TMS reports: what a recording answers, and nothing that it does not."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 import excitability as ex
 from excitability.cli import app
+from excitability.reporting_checklist import participant_row
 
 
 @pytest.fixture(scope="module")
@@ -124,3 +126,41 @@ def test_methods_read_as_a_person_would_write_them(name):
     assert all(sentence[:1].isupper() or sentence[:1].isdigit() for sentence in text.split(". "))
     assert text.endswith(".")
     assert ("first pulse" in text) == (name == "m1/sici")
+
+
+@pytest.mark.parametrize("blank", ["", "  ", "n/a"])
+def test_a_blank_answer_is_none(sici, blank):
+    items = ex.checklist(sici, "sici", picks=["FDI"], answers={"Hot": blank, "Att": " counted silently "}).set_index(
+        "code"
+    )
+    assert not items.loc["Hot", "answered"]
+    assert items.loc["Att", "answer"] == "counted silently"
+    plain = ex.checklist(sici, "sici", picks=["FDI"]).set_index("code")
+    blanked = ex.checklist(sici, "sici", picks=["FDI"], answers={"ISI": blank}).set_index("code")
+    assert blanked.loc["ISI", "answer"] == plain.loc["ISI", "answer"] != ""
+
+
+def test_an_empty_table_of_participants_tells_nothing(tmp_path):
+    (tmp_path / "participants.tsv").write_text("\n", encoding="utf-8")
+    assert participant_row(tmp_path / "sub-1_task-sici_emg.edf") == {}
+
+
+@pytest.mark.parametrize("word", ["n/a", False])
+def test_words_for_no_reason_keep_a_trial_everywhere(word):
+    """A table read again may say n/a or False where nothing was rejected: plots, reports and models count alike."""
+    from excitability.html_report._tables import trials_kept
+    from excitability.plots.recruitment_curve import recruitment_curve
+
+    trials = pd.DataFrame(
+        {"protocol": "m1/mep", "reject": [word, word, "x"], "intensity": 50.0, "mep_amplitude": [1e-3, 2e-3, 3e-3]}
+    ).astype({"reject": object})
+    results = pd.DataFrame({"protocol": ["m1/mep"], "error": ""})
+    assert trials_kept(results, trials)[0][1:3] == [2, 1]
+    plain = trials.assign(reject=["", "", "x"])
+    shown = []
+    for one in (trials, plain):
+        ax = recruitment_curve(one).axes[0]
+        shown.append(
+            [line.get_xydata().tolist() for line in ax.lines] + [c.get_offsets().tolist() for c in ax.collections]
+        )
+    assert shown[0] == shown[1]

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ..measures._tables import is_kept
 from ..schema import TRIAL_COLUMNS, unknown_word, validate
 from .design import Design, as_text
 from .estimation import Contrast
@@ -67,8 +68,7 @@ class TrialModels:
             if name not in trials:
                 raise ValueError("trial table: " + unknown_word("column", name, map(str, trials.columns)))
         validate(trials, TRIAL_COLUMNS, required=required, what="trial table")
-        if "reject" in trials:
-            trials = trials[trials["reject"].isna() | trials["reject"].eq("")]
+        trials = trials[is_kept(trials)]
         self._design = design
         self._trials = trials
         self._person = _places(design.participants, trials["participant"])

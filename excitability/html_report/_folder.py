@@ -14,6 +14,7 @@ import pandas as pd
 from ..batch import load_results, windows_of
 from ..labels import condition_label
 from ..measures._curve_fit import fit_recruitment_curve
+from ..measures._tables import is_kept
 from ..plots import mep_overlay, tep_butterfly
 from ..plots import motor_map as draw_motor_map
 from ..plots import recruitment_curve as draw_recruitment_curve
@@ -202,7 +203,7 @@ def _curve(done: Run, table: pd.DataFrame, channel: str) -> Figure:
     """Trials of a recruitment curve with the fit of its results, and the band where the curve can be fitted again."""
     own = done.results[done.results["channel"] == channel]
     fit = dict(zip(own["measure"], own["value"], strict=True))
-    kept = table[table["reject"].fillna("").eq("")].dropna(subset=["intensity", "mep_amplitude"])
+    kept = table[is_kept(table)].dropna(subset=["intensity", "mep_amplitude"])
     curve = None
     if np.isfinite(fit.get("recruitment_threshold", np.nan)):
         again = fit_recruitment_curve(kept["intensity"].to_numpy(float), kept["mep_amplitude"].to_numpy(float))

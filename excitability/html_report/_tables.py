@@ -20,6 +20,7 @@ from ..labels import (
     time_column,
     times_in_order,
 )
+from ..measures._tables import is_kept
 from ..plots._panels import centre
 from ..schema import DERIVED, display_units
 from ._words import flag_in_words, reasons_in_words
@@ -307,8 +308,9 @@ def trials_kept(table: pd.DataFrame, trials: pd.DataFrame | None) -> Rows:
         if trials is not None and {"protocol", "reject"} <= set(trials.columns):
             mine = trials[trials["protocol"] == name]
         if mine is not None and len(mine):
-            reason = mine["reject"].fillna("").astype(str)
-            kept, lost = int((reason == "").sum()), int((reason != "").sum())
+            good = is_kept(mine)
+            kept, lost = int(good.sum()), int((~good).sum())
+            reason = mine["reject"].astype(str).where(~good, "")
             reasons = reasons_in_words(reason)
         else:
             kept, lost = _counted(own)

@@ -7,6 +7,7 @@ from typing import Any
 import mne
 import pandas as pd
 
+from ..measures._tables import is_kept
 from ..protocol import Protocol, load_protocol, trial_table
 from ..reporting_checklist import checklist
 from ._words import protocol_methods
@@ -94,7 +95,8 @@ def _trials(answers: dict[str, str], trials: pd.DataFrame) -> list[str]:
     """How many trials were kept, and the response that the others are compared with."""
     said = []
     if answers.get("Num"):
-        kept = (trials["reject"] == "").groupby(trials["channel"], sort=False).agg(["sum", "size"])
+        good = pd.Series(is_kept(trials), trials.index)
+        kept = good.groupby(trials["channel"], sort=False).agg(["sum", "size"])
         counts = [
             f"{int(row['sum'])} of {int(row['size'])}" + f" ({name})" * (len(kept) > 1) for name, row in kept.iterrows()
         ]

@@ -54,7 +54,8 @@ def paired_pulse_curve(
     dict of Estimate
         ``ratio_mean``, ``ratio_smallest``, ``ratio_largest``; ``n`` counts conditioned trials. Flags: ``few_levels``
         (fewer than four), ``no_test_trials``, ``no_conditioned_trials``, ``test_at_noise_floor``,
-        ``conditioned_at_noise_floor_in_some`` (at some level most trials hold no response).
+        ``conditioned_at_noise_floor_in_some`` (at some level most trials hold no response), ``levels_left_out`` (a
+        level of fewer than three trials or without a positive mean), ``non_positive`` (the test mean is not).
 
     Raises
     ------

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..labels import condition_label, conditions_in_order
+from ..measures._tables import is_kept
 from ..schema import display
 from ._style import (
     BAND,
@@ -102,7 +103,7 @@ def mep_overlay(
     names = conditions_in_order(name for name in condition if name) or [""]
     if artefact == "auto":
         least = 0.04 * _height(x, times, table, window, None)[2]  # what is smaller does not catch the eye
-        artefact = artefact_span(x[_kept(table)], times, table, until=window[0] if window else 0.01, least=least)
+        artefact = artefact_span(x[is_kept(table)], times, table, until=window[0] if window else 0.01, least=least)
     pairs = -1 if lock == "last_pulse" else 1  # where the other pulse of a pair lies
     limits = _time_limits(times, table if pairs < 0 else table.iloc[:0], window, tmin, tmax)
     visible = (times >= limits[0]) & (times <= limits[1])
@@ -158,7 +159,7 @@ def _height(
     artefact: tuple[float, float] | None,
 ) -> tuple[float, str, float]:
     """Factor, unit and half the height of the panels: the kept responses fill them, the artefact may leave."""
-    kept = _kept(table)
+    kept = is_kept(table)
     low = window[0] if window else max(0.008, artefact[1] if artefact else 0.0)
     inside = (times >= low) & (times <= (window[1] if window else low + 0.08))
     part = np.abs(x[kept][:, inside]) if kept.any() and inside.any() else np.abs(x)
@@ -207,12 +208,6 @@ def artefact_span(
     return -0.001, round(min(float(times[loud[-1]]) + step, until), 6)
 
 
-def _kept(table: pd.DataFrame) -> np.ndarray:
-    if "reject" not in table:
-        return np.ones(len(table), dtype=bool)
-    return table["reject"].fillna("").astype(str).eq("").to_numpy()
-
-
 def _background(ax: Axes, window: tuple[float, float] | None, *, first: bool) -> None:
     ms = display("s")[0]
     if window:
@@ -227,7 +222,7 @@ def _trials(ax: Axes, x: np.ndarray, times: np.ndarray, table: pd.DataFrame) -> 
     from matplotlib.collections import LineCollection
 
     ms = display("s")[0]
-    kept = _kept(table)
+    kept = is_kept(table)
     looks: tuple[tuple[np.ndarray, dict[str, Any]], ...] = (
         (~kept, {"colors": FAINT, "linewidths": 0.4, "linestyles": (0, (3, 2)), "zorder": 1}),
         (kept, {"colors": BLUE, "linewidths": 0.5, "alpha": 0.38, "zorder": 2}),
@@ -275,7 +270,7 @@ def _legend(figure: Figure, table: pd.DataFrame, artefact: tuple[float, float] |
     for column, (label, colour) in _EVENTS.items():
         if column in table and table[column].notna().any():
             handles.append(line_handle(label, color=colour, marker="o", ms=3, lw=0))
-    if not _kept(table).all():
+    if not is_kept(table).all():
         handles.append(line_handle("rejected trial", color=FAINT, lw=0.8, ls=(0, (3, 2))))
     handles.append(line_handle("pulse", color=SOFT, marker="v", ms=4, lw=0))
     if "inter_stimulus_interval" in table and table["inter_stimulus_interval"].notna().any():

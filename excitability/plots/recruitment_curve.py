@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from ..measures._tables import is_kept
 from ._style import (
     BLUE,
     FAINT,
@@ -77,7 +78,7 @@ def recruitment_curve(
     for name in (of, against):
         if name not in table:
             raise ValueError(f"the trial table has no column {name!r}; its columns are: {', '.join(table.columns)}")
-    kept = table["reject"].fillna("").astype(str).eq("") if "reject" in table else pd.Series(True, table.index)
+    kept = pd.Series(is_kept(table), table.index)
     trials = pd.DataFrame({"x": table[against], "y": table[of], "kept": kept}).dropna()
     if trials.empty:
         raise ValueError(f"no trial holds both {against!r} and {of!r}")
