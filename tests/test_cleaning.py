@@ -314,6 +314,64 @@ def test_sound_says_how_much_it_shrinks(noisy):
     assert gains[0] < gains[1] < 1.01
 
 
+def _dipole_epochs(noise, n_trials=40, late=3e-6, seed=7):
+    """Responses of two sources through a known lead field, with sensor noise of a given size, and the truth."""
+    rng = np.random.default_rng(seed)
+    leadfield = rng.standard_normal((32, 2)) @ rng.standard_normal((2, 60)) + 0.3 * rng.standard_normal((32, 60))
+    leadfield -= leadfield.mean(axis=0)
+    truth = np.outer(leadfield[:, 3] / np.abs(leadfield[:, 3]).max(), response())
+    x = (
+        truth
+        + late * rng.standard_normal((n_trials, 1, 1)) * leadfield[:, 9:10]
+        + noise * rng.standard_normal((n_trials, 32, TIMES.size))
+    )
+    return epochs_of(x), leadfield, truth
+
+
+def test_sound_chooses_its_regularisation_by_the_noise():
+    """Hardly any where the average is clean; more where sensor noise hides the response; less error than either."""
+    chosen = {}
+    for noise in (1e-6, 6e-5):
+        epochs, leadfield, truth = _dipole_epochs(noise)
+        cleaned = cleaning.sound(epochs, leadfield=leadfield, lambda_="auto")
+        record = cleaned.info["temp"]["excitability"]["cleaning"][-1]
+        chosen[noise] = record["lambda_"]
+        assert f"lambda_ {record['lambda_']:g}" in record["removed"]
+        seen = (TIMES >= 0.012) & (TIMES <= 0.3)
+
+        def error(epochs, truth=truth, seen=seen):
+            return np.sqrt(np.mean((epochs.get_data().mean(axis=0) - truth)[:, seen] ** 2))
+
+        ends = [error(cleaning.sound(epochs, leadfield=leadfield, lambda_=value)) for value in (0.001, 0.1)]
+        assert error(cleaned) <= 1.02 * min(ends)
+    assert chosen[1e-6] < chosen[6e-5]
+    for wrong in ("best", -1.0):
+        with pytest.raises(ValueError, match="lambda_ of sound"):
+            cleaning.sound(epochs, leadfield=leadfield, lambda_=wrong)
+    with pytest.raises(ValueError, match="at least 4 trials"):
+        cleaning.sound(epochs[:3], leadfield=leadfield, lambda_="auto")
+
+
+def test_sound_tells_early_noise_from_late():
+    """A channel that holds the rest of a decay is not believed while it lasts, and is believed afterwards."""
+    epochs, leadfield, truth = _dipole_epochs(1e-6)
+    x = epochs.get_data()
+    decay = np.where(TIMES > 0, 1.5e-5 * np.exp(-TIMES / 0.02), 0)
+    x[:, 5] += decay
+    epochs = mne.EpochsArray(x, epochs.info, tmin=-0.5)
+
+    def left(**given):
+        cleaned = cleaning.sound(epochs, leadfield=leadfield, lambda_=0.001, **given)
+        return cleaned.get_data()[:, 5].mean(axis=0) - truth[5]
+
+    early, late = (TIMES >= 0.012) & (TIMES <= 0.08), (TIMES >= 0.15) & (TIMES <= 0.3)
+    whole, parts = left(), left(early=(0.010, 0.080))
+    assert np.sqrt(np.mean(parts[early] ** 2)) < 0.5 * np.sqrt(np.mean(whole[early] ** 2))
+    assert np.sqrt(np.mean(parts[late] ** 2)) < 1.1 * np.sqrt(np.mean(whole[late] ** 2))
+    with pytest.raises(ValueError, match="20 of each"):
+        cleaning.sound(epochs, leadfield=leadfield, early=(0.010, 0.015))
+
+
 def test_ssp_sir_leaves_a_recording_without_muscle_alone():
     x = background(20, seed=9)
     bridged, _ = apply(epochs_of(x + response()), [{"step": "remove_pulse"}, {"step": "interpolate_pulse"}])

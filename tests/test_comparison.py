@@ -556,8 +556,10 @@ def test_a_sentence_says_what_a_ratio_means_before_any_statistics():
     rose = dict(estimate=0.3, low=0.1, high=0.5)
     told = sentence(Words(protocol="m1/sici", **common, groups=("patients",), **rose))
     plain, _, numbers = told.partition(" (")
-    assert plain == ("SICI ratio at 2 ms in FDI rose by 35 % from pre to post0 in patients, less inhibition and more than "
-                     "measurement error")  # fmt: skip
+    assert plain == (
+        "SICI ratio at 2 ms in FDI rose by 35 % from pre to post0 in patients, "
+        "less inhibition and more than measurement error"
+    )
     assert numbers == "95 % interval 11 to 65 %; n = 12, p = 0.03; detectable: +22 % or −18 %)."
     for protocol, means in (("m1/icf", "more facilitation"), ("m1/sici_trunk", "less inhibition"), ("m1/mep", "")):
         words = Words(protocol=protocol, **common, groups=("patients",), **rose)

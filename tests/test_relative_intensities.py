@@ -8,8 +8,8 @@ import pytest
 import excitability as ex
 from excitability.cli import app
 from excitability.comparison.sentences import subject
-from excitability.measures import paired_pulse_curve
 from excitability.labels import condition_label
+from excitability.measures import paired_pulse_curve
 from excitability.protocol.grammar import condition_labels
 
 RATE = 2000.0

@@ -392,7 +392,6 @@ def main() -> None:
         sys.stderr.write(f"note: {' '.join(str(message).split())}\n")
 
     warnings.showwarning = told  # type: ignore[assignment]
-    os.environ.setdefault("MNE_LOGGING_LEVEL", "WARNING")  # what MNE tells of its reading is no part of a table
     try:
         app()
     except BrokenPipeError:
