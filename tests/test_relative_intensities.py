@@ -129,4 +129,4 @@ def test_the_command_line_takes_the_threshold():
         ],
     )
     assert done.exit_code == 0, done.output
-    assert "cs_" in done.output
+    assert "conditioning 90 %" in done.output
