@@ -91,6 +91,8 @@ FLAGS = {
     "sdc_from_controls": "smallest detectable change from the changes of the controls",
     "sdc_from_intervals": "smallest detectable change from the scatter of trials only: a lower bound",
     "sdc_from_repeats": "smallest detectable change from repeated baselines",
+    "sdc_raised": "the spread of people was smaller than the scatter of trials alone makes it: that of trials is given",
+    "sdc_uncertain": "the smallest detectable change rests on too few people to judge a change by",
     "sdc_unknown": "the smallest detectable change cannot be known from these data",
     "shrunken": "values are shrunken to the population of the study: changes of groups hold, but differences between "
     "people are too small, so no effect size, reliability or correlation may be computed from them",
