@@ -17,8 +17,8 @@ A spread of few people has an enormous error of its own: its 95 % interval by ch
 (``SD √(df / χ²)``) reaches from 0.57 to 3.7 times the value for 3 and from 0.70 to 1.8 times for 10. Below
 ``FEWEST_DF`` = 10 the value is told but nothing is judged by it (``sdc_uncertain``): no change is called more than
 measurement error and nobody is counted as a responder. That limit is a choice of this package. And what the intervals
-of the single results say is a lower bound of every other source: a spread below it is chance, and the value is raised to the bound
-(``sdc_raised``).
+of the single results say is a lower bound of every other source: a spread below it is chance, and the value is raised
+to the bound (``sdc_raised``).
 
 SDC, its group form and the rule of responders: Beaulieu et al. 2017 and Schambra et al. 2015, the reviews on
 reliability of TMS measures; interval of a standard deviation: any textbook of statistics.
