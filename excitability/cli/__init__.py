@@ -307,7 +307,7 @@ def checklist(
 @app.command()
 def threshold(
     responses: Annotated[
-        Path | None, typer.Argument(help="Lines 'INTENSITY RESPONSE', or a TSV; typed on standard input without it.")
+        Path | None, typer.Argument(help="Lines 'INTENSITY RESPONSE', TSV or CSV; typed on standard input without it.")
     ] = None,
     method: Annotated[
         str,
@@ -320,9 +320,12 @@ def threshold(
     maximum: Annotated[float, typer.Option(help="Highest intensity that may be given, %MSO.")] = 100.0,
 ) -> None:
     """Find a motor threshold: after each response the next intensity, the estimate, and when to stop."""
-    from excitability.threshold import Search, read_response, read_responses
+    from excitability.threshold import Search, read_response, read_responses, understood
+
+    heard = ""
 
     def typed() -> Iterator[tuple[float, bool]]:
+        nonlocal heard
         for line in sys.stdin:
             if line.strip().lower() in ("q", "quit", "exit"):
                 return
@@ -332,6 +335,7 @@ def threshold(
                 except ValueError as error:  # a slip of the hand must not cost the pulses before it
                     typer.echo(str(error), err=True)
                     continue
+                heard = understood(line, answer[1], unit or "mV")
                 yield answer
 
     search = Search(method, start=start, step=step, maximum=maximum)
@@ -344,7 +348,7 @@ def threshold(
                 raise
             typer.echo(str(error), err=True)
             continue
-        booked = f"booked {intensity:g} %MSO {'yes' if response else 'no'}; " if responses is None else ""
+        booked = f"booked {intensity:g} %MSO, {heard}; " if responses is None else ""
         typer.echo(f"{booked}{proposal}")
         if responses is None and search.proposal.done:
             break
