@@ -168,7 +168,9 @@ def batch(
         who = ", ".join(rows[["participant", "session", "protocol"]].head(3).astype(str).agg(" ".join, axis=1))
         more = f" and {len(rows) - 3} more" if len(rows) > 3 else ""
         typer.echo(f"failed: {who}{more}: {error}", err=True)
-    typer.echo(f"wrote {output / 'results.tsv'} ({len(results) - len(failed)} values, {len(failed)} failures)")
+    lost = int((results["protocol"].str.startswith("derived/") & results["value"].isna()).sum())
+    told = f", {lost} derived without a value: see 'flag'" * bool(lost)
+    typer.echo(f"wrote {output / 'results.tsv'} ({len(results) - len(failed)} values, {len(failed)} failures{told})")
     typer.echo(f"next: excitability compare {output}")
     if len(failed) == len(results):
         raise typer.Exit(1)
