@@ -148,7 +148,7 @@ def read_responses(path: str | Path, criterion: float = 50e-6, unit: str = "") -
         raise ValueError(f"{path} has no column 'response' or 'mep_amplitude'; its columns: {', '.join(table.columns)}")
     s = intensities(table, "intensity")
     if of == "mep_amplitude":
-        size = numbers(table, of) * _VOLTS[unit or "V"]
+        size = numbers(table.rename(columns={of: "size"}), "size") * _VOLTS[unit or "V"]  # perhaps no volts yet
         if (size > _LARGEST).any():
             given = size[size > _LARGEST][0] / _VOLTS[unit or "V"]
             said = f"{given:g} {unit or 'V'} is no amplitude of an evoked potential"
