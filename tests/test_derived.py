@@ -362,7 +362,7 @@ def test_a_ratio_of_zero_is_no_infinite_composite():
 def test_amplitudes_in_millivolts_are_refused():
     s = np.repeat(np.arange(40.0, 81, 5), 6)
     table = pd.DataFrame({"intensity": s, "mep_amplitude": boltzmann(s, 3.0, 58, 4, 2e-2)})
-    with pytest.raises(ValueError, match=r"expected volts.*if that was mV"):
+    with pytest.raises(ValueError, match=r"expected volts.*if it was mV"):
         recruitment_curve(table)
     with pytest.raises(ValueError, match="expected volts"):
         recruitment_curves_of_study(table.assign(participant="1", channel="FDI"))

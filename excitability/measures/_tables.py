@@ -153,7 +153,7 @@ def _check_volts(name: str, kept: np.ndarray) -> None:
     if size > _LARGEST_AMPLITUDE:
         raise ValueError(
             f"column {name!r} of the trial table holds {float(kept.max()):g}, a fifth of it above "
-            f"{_LARGEST_AMPLITUDE:g}; expected volts (0.001 for 1 mV): divide by 1000 if that was mV, by 1e6 if it was µV"
+            f"{_LARGEST_AMPLITUDE:g}; expected volts (0.001 for 1 mV): divide by 1000 if it was mV, by 1e6 if it was µV"
         )
 
 
