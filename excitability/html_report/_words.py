@@ -45,6 +45,8 @@ FLAGS = {
     "flat": "the trace holds one value",
     "flat_baseline": "the trace holds one value before the pulse, so noise and background are larger",
     "floor_not_sampled": "even the lowest intensity evoked responses: the foot of the curve is not known",
+    "given_latency_without_error": "F latencies given or marked by eye have no error here: the interval of the central "
+    "time holds that of the cortical latency alone",
     "inconsistent_responses": "responses do not rise with intensity as a threshold requires",
     "inflated_by_noise": "noise makes the value larger: its interval lies below it",
     "ipsilateral_negative": "the mean net response of the same side is negative, so the two sides cannot be compared",
