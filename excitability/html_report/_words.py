@@ -22,6 +22,8 @@ FLAGS = {
     "as_ratio": "percent inhibition was turned into a ratio before it was compared",
     "background_is_line_noise": "what looks like background activity is mostly a 50 or 60 Hz wave",
     "bad_channel": "the channel is marked bad in the recording",
+    "active_threshold_not_below_resting": "the active motor threshold told is not below the resting one: were they "
+    "exchanged?",
     "baseline_shortened": "less of the time before the pulse was available than asked for",
     "below_tested_range": "the estimate lies below the intensities that were tested",
     "biased_by_few_pulses": "the value as measured is not one the trials allow: few pulses raise a maximum by chance",
@@ -49,6 +51,7 @@ FLAGS = {
     "time holds that of the cortical latency alone",
     "inconsistent_responses": "responses do not rise with intensity as a threshold requires",
     "inflated_by_noise": "noise makes the value larger: its interval lies below it",
+    "interval_not_as_stated": "the artefacts of the pairs show another interval than was stated (see the notes)",
     "ipsilateral_negative": "the mean net response of the same side is negative, so the two sides cannot be compared",
     "levels_left_out": "a level without a positive mean, or with fewer than three trials, is not part of the curve",
     "low_sampling_rate": "sampled below 2 kHz, too slow for a latency and for the peaks of a response",
@@ -114,6 +117,8 @@ FLAGS = {
     "test_mep_unknown": "the size of the test response is not in the results",
     "too_few_participants": "too few participants for an interval",
     "too_few_trials": "too few trials",
+    "trials_lost_by_stated_interval": "further pairs have an interval of this protocol by their artefacts, but were "
+    "stated with another, so they are not among the trials (see the notes)",
     "trials_without_condition": "the recording has further trials, which belong to no condition of this protocol",
     "truncated": "the event outlasts the epoch",
     "unstable": "the estimate depends strongly on single trials",
