@@ -56,7 +56,7 @@ FLAGS = {
     "levels_left_out": "a level without a positive mean, or with fewer than three trials, is not part of the curve",
     "low_sampling_rate": "sampled below 2 kHz, too slow for a latency and for the peaks of a response",
     "map_truncated": "responses at the edge of the grid: the map is larger than what was stimulated",
-    "background_bends_curve": "the background EMG is not small beside the plateau: the threshold comes out late and the "
+    "background_bends_curve": "the background EMG is not small beside the plateau: the threshold comes out late, the "
     "plateau low; fit mep_amplitude_corrected",
     "mean_over_conditions": "no condition was named, so that the mean over several was taken",
     "missing_part": "what it is made of is missing in this session",
