@@ -14,8 +14,6 @@ from excitability.html_report._tables import group_values, prepared
 from excitability.measures import (
     ei_composite,
     percent_of_m_max,
-    recruitment_curve,
-    recruitment_curves_of_study,
     transcallosal_conduction,
 )
 from excitability.measures.curves import boltzmann
@@ -357,15 +355,6 @@ def test_a_ratio_of_zero_is_no_infinite_composite():
     found = ei_composite(composite_of(value=0.0, ci_low=np.nan, ci_high=np.nan)).iloc[0]
     assert np.isnan(found["value"])
     assert "no_logarithm" in found["flag"]
-
-
-def test_amplitudes_in_millivolts_are_refused():
-    s = np.repeat(np.arange(40.0, 81, 5), 6)
-    table = pd.DataFrame({"intensity": s, "mep_amplitude": boltzmann(s, 3.0, 58, 4, 2e-2)})
-    with pytest.raises(ValueError, match=r"expected volts.*if it was mV"):
-        recruitment_curve(table)
-    with pytest.raises(ValueError, match="expected volts"):
-        recruitment_curves_of_study(table.assign(participant="1", channel="FDI"))
 
 
 def test_what_a_row_does_not_tell_is_no_flag_and_no_trial():

@@ -23,8 +23,6 @@ CONDITIONED_AT_FLOOR = "conditioned_at_noise_floor"
 _NO_REASON = {"", "n/a", "nan", "none", "<na>", "false", "0", "0.0"}
 #: Largest intensity that can be meant, by unit.
 _LARGEST = {"%MSO": 100.0, "%RMT": 400.0, "%AMT": 400.0}
-#: Largest amplitude that a muscle can have, in V; M waves reach 0.03.
-_LARGEST_AMPLITUDE = 0.1
 #: What a stimulus can be; see ``STIMULUS_COLUMNS``.
 _STIMULUS_TYPES = ("tms", "nerve", "root", "movement")
 #: Percentages that all lie below this are shares of 1.
@@ -117,8 +115,7 @@ def numbers(table: pd.DataFrame, name: str) -> np.ndarray:
     Raises
     ------
     ValueError
-        When the table has no such column (the message names the nearest one), it holds a word or an infinity, or
-        amplitudes that are no volts.
+        When the table has no such column (the message names the nearest one), or it holds a word or an infinity.
     """
     if name not in table and name in STIMULUS_COLUMNS:
         unit = STIMULUS_COLUMNS[name].unit
@@ -141,20 +138,7 @@ def numbers(table: pd.DataFrame, name: str) -> np.ndarray:
             f"column {name!r} of the trial table holds {given} in row {column.index[at]}; "
             "expected a number, or n/a where there is none"
         )
-    if name.startswith(("mep_amplitude", "m_wave_amplitude")):
-        _check_volts(name, values[is_kept(table)])
     return values
-
-
-def _check_volts(name: str, kept: np.ndarray) -> None:
-    """Refuse amplitudes that are meant in mV or µV; an electrode that came off now and then is no reason to."""
-    kept = kept[np.isfinite(kept)]
-    size = float(np.quantile(kept, 0.8)) if kept.size else 0.0
-    if size > _LARGEST_AMPLITUDE:
-        raise ValueError(
-            f"column {name!r} of the trial table holds {float(kept.max()):g}, a fifth of it above "
-            f"{_LARGEST_AMPLITUDE:g}; expected volts (0.001 for 1 mV): divide by 1000 if it was mV, by 1e6 if it was µV"
-        )
 
 
 def intensities(table: pd.DataFrame, by: str) -> np.ndarray:
