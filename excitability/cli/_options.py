@@ -34,10 +34,12 @@ Jobs = Annotated[int, typer.Option("--n-jobs", "-j", help="Recordings at a time;
 
 
 def listed(words: list[str] | None) -> list[str] | None:
+    """Words of an option that was repeated or separated by commas; None where there is none."""
     return [part for word in words for part in word.split(",") if part] if words else None
 
 
 def named(pairs: list[str] | None) -> dict[str, str] | None:
+    """NAME=VALUE words of an option as a mapping."""
     for pair in pairs or []:
         if "=" not in pair:
             raise ValueError(f"--muscle takes CHANNEL=MUSCLE, for example 'Chan1=FDI', not {pair!r}")
