@@ -8,7 +8,6 @@ the same way. What a step would have chosen had the response been another one do
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import mne
 import numpy as np

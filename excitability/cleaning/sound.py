@@ -115,9 +115,7 @@ def sound(
     if replace_bads:
         inst.info["bads"] = [name for name in inst.info["bads"] if name not in bads]
     mne.set_eeg_reference(inst, ref_channels=[], copy=False, verbose="error")  # marks the reference as custom
-    passes = partial(
-        _rebuilt, good=good, out=out, operators=[operator[rows] for operator, _ in found], share=share
-    )
+    passes = partial(_rebuilt, good=good, out=out, operators=[operator[rows] for operator, _ in found], share=share)
     _report(inst, found, gain, kept, chosen, bads if replace_bads else [], passes)
     return inst
 

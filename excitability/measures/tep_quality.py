@@ -61,7 +61,8 @@ def split_half_reliability(data: np.ndarray, *, n_splits: int = 200, seed: int =
     norm = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
     r = np.divide(np.sum(first * second, axis=1), norm, out=np.full(n_splits, np.nan), where=norm > 0)
     stepped = 2 * r / (1 + np.maximum(r, -0.5))  # below -0.5 the formula has no sense left
-    return Estimate(float(np.mean(stepped)), *np.quantile(stepped, [0.025, 0.975]).tolist(), n=n)
+    low, high = np.quantile(stepped, [0.025, 0.975])
+    return Estimate(float(np.mean(stepped)), low, high, n)
 
 
 def peak_snr(data: np.ndarray, times: np.ndarray, latency: float) -> Estimate:
@@ -236,7 +237,7 @@ def similarity(
         draws = np.array([_correlation(_drawn(first, rng), _drawn(second, rng)) for _ in range(n_boot)])
         spread = _NORMAL * np.std(np.arctanh(np.clip(draws, -0.999999, 0.999999)))
         limits = np.tanh(np.arctanh(np.clip(r, -0.999999, 0.999999)) + np.array([-spread, spread]))
-        out[name] = Estimate(r, *limits.tolist(), n=len(data) + len(other))
+        out[name] = Estimate(r, limits[0], limits[1], len(data) + len(other))
     return out
 
 
