@@ -110,6 +110,9 @@ RESULT_COLUMNS = _columns(
     ("error", "", "str", "message of a failure; the row then holds no value"),
 )
 
+#: What the measure of a row begins with that tells how far the others can be trusted; it is not compared.
+QUALITY = "quality_"
+
 #: What the protocol of a row begins with that several protocols, or all sessions of a study, made together.
 DERIVED = "derived/"
 
@@ -183,6 +186,7 @@ _DISPLAY = {
     "V": (1e3, "mV"),
     "V*s": (1e6, "mV·ms"),
     "V^2": (1e12, "µV²"),
+    "V/s": (1e3, "µV/ms"),
     "s": (1e3, "ms"),
     "m": (1e3, "mm"),
     "m^2": (1e4, "cm²"),

@@ -10,6 +10,7 @@ Every step takes the recording first and the rest by keyword, leaves EMG and oth
 import importlib
 import pkgutil
 
+from ._passing import pass_through, times_before, unknown_steps
 from ._registry import Step, apply, data_rank, get_step, list_steps, log_of, step
 
 for _module in pkgutil.iter_modules(__path__):
@@ -17,6 +18,7 @@ for _module in pkgutil.iter_modules(__path__):
         importlib.import_module(f"{__name__}.{_module.name}")
 
 from .components import label_tms_components  # noqa: E402
+from .predicted_gain import greatest_loss, predicted_gain, source_gain  # noqa: E402
 
 globals().update({_name: get_step(_name).function for _name in list_steps()})
 __all__ = [
@@ -24,9 +26,15 @@ __all__ = [
     "apply",
     "data_rank",
     "get_step",
+    "greatest_loss",
     "label_tms_components",
     "list_steps",
     "log_of",
+    "pass_through",
+    "predicted_gain",
+    "source_gain",
     "step",
+    "times_before",
+    "unknown_steps",
     *list_steps(),
 ]

@@ -60,6 +60,8 @@ class DecayFit:
             (response_size * a) ** 2 * response + b**2 * muscle for a, b in product(_RESPONSE_SIZES, _MUSCLE_SIZES)
         ]
         self.lag = np.abs(centres[:, None] - centres)
+        self.estimators: dict[int, np.ndarray] = {}
+        self.courses: dict[int, np.ndarray] = {}
 
     def subtract(
         self, data: np.ndarray, rows: np.ndarray, pick: int, level: tuple[np.ndarray, np.ndarray]
@@ -84,10 +86,16 @@ class DecayFit:
         background = level[1].var() * np.exp(-self.lag / 0.02)
         background[np.diag_indices_from(background)] += binned.var(axis=0).min() / len(rows)
         estimator = self._estimator(binned.mean(axis=0), background)
+        self.estimators[int(pick)] = estimator
         amplitudes = _shrunk(binned @ estimator.T, self._without_decay(traces, estimator))
         data[rows, pick, self.after] -= amplitudes @ self.fine
+        self.courses[int(pick)] = amplitudes.mean(axis=0) @ self.fine
         share = amplitudes.mean(axis=0) * self.fine[:, 0]
         return abs(float(share.sum())), float(self.constants[np.argmax(np.abs(share))])
+
+    def taken(self, trace: np.ndarray, pick: int) -> np.ndarray:
+        """What was taken from a channel, had its average been this trace (n_times,), with the weights it had."""
+        return self.estimators[pick] @ self._binned(trace[None], 0)[0] @ self.fine
 
     def _estimator(self, average: np.ndarray, background: np.ndarray) -> np.ndarray:
         """Matrix (n_shapes, n_bins) that turns a binned trace into the size of each shape."""

@@ -75,6 +75,7 @@ def step(
                     "parameters": {**parameters, **given},
                     **_what_is_left(cleaned),
                     "seconds": time.perf_counter() - start,
+                    **({"times": inst.times} if isinstance(inst, mne.BaseEpochs) else {}),
                     **record,
                     "done": True,
                 }

@@ -12,6 +12,7 @@ import mne  # noqa: F401  (used by the example)
 import numpy as np
 
 from ._instance import around_pulses, data_of, eeg_picks, pulses_of_trials
+from ._passing import unchanged
 from ._registry import note, step
 
 
@@ -69,7 +70,7 @@ def bad_channels(inst: Any, *, threshold: float = 5.0, flat: float = 1e-7, respo
         )
     names = [inst.ch_names[pick] for pick in picks[bad]]
     inst.info["bads"] = [*inst.info["bads"], *names]
-    note(inst, f"marked {', '.join(names)}" if names else "nothing", bads=names, noise=noise)
+    note(inst, f"marked {', '.join(names)}" if names else "nothing", bads=names, noise=noise, passes=unchanged)
     return inst
 
 

@@ -8,6 +8,7 @@ import mne  # noqa: F401  (used by the example)
 import numpy as np
 
 from ._instance import around_pulses, data_of, eeg_picks, pulses_of_trials
+from ._passing import unchanged
 from ._registry import note, step
 
 
@@ -68,5 +69,5 @@ def bad_trials(
     dropped = inst.selection[bad].tolist()
     n_trials = len(inst)
     inst.drop(np.flatnonzero(bad), reason="bad_trial", verbose="error")
-    note(inst, f"{len(dropped)} of {n_trials} trials" if dropped else "nothing", trials=dropped)
+    note(inst, f"{len(dropped)} of {n_trials} trials" if dropped else "nothing", trials=dropped, passes=unchanged)
     return inst

@@ -7,6 +7,7 @@ stimulation call the artefacts of the pulse "brain" or "other". Labelling change
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import mne
@@ -14,6 +15,7 @@ import numpy as np
 
 from ..schema import unknown_word
 from ._instance import around_pulses, data_of, eeg_picks, one_thread, pulses_of_trials
+from ._passing import unchanged
 from ._registry import note, step
 
 LABELS = ("brain", "tms muscle", "eye blink", "eye movement", "muscle artifact", "channel noise")
@@ -84,8 +86,23 @@ def remove_components(
     if bad:
         ica.apply(inst, exclude=bad, verbose="error")
     words = [f"{found['labels'][index]} ({found['y_pred_proba'][index]:.2f})" for index in bad]
-    note(inst, f"{len(bad)} of {ica.n_components_} components: {', '.join(words)}" if bad else "nothing", labels=found)
+    text = f"{len(bad)} of {ica.n_components_} components: {', '.join(words)}" if bad else "nothing"
+    passes = partial(_without, picks=eeg_picks(inst), operator=_operator(ica, bad)) if bad else unchanged
+    note(inst, text, labels=found, passes=passes)
     return inst
+
+
+def _operator(ica: mne.preprocessing.ICA, bad: list[int]) -> np.ndarray:
+    """Matrix (n_channels, n_channels) of removing components, as MNE does it: read off its answer to each channel."""
+    n = len(ica.ch_names)
+    each = mne.io.RawArray(np.eye(n, n + 1), mne.create_info(ica.ch_names, 1000.0, "eeg"), verbose="error")
+    answer = ica.apply(each, exclude=bad, verbose="error").get_data()
+    return answer[:, :n] - answer[:, n:]  # what is left of zero is the mean that MNE takes out and puts back
+
+
+def _without(x: np.ndarray, pulses: tuple[float, ...], *, picks: np.ndarray, operator: np.ndarray) -> np.ndarray:
+    x[picks] = operator @ x[picks]
+    return x
 
 
 def decompose(inst: Any, n_components: int | None, sampling_rate: float, seed: int) -> mne.preprocessing.ICA:

@@ -8,6 +8,7 @@ How decay and response are told apart is described in ``_decay_fit.py``.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import mne  # noqa: F401  (used by the example)
@@ -89,6 +90,7 @@ def remove_decay(
         )
     picks = eeg_picks(inst, bads=True)
     size, constant = np.zeros(len(picks)), np.full(len(picks), np.nan)
+    fits: dict[tuple[float, ...], list[DecayFit]] = {}
     for pulses, rows in pulses_of_trials(inst):
         if not pulses:
             raise ValueError("remove_decay: the trials have no pulse")
@@ -98,6 +100,7 @@ def remove_decay(
             if span[1] - span[0] < _SHORTEST:
                 continue  # the second pulse of a close pair comes before a decay can be seen
             fit = DecayFit(inst.times, span, pulse, model, response_size)
+            fits.setdefault(tuple(pulses), []).append(fit)
             for number, pick in enumerate(picks):
                 found = fit.subtract(data_of(inst), rows, pick, level[number])
                 if found[0] > size[number]:
@@ -106,8 +109,36 @@ def remove_decay(
     constants = constant[touched]
     median = f", time constant {1e3 * np.median(constants):.0f} ms (median)" if touched.any() else ""
     text = f"decay above 1 µV in {int(touched.sum())} of {len(picks)} channels, up to {1e6 * size.max():.0f} µV{median}"
-    note(inst, text, window=window, size=size, time_constant=constant)
+    passes = partial(_without_decay, picks=picks, fits=fits, times=inst.times, baseline=baseline)
+    course = _largest_course(fits, picks, inst.times.size)
+    note(inst, text, window=window, size=size, time_constant=constant, course=course, passes=passes)
     return inst
+
+
+def _largest_course(fits: dict[tuple[float, ...], list[DecayFit]], picks: np.ndarray, n_times: int) -> np.ndarray:
+    """Size of what was taken from the average at each time (n_picks, n_times): of several kinds of trials the most."""
+    course = np.zeros((len(picks), n_times))
+    for fit in (fit for group in fits.values() for fit in group):
+        taken = np.abs([fit.courses[int(pick)] for pick in picks])
+        course[:, fit.after] = np.maximum(course[:, fit.after], taken)
+    return course
+
+
+def _without_decay(
+    x: np.ndarray,
+    pulses: tuple[float, ...],
+    *,
+    picks: np.ndarray,
+    fits: dict[tuple[float, ...], list[DecayFit]],
+    times: np.ndarray,
+    baseline: tuple[float, float],
+) -> np.ndarray:
+    quiet = between(times, baseline[0] + min(pulses), baseline[1] + min(pulses))
+    level = x[:, quiet].mean(axis=1)
+    for fit in fits.get(pulses, []):
+        for pick in picks:
+            x[pick, fit.after] -= fit.taken(x[pick] - level[pick], int(pick))
+    return x
 
 
 def _levels(

@@ -6,12 +6,14 @@ A filter that runs across the stimulus spreads what is left of its artefact over
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import mne
 import numpy as np
 
 from ._instance import around_pulses, check_window, data_of, eeg_picks, pulses_of_trials
+from ._passing import unchanged
 from ._registry import note, recorded, step
 
 _GAP = (-0.002, 0.010)
@@ -72,6 +74,7 @@ def filter(
     picks = eeg_picks(inst, bads=True)
     data = data_of(inst)
     sos = None if h_freq is None else butter(order, h_freq, fs=inst.info["sfreq"], output="sos")
+    parts = {}
     for pulses, rows in pulses_of_trials(inst):
         hole = around_pulses(inst.times, pulses, gap)
         quiet = ~around_pulses(inst.times, pulses, (gap[0], response))
@@ -83,9 +86,24 @@ def filter(
             if sos is not None:
                 piecewise(trial, sos, hole)
             data[row][picks] = trial
+        parts[tuple(pulses)] = hole, quiet, drift
     low, high = ("DC" if l_freq is None else f"{l_freq:g}"), ("open" if h_freq is None else f"{h_freq:g} Hz")
-    note(inst, f"all outside {low} to {high}, each side of the pulse alone")
+    passes = partial(_filtered, picks=picks, parts=parts, sos=sos)
+    note(inst, f"all outside {low} to {high}, each side of the pulse alone", passes=passes)
     return inst
+
+
+def _filtered(
+    x: np.ndarray, pulses: tuple[float, ...], *, picks: np.ndarray, parts: dict, sos: np.ndarray | None
+) -> np.ndarray:
+    hole, quiet, drift = parts[pulses]
+    trial = x[picks]
+    if drift is not None:
+        trial -= (trial[:, quiet] @ drift[0]) @ drift[1]
+    if sos is not None:
+        piecewise(trial, sos, hole)
+    x[picks] = trial
+    return x
 
 
 @step()
@@ -118,22 +136,33 @@ def resample(inst: Any, *, sampling_rate: float = 1000.0) -> Any:
     rate = inst.info["sfreq"]
     factor = int((rate + 1e-6) // sampling_rate)
     if factor < 2:
-        note(inst, f"nothing: the recording has {rate:g} Hz already")
+        note(inst, f"nothing: the recording has {rate:g} Hz already", passes=unchanged)
         return inst
     picks = mne.pick_types(inst.info, eeg=True, emg=True, eog=True, ecg=True, misc=False, exclude=())
     data = data_of(inst)
     # 0.8 of the new Nyquist rate: order 8 forth and back is 40 dB down where aliases would fold onto the band
     sos = butter(8, 0.4 * rate / factor, fs=rate, output="sos")
+    holes = {}
     for pulses, rows in pulses_of_trials(inst):
-        hole = around_pulses(inst.times, pulses, gap_of(inst))
+        hole = holes[tuple(pulses)] = around_pulses(inst.times, pulses, gap_of(inst))
         for row in rows:
             trial = data[row][picks]
             piecewise(trial, sos, hole)
             data[row][picks] = trial
     offset = int(np.argmin(np.abs(inst.times))) % factor
     inst.decimate(factor, offset=offset, verbose="error")
-    note(inst, f"every sample but each {factor}th: {rate:g} to {rate / factor:g} Hz")
+    passes = partial(_resampled, picks=picks, holes=holes, sos=sos, thinning=slice(offset, None, factor))
+    note(inst, f"every sample but each {factor}th: {rate:g} to {rate / factor:g} Hz", passes=passes)
     return inst
+
+
+def _resampled(
+    x: np.ndarray, pulses: tuple[float, ...], *, picks: np.ndarray, holes: dict, sos: np.ndarray, thinning: slice
+) -> np.ndarray:
+    trial = x[picks]
+    piecewise(trial, sos, holes[pulses])
+    x[picks] = trial
+    return x[:, thinning]
 
 
 def gap_of(inst: Any) -> tuple[float, float]:

@@ -6,6 +6,7 @@ neither artefact nor response, and their frequency is found from the data (mains
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import mne  # noqa: F401  (used by the example)
@@ -58,12 +59,14 @@ def remove_line_noise(
     if not harmonics:
         raise ValueError(f"a sampling rate of {rate:g} Hz is too low to hold a line frequency of {line_freq:g} Hz")
     removed = total = 0.0
-    groups = [(~around_pulses(inst.times, pulses, (-0.005, response)), rows) for pulses, rows in pulses_of_trials(inst)]
+    trials = pulses_of_trials(inst)
+    groups = [(~around_pulses(inst.times, pulses, (-0.005, response)), rows) for pulses, rows in trials]
     for quiet, _ in groups:
         if quiet.sum() / rate * line_freq < 2:
             raise ValueError("remove_line_noise: the trials are too short outside the response to see the line")
     frequency = _frequency(data, picks, inst.times, groups, line_freq, search)
-    for quiet, rows in groups:
+    solvers = {}
+    for (pulses, _), (quiet, rows) in zip(trials, groups, strict=True):
         basis = _sinusoids(inst.times, [k * frequency for k in harmonics])
         # a slope and an offset are fitted along, so that drifts are not taken for hum, and not subtracted
         extended = np.vstack([basis, np.ones_like(inst.times), inst.times])
@@ -74,12 +77,20 @@ def remove_line_noise(
             removed += float(np.sum(hum**2))
             total += hum.size
             data[row][picks] = trial - hum
+        solvers[tuple(pulses)] = quiet, solve, basis
     note(
         inst,
         f"{frequency:.2f} Hz and {len(harmonics) - 1} harmonics, {1e6 * (removed / total) ** 0.5:.2g} µV rms",
         frequency=frequency,
+        passes=partial(_without_line, picks=picks, solvers=solvers),
     )
     return inst
+
+
+def _without_line(x: np.ndarray, pulses: tuple[float, ...], *, picks: np.ndarray, solvers: dict) -> np.ndarray:
+    quiet, solve, basis = solvers[pulses]
+    x[picks] -= (x[picks][:, quiet] @ solve) @ basis
+    return x
 
 
 def _sinusoids(times: np.ndarray, frequencies: list[float]) -> np.ndarray:

@@ -5,6 +5,7 @@ Cutting and cubic bridging as in TESA (Rogasch et al. 2017, doi:10.1016/j.neuroi
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import mne
@@ -75,8 +76,15 @@ def remove_pulse(inst: Any, *, window: tuple[float, float] = WINDOW) -> Any:
             data[np.ix_(rows, picks, np.flatnonzero(gap))] = 0.0
             n_pulses += len(pulses) * len(rows)
     text = f"{1e3 * window[0]:g} to {1e3 * window[1]:g} ms around {n_pulses} pulses"
-    note(inst, text, window=window)
+    note(inst, text, window=window, passes=partial(_emptied, picks=picks, times=inst.times, window=window))
     return inst
+
+
+def _emptied(
+    x: np.ndarray, pulses: tuple[float, ...], *, picks: np.ndarray, times: np.ndarray, window: tuple[float, float]
+) -> np.ndarray:
+    x[np.ix_(picks, np.flatnonzero(around_pulses(times, pulses, window)))] = 0.0
+    return x
 
 
 @step(on=("raw", "epochs"), references=[_TESA])
@@ -145,8 +153,28 @@ def interpolate_pulse(
                 piece = data[np.ix_(rows, picks)]
                 _bridge(piece, inst.times, gap, method, fit)
                 data[np.ix_(rows, picks, np.flatnonzero(gap))] = piece[..., gap]
-    note(inst, f"{method} bridge over {1e3 * window[0]:g} to {1e3 * window[1]:g} ms", window=window)
+    passes = partial(_bridged, picks=picks, times=inst.times, window=window, method=method, fit=fit)
+    note(inst, f"{method} bridge over {1e3 * window[0]:g} to {1e3 * window[1]:g} ms", window=window, passes=passes)
     return inst
+
+
+def _bridged(
+    x: np.ndarray,
+    pulses: tuple[float, ...],
+    *,
+    picks: np.ndarray,
+    times: np.ndarray,
+    window: tuple[float, float],
+    method: str,
+    fit: tuple[float, float],
+) -> np.ndarray:
+    piece = x[picks]
+    for pulse in pulses:
+        gap = between(times, pulse + window[0], pulse + window[1])
+        if gap.any():
+            _bridge(piece, times, gap, method, fit)
+    x[picks] = piece
+    return x
 
 
 def _gaps_of_raw(raw: mne.io.BaseRaw, samples: np.ndarray, window: tuple[float, float]) -> list[tuple[int, int]]:

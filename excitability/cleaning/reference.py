@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import mne
@@ -60,5 +61,10 @@ def set_reference(inst: Any, *, reference: str | Sequence[str] = "average") -> A
     for block in data if data.ndim == 3 else [data]:
         block[picks] -= block[chosen].mean(axis=0)
     mne.set_eeg_reference(inst, ref_channels=[], copy=False, verbose="error")  # marks the reference as custom
-    note(inst, text)
+    note(inst, text, passes=partial(_referenced, picks=picks, chosen=chosen))
     return inst
+
+
+def _referenced(x: np.ndarray, pulses: tuple[float, ...], *, picks: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    x[picks] -= x[chosen].mean(axis=0)
+    return x

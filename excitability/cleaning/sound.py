@@ -12,6 +12,7 @@ error of the average (1981, doi:10.1214/aos/1176345632) with the background as a
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import mne
@@ -114,8 +115,23 @@ def sound(
     if replace_bads:
         inst.info["bads"] = [name for name in inst.info["bads"] if name not in bads]
     mne.set_eeg_reference(inst, ref_channels=[], copy=False, verbose="error")  # marks the reference as custom
-    _report(inst, found, gain, kept, chosen, bads if replace_bads else [])
+    passes = partial(_rebuilt, good=good, out=out, operators=[operator[rows] for operator, _ in found], share=share)
+    _report(inst, found, gain, kept, chosen, bads if replace_bads else [], passes)
     return inst
+
+
+def _rebuilt(
+    x: np.ndarray,
+    pulses: tuple[float, ...],
+    *,
+    good: np.ndarray,
+    out: np.ndarray,
+    operators: list[np.ndarray],
+    share: np.ndarray | None,
+) -> np.ndarray:
+    parts = [operator @ x[good] for operator in operators]
+    x[out] = parts[0] if share is None else (1 - share) * parts[0] + share * parts[1]
+    return x
 
 
 def _report(
@@ -125,6 +141,7 @@ def _report(
     kept: np.ndarray,
     lambda_: float,
     rebuilt: list[str],
+    passes: Any,
 ) -> None:
     quantiles = [np.quantile(source_gain(operator, leadfield, kept), [0.1, 0.5]) for operator, _ in found]
     low, middle = min(quantiles, key=lambda pair: pair[1])
@@ -138,7 +155,7 @@ def _report(
     values = {"operator": found[0][0], "noise": found[0][1], "gain": float(middle), "lambda_": lambda_}
     if len(found) > 1:
         values |= {"early_operator": found[1][0], "early_noise": found[1][1]}
-    note(inst, text, **values, replaced=rebuilt)
+    note(inst, text, **values, replaced=rebuilt, passes=passes)
 
 
 def _early_share(inst: Any, early: tuple[float, float] | None) -> np.ndarray | None:

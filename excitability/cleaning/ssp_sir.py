@@ -8,6 +8,7 @@ number of components, and centres its kernel differently; parity with TESA is te
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import mne
@@ -15,6 +16,7 @@ import numpy as np
 
 from ._instance import data_of, eeg_picks, pulses_of_trials
 from ._leadfield import leadfield_of
+from ._passing import unchanged
 from ._registry import note, step
 
 _DOI = "10.1016/j.neuroimage.2016.05.028"
@@ -86,7 +88,7 @@ def ssp_sir(
         first = min((pulse for pulses, _ in pulses_of_trials(inst) for pulse in pulses), default=0.0)
         n_components = _count_muscle(average, inst.times, rate, window, high_pass, first)
         if n_components == 0:
-            note(inst, "nothing: no fast activity beyond that before the pulse", gain=1.0)
+            note(inst, "nothing: no fast activity beyond that before the pulse", gain=1.0, passes=unchanged)
             return inst
     elif isinstance(n_components, str):
         raise ValueError(f"ssp_sir: n_components must be a number or 'auto', not {n_components!r}")
@@ -112,8 +114,17 @@ def ssp_sir(
         kernel=kernel,
         operator=suppressed,
         gain=float(middle),
+        passes=partial(_rebuilt, picks=picks, kernel=kernel, operators=(suppressed, original)),
     )
     return inst
+
+
+def _rebuilt(
+    x: np.ndarray, pulses: tuple[float, ...], *, picks: np.ndarray, kernel: np.ndarray, operators: tuple
+) -> np.ndarray:
+    centred = x[picks] - x[picks].mean(axis=0)
+    x[picks] = kernel * (operators[0] @ centred) + (1 - kernel) * (operators[1] @ centred)
+    return x
 
 
 def _count_muscle(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import mne  # noqa: F401  (used by the example)
-import numpy as np  # noqa: F401
+import numpy as np
 
 from ._registry import note, step
 
@@ -43,6 +44,12 @@ def cut(inst: Any, *, tmin: float, tmax: float) -> Any:
             f"cut: {tmin:g} to {tmax:g} s is not within the trials, "
             f"which last from {inst.times[0]:g} to {inst.times[-1]:g} s"
         )
+    before = inst.times
     inst.crop(max(tmin, inst.times[0]), min(tmax, inst.times[-1]))
-    note(inst, f"all outside {1e3 * tmin:g} to {1e3 * tmax:g} ms")
+    kept = np.isin(before, inst.times)
+    note(inst, f"all outside {1e3 * tmin:g} to {1e3 * tmax:g} ms", passes=partial(_cut, kept=kept))
     return inst
+
+
+def _cut(x: np.ndarray, pulses: tuple[float, ...], *, kept: np.ndarray) -> np.ndarray:
+    return x[:, kept]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..schema import COVARIATES, RESULT_COLUMNS, join_flags, unknown_word, validate
+from ..schema import COVARIATES, QUALITY, RESULT_COLUMNS, join_flags, unknown_word, validate
 
 SERIES = ("protocol", "measure", "channel", "condition")
 _CONTROL = re.compile(r"^(healthy|pain.?free|no.?pain|control|ctrl|con$|hc$|sham|placebo|rest)", re.IGNORECASE)
@@ -94,7 +94,7 @@ def read_design(
         raise ValueError("the result table is empty; compare needs the rows that run or run_batch returned")
     validate(results, RESULT_COLUMNS, required=("participant", "measure", "value", "unit"), what="result table")
     level_name = level_column(results, within)
-    table = _tidy(results, level_name)
+    table = _tidy(results[~results["measure"].astype(str).str.startswith(QUALITY)], level_name)
     afters = _levels_asked(table, level_name, before, after)
     participants = tuple(sorted(table["participant"].unique()))
     group_names, groups = _groups(table, by, participants)

@@ -13,6 +13,7 @@ import pandas as pd
 from .. import __version__
 from ..labels import protocol_label, times_in_order
 from ..plots import change_forest
+from ..schema import QUALITY
 from ..tables import write_text
 from . import _page as html
 from . import _sections as sections
@@ -94,7 +95,9 @@ def report(
     """
     _check(results)
     known = {str(getattr(entry, "name", "")): entry for entry in protocols}
-    table = sections.as_planned(tables.prepared(results, by), list(known))
+    everything = sections.as_planned(tables.prepared(results, by), list(known))
+    of_quality = everything["measure"].str.startswith(QUALITY)
+    table, measured = everything[~of_quality], everything[of_quality]
     change = comparison if comparison is not None and len(comparison) else None
     if change is not None:
         change = sections.in_order(
@@ -109,7 +112,7 @@ def report(
         *sections.protocol_sections(table, change, extras, known, numbers, trials),
         *sections.further(extras, table, numbers),
         ("literature", "What the literature says", literature(change)),
-        ("quality", "Quality", sections.quality(table, change, trials)),
+        ("quality", "Quality", sections.quality(table, change, trials, measured)),
         ("methods", "Methods", sections.methods(table, known)),
         ("cite", "How to cite", sections.cite(known)),
     ]
@@ -243,6 +246,7 @@ def add_to_mne_report(
     """
     _check(results)
     table = tables.prepared(results, by)
+    table = table[~table["measure"].str.startswith(QUALITY)]
     if comparison is not None and len(comparison):
         target.add_html(html.table(tables.COMPARISON_HEAD, tables.comparison_rows(comparison)), title="Comparison")
         target.add_figure(change_forest(comparison), title="Change of every measure")

@@ -15,12 +15,13 @@ from ..batch import load_results, windows_of
 from ..labels import condition_label
 from ..measures._curve_fit import fit_recruitment_curve
 from ..measures._tables import is_kept
-from ..plots import mep_overlay, tep_butterfly
+from ..plots import mep_overlay, tep_butterfly, tep_quality
 from ..plots import motor_map as draw_motor_map
 from ..plots import recruitment_curve as draw_recruitment_curve
 from ..protocol import Protocol, run_all
+from ..protocol.averages import region_channels
 from ..recording import read
-from ..schema import display
+from ..schema import QUALITY, display
 from ..store import as_given, stems
 from ..tables import read_table
 
@@ -240,3 +241,23 @@ def _eeg(done: Run, who: str) -> Iterator[tuple[str, Figure, str]]:
             figure,
             f"{_EXAMPLE} Average of {len(part)} trials: all channels, below them the global mean field amplitude.",
         )
+        yield from _quality(done, part, name, f"{who}{told}")
+
+
+def _quality(done: Run, part: mne.BaseEpochs, condition: str, who: str) -> Iterator[tuple[str, Figure, str]]:
+    """Quality of the average of one condition, where the results have it."""
+    rows = done.results[done.results["measure"].str.startswith(QUALITY)]
+    rows = rows[rows["condition"] == condition] if condition else rows
+    if rows.empty:
+        return
+    region = str(rows["channel"].iloc[0])
+    names = [] if region == "all" else region_channels(part, None, region)[0]
+    yield (
+        f"Quality of the evoked potential ({who})",
+        tep_quality(
+            rows, part.get_data(picks=names or "eeg").mean(axis=0), part.times, artefact=_artefact(done.protocol)
+        ),
+        f"{_EXAMPLE} Gain: predicted share of a response that comes through the cleaning; below the dashed line, 0.8, "
+        "it comes out too small. Bars of the gain say what the response may have been, those of the signal over noise "
+        "are 95 % intervals. Right: the channels of the region; grey is what was bridged.",
+    )

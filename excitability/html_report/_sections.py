@@ -18,6 +18,7 @@ from . import _tables as tables
 from ._derived import derived_methods
 from ._figures import CURVE, figures_of, is_shrunken, worth_drawing
 from ._one_session import figures_of_session, is_one_session
+from ._tep_quality import tep_quality_tables
 from ._words import protocol_methods
 
 if TYPE_CHECKING:
@@ -192,8 +193,13 @@ def further(extras: Sequence[Extra], table: pd.DataFrame, numbers: Numbers) -> l
     ]
 
 
-def quality(table: pd.DataFrame, change: pd.DataFrame | None, trials: pd.DataFrame | None) -> str:
-    """Rejected trials, failures and flags, explained."""
+def quality(
+    table: pd.DataFrame,
+    change: pd.DataFrame | None,
+    trials: pd.DataFrame | None,
+    measured: pd.DataFrame | None = None,
+) -> str:
+    """Rejected trials, quality of evoked potentials, failures and flags, explained."""
     blocks = [
         html.table(
             ["Protocol", "Kept", "Rejected", "Share", "Reasons"],
@@ -202,13 +208,16 @@ def quality(table: pd.DataFrame, change: pd.DataFrame | None, trials: pd.DataFra
             caption="Trials × channels over all recordings. A trial without a response is data and is kept.",
         )
     ]
+    if measured is not None and len(measured):
+        blocks += tep_quality_tables(measured)
     lost = tables.failures(table)
     if lost:
         blocks.append(html.table(["Participant", "Session", "Protocol", "Message"], lost,
                                  caption="Recordings that could not be computed; everything else was"))  # fmt: skip
     else:
         blocks.append(html.paragraph("Every recording was computed."))
-    flags = tables.flags_explained(table, change)
+    told = table if measured is None or not len(measured) else pd.concat([table, measured])
+    flags = tables.flags_explained(told, change)
     if flags:
         head = ["Flag", "Meaning", "Given to", "Protocols", "Sessions or contrasts"]
         blocks.append(html.table(head, flags, numbers=(2,), caption="What a reader of the values must know"))

@@ -17,6 +17,7 @@ from .power_spectrum import power_spectrum
 from .recruitment_curve import recruitment_curve
 from .recruitment_group import recruitment_group
 from .tep_butterfly import tep_butterfly
+from .tep_quality import tep_quality
 
 __all__ = [
     "change_forest",
@@ -31,4 +32,5 @@ __all__ = [
     "recruitment_group",
     "style",
     "tep_butterfly",
+    "tep_quality",
 ]

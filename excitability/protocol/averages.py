@@ -39,14 +39,16 @@ def average_rows(
         Trial table of the channel, whose rejected trials are left out; may be empty.
     """
     rows: list[dict[str, Any]] = []
-    kept, lost = _kept(epochs, label, trials)
+    kept, lost = kept_trials(epochs, label, trials)
     for section in (protocol.average, protocol.epochs):
         for key, entry in section.items():
             rows += _entry_rows(key, dict(entry), epochs, kept, lost, channels, label)
     return rows
 
 
-def _kept(epochs: mne.BaseEpochs, label: str, trials: pd.DataFrame) -> tuple[dict[str, np.ndarray], dict[str, int]]:
+def kept_trials(
+    epochs: mne.BaseEpochs, label: str, trials: pd.DataFrame
+) -> tuple[dict[str, np.ndarray], dict[str, int]]:
     """Positions of the kept trials of each condition, and how many were lost."""
     conditions = epochs.metadata["condition"].to_numpy(dtype=object)
     good = np.ones(len(epochs), dtype=bool)
@@ -74,7 +76,7 @@ def _entry_rows(
     measure = get_measure(arguments.pop("measure", key))
     region = arguments.pop("roi", None)
     seeds = arguments.get("n_seed", measure.parameters.get("n_seed", 0))
-    names, flag = _region(epochs, channels, region, seeds)
+    names, flag = region_channels(epochs, channels, region, seeds)
     if not label:
         whole = "all" if region is None else "+".join(names)
         label = "+".join(channels) if channels is not None else region if isinstance(region, str) else whole
@@ -102,7 +104,9 @@ def _entry_rows(
     return rows
 
 
-def _region(epochs: mne.BaseEpochs, channels: list[str] | None, region: Any, n_seed: int) -> tuple[list[str], str]:
+def region_channels(
+    epochs: mne.BaseEpochs, channels: list[str] | None, region: Any, n_seed: int = 0
+) -> tuple[list[str], str]:
     """Channels of a region that were recorded and are good, and a flag where some are not.
 
     Its first ``n_seed`` channels are a seed: without them there is no region.

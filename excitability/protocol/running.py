@@ -16,9 +16,10 @@ from ..measures._intervals import nominal_intervals
 from ..query import evaluate
 from ..schema import STIMULUS_COLUMNS
 from ..trials import bad_spans, cut, pick_channels, stimuli
-from .averages import average_rows
+from .averages import average_rows, kept_trials
 from .grammar import Protocol, condition_labels
 from .library import list_protocols, load_protocol
+from .quality_rows import quality_rows
 from .summaries import finished, summarise
 from .trial_rows import eeg_trials, facts_of, table_of
 
@@ -316,6 +317,7 @@ def run_all(
         results = summarise(protocol, trials) if emg and protocol.summary else finished(protocol, [])
         chosen = None if picks is None else pick_channels(inst, picks, "eeg")
         rows += average_rows(protocol, epochs, chosen, "", trials)
+        rows += quality_rows(protocol, epochs, *kept_trials(epochs, "", trials), chosen, rows)
     if rows:
         parts = [part for part in (results, finished(protocol, rows)) if len(part)]
         results = pd.concat(parts, ignore_index=True)
