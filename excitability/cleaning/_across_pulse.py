@@ -71,7 +71,7 @@ def smear(inst: Any) -> str:
 
 
 def _before_pulses(inst: Any) -> np.ndarray | None:
-    """What precedes the first pulse of each trial, (n_pulses, n_good_channels, n_samples); None where too little does."""
+    """What precedes the first pulse of each trial, (n_pulses, n_good_channels, n_samples); None for nothing."""
     picks = eeg_picks(inst)
     rate = float(inst.info["sfreq"])
     offsets = np.arange(round(_QUIET[0] * rate), round(_LOOK[1] * rate) + 1)

@@ -73,10 +73,8 @@ def remove_recharge(
     >>> float(abs(remove_recharge(epochs).get_data()).max()) < 1e-5
     True
     """
-    window, search = (
-        check_window(window, "window of remove_recharge"),
-        check_window(search, "search of remove_recharge"),
-    )
+    window = check_window(window, "window of remove_recharge")
+    search = check_window(search, "search of remove_recharge")
     if method not in METHODS:
         raise ValueError(f"method of remove_recharge must be one of {', '.join(METHODS)}, not {method!r}")
     given = None if at is None else np.atleast_1d(np.asarray(at, dtype=float))

@@ -69,8 +69,9 @@ def sound(
     Raises
     ------
     ValueError
-        Without positions or lead field, with fewer than four good channels or data of less than half their rank, when mne-denoise is not installed, for
-        "auto" with fewer than four trials, or for an early window with too few samples.
+        Without positions or lead field, with fewer than four good channels or data of a rank below half of them, when
+        mne-denoise is not installed, for "auto" with fewer than four trials, or for an early window with too few
+        samples.
 
     References
     ----------
@@ -99,7 +100,7 @@ def sound(
     rank = data_rank(inst)
     if rank < len(good) / 2:
         raise ValueError(
-            f"sound: the data of {len(good)} channels have rank {rank}; noise of single channels is told apart only from "
+            f"sound: the data of {len(good)} channels have rank {rank}; noise of single channels is told apart from "
             f"rank {-(-len(good) // 2)} on: run sound before the steps that project components out"
         )
     gain = leadfield_of(inst, everyone, leadfield)
