@@ -22,6 +22,8 @@ FLAGS = {
     "as_ratio": "percent inhibition was turned into a ratio before it was compared",
     "background_is_line_noise": "what looks like background activity is mostly a 50 or 60 Hz wave",
     "bad_channel": "the channel is marked bad in the recording",
+    "active_threshold_not_below_resting": "the active motor threshold told is not below the resting one: were they "
+    "exchanged?",
     "baseline_shortened": "less of the time before the pulse was available than asked for",
     "below_tested_range": "the estimate lies below the intensities that were tested",
     "biased_by_few_pulses": "the value as measured is not one the trials allow: few pulses raise a maximum by chance",
@@ -45,12 +47,18 @@ FLAGS = {
     "flat": "the trace holds one value",
     "flat_baseline": "the trace holds one value before the pulse, so noise and background are larger",
     "floor_not_sampled": "even the lowest intensity evoked responses: the foot of the curve is not known",
+    "given_latency_without_error": "F latencies given or marked by eye have no error here: the interval of the central "
+    "time holds that of the cortical latency alone",
     "inconsistent_responses": "responses do not rise with intensity as a threshold requires",
     "inflated_by_noise": "noise makes the value larger: its interval lies below it",
+    "interval_not_as_stated": "the artefacts of the pairs show another interval than was stated (see the notes)",
     "ipsilateral_negative": "the mean net response of the same side is negative, so the two sides cannot be compared",
     "levels_left_out": "a level without a positive mean, or with fewer than three trials, is not part of the curve",
     "low_sampling_rate": "sampled below 2 kHz, too slow for a latency and for the peaks of a response",
     "map_truncated": "responses at the edge of the grid: the map is larger than what was stimulated",
+    "background_bends_curve": "the background EMG is not small beside the plateau: the threshold comes out late, the "
+    "plateau low; fit mep_amplitude_corrected",
+    "mean_over_conditions": "no condition was named, so that the mean over several was taken",
     "missing_part": "what it is made of is missing in this session",
     "missing_values": "some trials have no value, because samples are missing or the trace is flat",
     "missing_sessions": "participants without both time points are left out",
@@ -68,6 +76,7 @@ FLAGS = {
     "no_level_with_responses_only": "some misses at every intensity: only a lower limit is known",
     "no_height": "body height is missing, and the normal value depends on it",
     "no_peripheral_latency": "the latency after root or nerve stimulation is missing",
+    "no_logarithm": "a ratio is 0, which has no logarithm",
     "no_plateau": "the curve does not reach its plateau: S50 and maximum cannot be known",
     "no_repeats": "no repeated measurement to judge reliability by",
     "no_response": "no response stands out of the noise",
@@ -91,6 +100,8 @@ FLAGS = {
     "sdc_from_controls": "smallest detectable change from the changes of the controls",
     "sdc_from_intervals": "smallest detectable change from the scatter of trials only: a lower bound",
     "sdc_from_repeats": "smallest detectable change from repeated baselines",
+    "sdc_raised": "the spread of people was smaller than the scatter of trials alone makes it: that of trials is given",
+    "sdc_uncertain": "the smallest detectable change rests on too few people to judge a change by",
     "sdc_unknown": "the smallest detectable change cannot be known from these data",
     "shrunken": "values are shrunken to the population of the study: changes of groups hold, but differences between "
     "people are too small, so no effect size, reliability or correlation may be computed from them",
@@ -106,6 +117,8 @@ FLAGS = {
     "test_mep_unknown": "the size of the test response is not in the results",
     "too_few_participants": "too few participants for an interval",
     "too_few_trials": "too few trials",
+    "trials_lost_by_stated_interval": "further pairs have an interval of this protocol by their artefacts, but were "
+    "stated with another, so they are not among the trials (see the notes)",
     "trials_without_condition": "the recording has further trials, which belong to no condition of this protocol",
     "truncated": "the event outlasts the epoch",
     "unstable": "the estimate depends strongly on single trials",
