@@ -7,6 +7,7 @@ import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .schema import unknown_word
 
@@ -178,3 +179,42 @@ def roi_channels(name: str) -> tuple[str, ...]:
     if name not in regions():
         raise ValueError(unknown_word("region", name, regions()))
     return regions()[name]
+
+
+@functools.cache
+def _tep_components() -> dict[str, dict[str, Any]]:
+    with (protocols_path() / "shared" / "tep_components.toml").open("rb") as file:
+        return tomllib.load(file)
+
+
+def tep_components(target: str = "") -> list[str]:
+    """Names of the components of ``protocols/shared/tep_components.toml``, of all targets or of one.
+
+    >>> tep_components("DLPFC")
+    ['DLPFC P25', 'DLPFC N40', 'DLPFC P60', 'DLPFC N100', 'DLPFC P185']
+    """
+    return [name for name in _tep_components() if name.split()[0] == target or not target]
+
+
+def tep_component(name: str) -> dict[str, Any]:
+    """Window (s), sign and neighbourhood (s) of a component of the TMS-evoked potential.
+
+    Raises
+    ------
+    ValueError
+        For an unknown component; the message lists the nearest.
+
+    Examples
+    --------
+    >>> tep_component("M1 N15")
+    {'window': (0.01, 0.02), 'sign': -1, 'neighbourhood': 0.003}
+    """
+    known = _tep_components()
+    if name not in known:
+        raise ValueError(unknown_word("component", name, known))
+    entry = known[name]
+    return {
+        "window": tuple(entry["window"]),
+        "sign": entry["sign"],
+        "neighbourhood": entry.get("neighbourhood", 0.005),
+    }

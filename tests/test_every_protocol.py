@@ -19,7 +19,7 @@ from excitability import simulate
 from excitability.simulate.physiology import physiology
 from excitability.simulate.stimuli import PROTOCOLS, protocol_stimuli
 
-NAMES = [name for name in ex.list_protocols() if name.startswith("m1/") and name != "m1/tep"]
+NAMES = [name for name in ex.list_protocols() if name.startswith("m1/") and ex.load_protocol(name).modality == "emg"]
 KEYS = ["protocol", "channel", "condition", "measure"]
 SEEDS = 4
 FEWER = {"m1/central_conduction_f_wave": 2, "m1/central_conduction_f_wave_foot": 2}  # a second each

@@ -17,14 +17,19 @@ for _module in pkgutil.iter_modules(__path__):
     if not _module.name.startswith("_"):
         importlib.import_module(f"{__name__}.{_module.name}")
 
+from ._across_pulse import filtered_across_pulse  # noqa: E402
 from .components import label_tms_components  # noqa: E402
+from .filters import band_of, gap_of  # noqa: E402
 from .predicted_gain import greatest_loss, predicted_gain, source_gain  # noqa: E402
 
 globals().update({_name: get_step(_name).function for _name in list_steps()})
 __all__ = [
     "Step",
     "apply",
+    "band_of",
     "data_rank",
+    "filtered_across_pulse",
+    "gap_of",
     "get_step",
     "greatest_loss",
     "label_tms_components",

@@ -98,3 +98,13 @@ def around_pulses(times: np.ndarray, pulses: tuple[float, ...], window: tuple[fl
     for pulse in pulses:
         mask |= between(times, pulse + window[0], pulse + window[1])
     return mask
+
+
+def check_rate(inst: Any, window: tuple[float, float], what: str) -> None:
+    """Refuse a window that holds fewer than two samples."""
+    rate = float(inst.info["sfreq"])
+    if (window[1] - window[0]) * rate < 2 - 1e-6:
+        raise ValueError(
+            f"{what}: at {rate:g} Hz the window {1e3 * window[0]:g} to {1e3 * window[1]:g} ms holds fewer than 2 "
+            f"samples; give a longer window, or record at {2 / (window[1] - window[0]):g} Hz or more"
+        )

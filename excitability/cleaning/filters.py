@@ -12,7 +12,7 @@ from typing import Any
 import mne
 import numpy as np
 
-from ._instance import around_pulses, check_window, data_of, eeg_picks, pulses_of_trials
+from ._instance import around_pulses, check_window, data_of, eeg_picks, facts_of, pulses_of_trials
 from ._passing import unchanged
 from ._registry import note, recorded, step
 
@@ -172,6 +172,15 @@ def gap_of(inst: Any) -> tuple[float, float]:
         if window is not None:
             return window
     return _GAP
+
+
+def band_of(inst: Any) -> float:
+    """Upper edge of the band that is left, Hz: of the recording, or of a filter that ran since."""
+    edges = [float(inst.info["lowpass"] or np.inf), inst.info["sfreq"] / 2]
+    for record in facts_of(inst).get("cleaning", []):
+        if record.get("step") == "filter" and record["parameters"].get("h_freq") is not None:
+            edges.append(float(record["parameters"]["h_freq"]))
+    return min(edges)
 
 
 def piecewise(trial: np.ndarray, sos: np.ndarray, hole: np.ndarray) -> None:

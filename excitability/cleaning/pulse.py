@@ -11,9 +11,12 @@ from typing import Any
 import mne
 import numpy as np
 
+from ._across_pulse import smear
+from ._autoregressive import autoregressive_bridge
 from ._instance import (
     around_pulses,
     between,
+    check_rate,
     check_window,
     data_of,
     eeg_picks,
@@ -24,6 +27,7 @@ from ._registry import note, recorded, step
 
 _TESA = "10.1016/j.neuroimage.2016.10.031"
 WINDOW = (-0.002, 0.010)
+METHODS = ("cubic", "linear", "autoregressive")
 
 
 @step(on=("raw", "epochs"), references=[_TESA])
@@ -47,7 +51,12 @@ def remove_pulse(inst: Any, *, window: tuple[float, float] = WINDOW) -> Any:
     Raises
     ------
     ValueError
-        When the window is not in seconds, when there is no pulse, or no EEG channel.
+        When the window is not in seconds or shorter than two samples, when there is no pulse, or no EEG channel.
+
+    Notes
+    -----
+    The log says so where the recording was filtered across the pulse before: what such a filter spread cannot be cut
+    out any more. Results made of it are flagged ``filtered_across_pulse``.
 
     References
     ----------
@@ -63,6 +72,8 @@ def remove_pulse(inst: Any, *, window: tuple[float, float] = WINDOW) -> Any:
     """
     window = check_window(window, "window of remove_pulse")
     picks = eeg_picks(inst, bads=True)
+    check_rate(inst, window, "remove_pulse")
+    smeared = smear(inst)
     data = data_of(inst)
     if isinstance(inst, mne.io.BaseRaw):
         samples = pulse_samples(inst)
@@ -76,7 +87,10 @@ def remove_pulse(inst: Any, *, window: tuple[float, float] = WINDOW) -> Any:
             data[np.ix_(rows, picks, np.flatnonzero(gap))] = 0.0
             n_pulses += len(pulses) * len(rows)
     text = f"{1e3 * window[0]:g} to {1e3 * window[1]:g} ms around {n_pulses} pulses"
-    note(inst, text, window=window, passes=partial(_emptied, picks=picks, times=inst.times, window=window))
+    if smeared:
+        text += f"; {smeared}"
+    passes = partial(_emptied, picks=picks, times=inst.times, window=window)
+    note(inst, text, window=window, smeared=smeared, passes=passes)
     return inst
 
 
@@ -103,11 +117,12 @@ def interpolate_pulse(
     window : tuple of float, optional
         First and last sample bridged, s from each pulse; by default what :func:`remove_pulse` (or a later step
         that found more to be unusable) cut out.
-    method : {"cubic", "linear"}
-        A polynomial of third order fitted by least squares to what lies on both sides, or a straight line between
-        the two neighbouring samples.
+    method : {"cubic", "linear", "autoregressive"}
+        A polynomial of third order fitted by least squares to what lies on both sides, a straight line between
+        the two neighbouring samples, or the continuation of either side by an autoregressive model (Burg), blended:
+        it keeps rhythms faster than the gap, which the others flatten.
     fit : tuple of float
-        Seconds before and after the gap that a cubic is fitted to.
+        Seconds before and after the gap that a cubic or an autoregressive model is fitted to.
 
     Returns
     -------
@@ -127,8 +142,8 @@ def interpolate_pulse(
     >>> bool(np.allclose(bridged.get_data(), x, atol=1e-12))
     True
     """
-    if method not in ("cubic", "linear"):
-        raise ValueError(f"method of interpolate_pulse must be 'cubic' or 'linear', not {method!r}")
+    if method not in METHODS:
+        raise ValueError(f"method of interpolate_pulse must be one of {', '.join(METHODS)}, not {method!r}")
     if window is None:
         window = recorded(inst, "remove_decay", "window", recorded(inst, "remove_pulse", "window", WINDOW))
     window = check_window(window, "window of interpolate_pulse")
@@ -142,7 +157,7 @@ def interpolate_pulse(
             gap = np.zeros(around.stop - around.start, dtype=bool)
             gap[start - around.start : stop - around.start] = True
             piece = data[picks, around]
-            _bridge(piece, np.arange(gap.size) / sfreq, gap, method, fit)
+            bridge(piece, np.arange(gap.size) / sfreq, gap, method, fit)
             data[picks, around] = piece
     else:
         for pulses, rows in pulses_of_trials(inst):
@@ -151,7 +166,7 @@ def interpolate_pulse(
                 if not gap.any():
                     continue
                 piece = data[np.ix_(rows, picks)]
-                _bridge(piece, inst.times, gap, method, fit)
+                bridge(piece, inst.times, gap, method, fit)
                 data[np.ix_(rows, picks, np.flatnonzero(gap))] = piece[..., gap]
     passes = partial(_bridged, picks=picks, times=inst.times, window=window, method=method, fit=fit)
     note(inst, f"{method} bridge over {1e3 * window[0]:g} to {1e3 * window[1]:g} ms", window=window, passes=passes)
@@ -172,7 +187,7 @@ def _bridged(
     for pulse in pulses:
         gap = between(times, pulse + window[0], pulse + window[1])
         if gap.any():
-            _bridge(piece, times, gap, method, fit)
+            bridge(piece, times, gap, method, fit)
     x[picks] = piece
     return x
 
@@ -191,8 +206,8 @@ def _gaps_of_raw(raw: mne.io.BaseRaw, samples: np.ndarray, window: tuple[float, 
     return gaps
 
 
-def _bridge(data: np.ndarray, times: np.ndarray, gap: np.ndarray, method: str, fit: tuple[float, float]) -> None:
-    """Fill ``data[..., gap]`` in place."""
+def bridge(data: np.ndarray, times: np.ndarray, gap: np.ndarray, method: str, fit: tuple[float, float]) -> None:
+    """Fill ``data[..., gap]`` in place; the gap is in one piece."""
     first, last = np.flatnonzero(gap)[[0, -1]]
     if first == 0 or last == times.size - 1:
         raise ValueError("the pulse lies at the edge of the recording: there is nothing to bridge it from")
@@ -204,6 +219,14 @@ def _bridge(data: np.ndarray, times: np.ndarray, gap: np.ndarray, method: str, f
     before = between(times, times[first] - fit[0], times[first] - step_)
     after = between(times, times[last] + step_, times[last] + fit[1])
     known = before | after
+    if method == "autoregressive":
+        if min(before.sum(), after.sum()) < 6:
+            raise ValueError(
+                f"fit = {tuple(fit)} s leaves {before.sum()} samples before the pulse and {after.sum()} after it; "
+                "an autoregressive model needs 6 on either side: give a longer fit"
+            )
+        data[..., gap] = autoregressive_bridge(data[..., before], data[..., after], int(gap.sum()))
+        return
     if known.sum() < 4:
         raise ValueError(
             f"fit = {tuple(fit)} s leaves {known.sum()} samples around the pulse; a cubic needs at least 4"

@@ -20,7 +20,7 @@ import numpy as np
 
 from ._instance import around_pulses, check_window, data_of, eeg_picks, pulses_of_trials
 from ._leadfield import leadfield_of
-from ._registry import note, step
+from ._registry import data_rank, note, step
 
 _DOI = "10.1016/j.neuroimage.2017.10.021"
 _STEIN = "10.1214/aos/1176345632"
@@ -70,8 +70,9 @@ def sound(
     Raises
     ------
     ValueError
-        Without positions or lead field, with fewer than four good channels, when mne-denoise is not installed, for
-        "auto" with fewer than four trials, or for an early window with too few samples.
+        Without positions or lead field, with fewer than four good channels or data of a rank below half of them, when
+        mne-denoise is not installed, for "auto" with fewer than four trials, or for an early window with too few
+        samples.
 
     References
     ----------
@@ -97,6 +98,12 @@ def sound(
     everyone, good = eeg_picks(inst, bads=True), eeg_picks(inst)
     if len(good) < 4:
         raise ValueError(f"sound needs at least 4 good EEG channels, not {len(good)}")
+    rank = data_rank(inst)
+    if rank < len(good) / 2:
+        raise ValueError(
+            f"sound: the data of {len(good)} channels have rank {rank}; noise of single channels is told apart from "
+            f"rank {-(-len(good) // 2)} on: run sound before the steps that project components out"
+        )
     gain = leadfield_of(inst, everyone, leadfield)
     kept = np.flatnonzero(np.isin(everyone, good))
     average = data_of(inst).mean(axis=0)[good]

@@ -24,6 +24,7 @@ def bootstrap_average(
     function: Callable[..., Any],
     *,
     test: np.ndarray | None = None,
+    conditioning: np.ndarray | None = None,
     n_boot: int = 200,
     seed: int = 0,
 ) -> Any:
@@ -36,8 +37,8 @@ def bootstrap_average(
     function : callable
         ``function(average, times)``, or ``function(average, times, test=average_of_test)``; returns a number or a
         mapping of numbers.
-    test : ndarray, shape (n_test_trials, n_channels, n_times), optional
-        Trials of the test condition, resampled too.
+    test, conditioning : ndarray, shape (n_trials_of_their_own, n_channels, n_times), optional
+        Trials of the test pulse and of the conditioning pulse alone, resampled too and handed on under these names.
     n_boot : int
         Resamples; 0 gives no interval.
     seed : int
@@ -59,15 +60,17 @@ def bootstrap_average(
     >>> value.ci_low < 2e-6 < value.ci_high
     True
     """
-    estimate = _call(function, data.mean(axis=0), times, None if test is None else test.mean(axis=0))
+    others = {name: x for name, x in (("test", test), ("conditioning", conditioning)) if x is not None}
+    estimate = function(data.mean(axis=0), times, **{name: x.mean(axis=0) for name, x in others.items()})
     rng = np.random.default_rng(seed)
-    size = data[0].size + (0 if test is None else test[0].size)
+    size = data[0].size * (1 + len(others))
     replicates: list[Any] = []
     while len(replicates) < n_boot:
         n = min(n_boot - len(replicates), max(1, _AT_ONCE // size))
         averages = _resampled(data, n, rng)
-        tests = [None] * n if test is None else _resampled(test, n, rng)
-        replicates += [_call(function, x, times, y) for x, y in zip(averages, tests, strict=True)]
+        drawn = {name: _resampled(x, n, rng) for name, x in others.items()}
+        for number, x in enumerate(averages):
+            replicates.append(function(x, times, **{name: one[number] for name, one in drawn.items()}))
     return _with_interval(estimate, replicates, len(data), _resampling)
 
 
@@ -111,10 +114,6 @@ def bootstrap_epochs(data: np.ndarray, times: np.ndarray, function: Callable[...
             item = result[key] if isinstance(result, dict) else result
             item.flag = join_flags(item.flag, "some_channels_missing")
     return result
-
-
-def _call(function: Callable[..., Any], x: np.ndarray, times: np.ndarray, test: np.ndarray | None) -> Any:
-    return function(x, times) if test is None else function(x, times, test=test)
 
 
 def _resampled(data: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:

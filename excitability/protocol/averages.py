@@ -10,6 +10,7 @@ import mne
 import numpy as np
 import pandas as pd
 
+from ..cleaning import band_of, filtered_across_pulse, gap_of
 from ..measures import Measure, get_measure
 from ..measures.bootstrap import bootstrap_average, bootstrap_epochs
 from ..resources import roi_channels
@@ -42,7 +43,10 @@ def average_rows(
     kept, lost = kept_trials(epochs, label, trials)
     for section in (protocol.average, protocol.epochs):
         for key, entry in section.items():
-            rows += _entry_rows(key, dict(entry), epochs, kept, lost, channels, label)
+            if "responses" in get_measure(entry.get("measure", key)).parameters:
+                rows += _joint_rows(key, dict(entry), epochs, kept, lost, channels, trials)
+            else:
+                rows += _entry_rows(key, dict(entry), epochs, kept, lost, channels, label)
     return rows
 
 
@@ -84,20 +88,27 @@ def _entry_rows(
     if not names:
         absent = missing(key, measure, Estimate(np.nan, flag=flag))
         return [row(label, "all", name, item, unit, form, 0) for name, item, unit in absent]
-    test = arguments.pop("test", "test") if measure.over == "conditioned" else None
+    paired = {}  # conditions that a measure of pairs is given beside the pairs
+    if measure.over == "conditioned":
+        for word in ("test", "conditioning"):
+            if word == "test" or word in measure.parameters:
+                paired[word] = arguments.pop(word, word)
     data = epochs.get_data(picks=names, verbose="ERROR")
     if np.median(np.abs(data)) > 1e-3:
         flag = join_flags(flag, "implausible_scale")
+    if filtered_across_pulse(epochs):
+        flag = join_flags(flag, "filtered_across_pulse")
     rows: list[dict[str, Any]] = []
     for condition, positions in kept.items():
-        if condition == test:
+        if condition in paired.values():
             continue
-        if positions.size < FEWEST or (test is not None and kept.get(test, np.empty(0)).size < FEWEST):
+        if positions.size < FEWEST or ("test" in paired and kept.get(paired["test"], np.empty(0)).size < FEWEST):
             nothing = Estimate(np.nan, n=positions.size, flag=join_flags("too_few_trials", flag))
             for name, item, unit in missing(key, measure, nothing):
                 rows.append(row(label, condition, name, item, unit, form, lost[condition]))
             continue
-        value = _value(measure, data, epochs, positions, None if test is None else kept[test], arguments)
+        others = {word: kept[name] for word, name in paired.items() if kept.get(name, np.empty(0)).size >= FEWEST}
+        value = _value(measure, data, epochs, positions, others, arguments)
         for name, item, unit in items(key, measure, value):
             item.flag = join_flags(item.flag, flag)
             rows.append(row(label, condition, name, item, unit, form, lost[condition]))
@@ -132,19 +143,58 @@ def _value(
     data: np.ndarray,
     epochs: mne.BaseEpochs,
     positions: np.ndarray,
-    test: np.ndarray | None,
+    others: Mapping[str, np.ndarray],
     arguments: Mapping[str, Any],
 ) -> Any:
     """The measure on the trials of one condition, with an interval from resampled trials."""
     arguments = dict(arguments)
-    if "interval" in measure.parameters and "interval" not in arguments:
-        arguments["interval"] = _interval(epochs, positions)
+    for word, known in (("interval", _interval), ("lowpass", _lowpass), ("pulse_end", _pulse_end)):
+        if word in measure.parameters and word not in arguments:
+            arguments[word] = known(epochs, positions)
     function = partial(measure.function, **arguments)
     if measure.kind == "epochs":
         return bootstrap_epochs(data[positions], epochs.times, function)
-    if test is None:
-        return bootstrap_average(data[positions], epochs.times, function)
-    return bootstrap_average(data[positions], epochs.times, function, test=data[test])
+    trials = {word: data[rows] for word, rows in others.items()}
+    return bootstrap_average(data[positions], epochs.times, function, **trials)
+
+
+def _joint_rows(
+    key: str,
+    arguments: dict[str, Any],
+    epochs: mne.BaseEpochs,
+    kept: Mapping[str, np.ndarray],
+    lost: Mapping[str, int],
+    channels: list[str] | None,
+    trials: pd.DataFrame,
+) -> list[dict[str, Any]]:
+    """Rows of a measure that takes a value of the muscle for each trial: one an EMG channel; none without EMG."""
+    measure = get_measure(arguments.pop("measure", key))
+    of, region = arguments.pop("of", "mep_amplitude"), arguments.pop("roi", None)
+    if of not in trials:
+        return []
+    names, flag = _region(epochs, channels, region, 0)
+    if filtered_across_pulse(epochs):
+        flag = join_flags(flag, "filtered_across_pulse")
+    where = region if isinstance(region, str) and channels is None else "+".join(names)
+    data = epochs.get_data(picks=names, verbose="ERROR") if names else np.empty((len(epochs), 1, epochs.times.size))
+    rows: list[dict[str, Any]] = []
+    for channel, mine in trials.groupby("channel", sort=False):
+        values = mine.set_index("trial")[of].where((mine["reject"] == "").to_numpy()).reindex(epochs.selection)
+        for condition, positions in kept.items():
+            given = values.to_numpy(dtype=float)[positions] if names else np.full(positions.size, np.nan)
+            value = measure.function(data[positions], epochs.times, responses=given, **arguments)
+            for name, item, unit in items(key, measure, value):
+                item.flag = join_flags(item.flag, flag)
+                rows.append(row(f"{where}+{channel}", condition, name, item, unit, "", lost[condition]))
+    return rows
+
+
+def _lowpass(epochs: mne.BaseEpochs, positions: np.ndarray) -> float:
+    return band_of(epochs)
+
+
+def _pulse_end(epochs: mne.BaseEpochs, positions: np.ndarray) -> float:
+    return gap_of(epochs)[1]
 
 
 def _interval(epochs: mne.BaseEpochs, positions: np.ndarray) -> float:

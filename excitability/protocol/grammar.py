@@ -301,6 +301,7 @@ def _check_entry(key: str, arguments: Mapping[str, Any], kinds: tuple[str, ...])
         raise ValueError(f"{entry.name!r} is a measure of kind {entry.kind!r}; this section takes {' or '.join(kinds)}")
     words = _ENTRY_WORDS if entry.kind in ("average", "epochs") else ("measure",)
     words = (*words, "test") if entry.over == "conditioned" else words
+    words = (*words, "of") if "responses" in entry.parameters else words
     for word, value in arguments.items():
         if word not in (*entry.parameters, *words):
             raise ValueError(unknown_word("parameter", word, (*entry.parameters, *words)))

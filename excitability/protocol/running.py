@@ -117,12 +117,49 @@ def clean(
     Returns
     -------
     epochs : mne.Epochs
-        Cleaned trials with their EMG channels; ``.selection`` is the pulse number, ``.metadata`` the stimuli.
+        Cleaned trials with their EMG channels; ``.selection`` is the pulse number, ``.metadata`` the stimuli and, of
+        EMG recorded beside EEG, the trial measures of the protocol (NaN where it rejects the trial), measured before
+        any step for EEG.
     log : DataFrame
         One row a step: what it removed, and the channels, trials and rank that remain.
     """
-    epochs, log, _ = _cleaned(inst, _as_protocol(inst, protocol), picks, annotations=True)
+    protocol = _as_protocol(inst, protocol)
+    epochs, log, pulses = _cleaned(inst, protocol, picks, annotations=True)
+    emg = _emg_beside(protocol, epochs)
+    if emg:
+        with_responses(epochs, protocol, _responses(inst, protocol, pulses, emg, None))
     return epochs, log
+
+
+def _emg_beside(protocol: Protocol, epochs: mne.BaseEpochs) -> list[str]:
+    """EMG channels of an EEG recording whose responses the protocol measures."""
+    if protocol.modality != "eeg" or not protocol.trial:
+        return []
+    return [name for name, type_ in zip(epochs.ch_names, epochs.get_channel_types(), strict=True) if type_ == "emg"]
+
+
+def _responses(
+    inst: Any, protocol: Protocol, pulses: pd.DataFrame, emg: list[str], muscles: Any, **whose: Any
+) -> pd.DataFrame:
+    """Trial table of the EMG beside EEG, from its own samples: steps for EEG drop trials and lower the rate."""
+    own, _, _ = _cleaned(inst, protocol.replace(cleaning=_continuous_steps(protocol)[0]), emg)
+    return table_of(inst, protocol, own, pulses, emg, muscles, **whose)
+
+
+def with_responses(epochs: mne.BaseEpochs, protocol: Protocol, trials: pd.DataFrame) -> None:
+    """Write the trial measures of the EMG into ``epochs.metadata``, in place; rejected trials are NaN.
+
+    One column a measure; with several EMG channels one a measure and channel, ``mep_amplitude_FDI``.
+    """
+    columns = {}
+    channels = trials["channel"].unique()
+    for channel in channels:
+        mine = trials[trials["channel"] == channel].set_index("trial")
+        for name in protocol.trial:
+            values = mine[name].where(mine["reject"] == "").reindex(epochs.selection)
+            columns[name if len(channels) == 1 else f"{name}_{channel}"] = values.to_numpy(dtype=float)
+    with mne.utils.use_log_level("ERROR"):
+        epochs.metadata = epochs.metadata.assign(**columns)
 
 
 def _cleaned(
@@ -310,10 +347,11 @@ def run_all(
             rows += average_rows(protocol, epochs, [channel], channel, trials)
     else:
         epochs, log, pulses = _cleaned(inst, protocol, None)
-        emg = [n for n, t in zip(epochs.ch_names, epochs.get_channel_types(), strict=True) if t == "emg"]
+        emg = _emg_beside(protocol, epochs)
         trials = eeg_trials(protocol, pulses, epochs)
-        if protocol.trial and emg:
-            trials = table_of(inst, protocol, epochs, pulses, emg, muscles, child=child, height=height)
+        if emg:
+            trials = _responses(inst, protocol, pulses, emg, muscles, child=child, height=height)
+            with_responses(epochs, protocol, trials)
         results = summarise(protocol, trials) if emg and protocol.summary else finished(protocol, [])
         chosen = None if picks is None else pick_channels(inst, picks, "eeg")
         rows += average_rows(protocol, epochs, chosen, "", trials)

@@ -68,7 +68,8 @@ def table_of(
     child, height
         Whose windows are meant: see :func:`excitability.resources.muscle_window`.
     """
-    needs_muscle = any(entry.get("window") == "muscle" for entry in protocol.trial.values())
+    by_muscle = any(entry.get("window") == "muscle" for entry in protocol.trial.values())
+    needs_muscle = by_muscle and protocol.modality == "emg"  # EMG beside EEG must not keep the EEG from its numbers
     named = channel_muscles(inst, channels, muscles, required=needs_muscle)
     pulses = rejected_without_condition(pulses)
     kept = pulses.index.get_indexer(epochs.selection)
@@ -79,7 +80,8 @@ def table_of(
         # contiguous once, not again in every measure
         x = np.ascontiguousarray(data[:, epochs.ch_names.index(channel)])
         window, flag = response_window(protocol, named[channel], child=child, height=height)
-        flag = join_flags(flag, recorded_flags(inst, channel), _scale(x))
+        guessed = "unknown_muscle" if by_muscle and not named[channel] else ""
+        flag = join_flags(flag, guessed, recorded_flags(inst, channel), _scale(x))
         with unchanged(x):
             tables.append(
                 _of_channel(protocol, channel, named[channel], x, epochs.times, pulses, kept, told, window, flag)
