@@ -1,6 +1,7 @@
 """From result tables to an answer: changes, their intervals, what is detectable, and how well a measure repeats."""
 
 from .change import compare
+from .clusters import change_map, compare_evoked
 from .effect_sizes import d_av, d_ppc2, d_rm, d_z, g_av, hedges_g, small_sample_correction
 from .evidence import beside_evidence, contested_claims, evidence, finding_in_words, findings_on
 from .mixed_models import MixedFit, mixed_model
@@ -12,7 +13,9 @@ __all__ = [
     "beside_evidence",
     "bland_altman",
     "ccc",
+    "change_map",
     "compare",
+    "compare_evoked",
     "contested_claims",
     "cv",
     "d_av",
