@@ -347,12 +347,12 @@ def load_evoked(folder: str | Path) -> pd.DataFrame:
     -------
     DataFrame
         ``participant, session, protocol, condition, evoked`` (:class:`mne.Evoked`, average over the good trials) and
-        what the sessions table says of each session (``timepoint``, ``group``, …).
+        what the sessions table says of each session (``timepoint``, ``group``, …); empty where none was stored.
 
     Raises
     ------
     FileNotFoundError
-        When the folder holds no results, or no evoked potential.
+        When the folder holds no results.
 
     Examples
     --------
@@ -369,9 +369,4 @@ def load_evoked(folder: str | Path) -> pd.DataFrame:
     owner = ["participant", "session"]
     facts = [name for name in results if name not in RESULT_COLUMNS]
     sessions = results[owner + facts].drop_duplicates(owner)
-    found = found.merge(sessions, on=owner, how="inner", validate="many_to_one")
-    if not len(found):
-        raise FileNotFoundError(
-            f"{folder} holds no evoked potential; run 'excitability batch STUDY -o {folder}' with an EEG protocol"
-        )
-    return found
+    return found.merge(sessions, on=owner, how="inner", validate="many_to_one")

@@ -44,8 +44,9 @@ def cluster_sentence(row: Mapping[str, Any], missing: int = 0) -> str:
     if len(pair) == 2:
         more += f" change in {the_group(pair[0])}"
     channels = row["channels"].split("+")
+    over = "one channel" if len(channels) == 1 else f"{len(channels)} channels"
     seen = (
-        f"{more}, at about {row['t0'] * factor:.0f} to {row['t1'] * factor:.0f} {unit} over {len(channels)} channels, "
+        f"{more}, at about {row['t0'] * factor:.0f} to {row['t1'] * factor:.0f} {unit} over {over}, "
         f"most at {row['peak_channel']}, {row['peak_time'] * factor:.0f} {unit}"
     )
     if row["p_value"] > ALPHA:
