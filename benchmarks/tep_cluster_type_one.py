@@ -23,8 +23,9 @@ import pandas as pd
 from _common import RESULTS, one_thread, provenance, write
 
 from excitability.comparison import compare_evoked
+from excitability.comparison._cluster_test import ClusterTest
 from excitability.comparison._evoked_changes import as_table, read_changes
-from excitability.comparison.clusters import WINDOWS, _Test
+from excitability.comparison.clusters import WINDOWS
 from excitability.simulate.brain_activity import aperiodic, rhythm
 from excitability.simulate.eeg_sessions import COMPONENTS, true_response
 from excitability.simulate.fields import CHANNELS, eeg_info
@@ -109,7 +110,7 @@ def tests(both: dict, groups: dict | None, permutations: int, seed: int) -> pd.D
     if groups is None:
         return compare_evoked(both, n_permutations=permutations, seed=seed)
     [changes] = read_changes(*_arguments(both, groups))
-    rows = [_Test(changes, (0, 1), *window, 0.05, permutations, seed).rows() for window in WINDOWS.items()]
+    rows = [ClusterTest(changes, (0, 1), *window, 0.05, permutations, seed).rows() for window in WINDOWS.items()]
     return pd.DataFrame(list(itertools.chain.from_iterable(rows)))
 
 

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import mne
 import numpy as np
 import pandas as pd
 
-from ..schema import CLUSTER_COLUMNS, join_flags, unknown_word
-from ._cluster_words import ALPHA, cluster_sentence
-from ._evoked_changes import Changes, as_table, read_changes
+from ..schema import CLUSTER_COLUMNS, unknown_word
+from ._cluster_test import ClusterTest, group_label, t_values
+from ._evoked_changes import as_table, read_changes
 
 #: Windows that are declared before the data are seen (s from the pulse).
 WINDOWS = {"early": (0.015, 0.080), "late": (0.080, 0.250)}
-_TFCE = {"start": 0.0, "step": 0.2}
-_FEWEST = 3  # people in a group: with fewer a t value means nothing
 
 
 def compare_evoked(
@@ -105,7 +101,7 @@ def compare_evoked(
         if column is not None:
             groups += itertools.combinations(range(len(changes.group_names)), 2)
         for chosen, (name, span) in itertools.product(groups, windows):
-            test = _Test(changes, chosen, name, span, threshold, n_permutations, seed)
+            test = ClusterTest(changes, chosen, name, span, threshold, n_permutations, seed)
             rows += test.rows()
     whole = pd.DataFrame(rows, columns=list(CLUSTER_COLUMNS))
     return whole.astype({name: "int64" for name, column_ in CLUSTER_COLUMNS.items() if column_.dtype == "int"})
@@ -150,8 +146,8 @@ def change_map(
     """
     table, column = as_table(evoked, by)
     [changes] = read_changes(table, within, before, after, column, picks)
-    choices = {_group_label(changes, (i,)): (i,) for i in range(len(changes.group_names))}
-    choices |= {_group_label(changes, pair): pair for pair in itertools.combinations(range(len(choices)), 2)}
+    choices = {group_label(changes, (i,)): (i,) for i in range(len(changes.group_names))}
+    choices |= {group_label(changes, pair): pair for pair in itertools.combinations(range(len(choices)), 2)}
     if group not in choices:
         raise ValueError(unknown_word("group", group, choices))
     samples = changes.samples(choices[group])
@@ -159,7 +155,7 @@ def change_map(
     told = mne.EvokedArray(
         mean.T, changes.info, float(changes.times[0]), nave=sum(map(len, samples)), comment=group, verbose="ERROR"
     )
-    return _statistic(*samples).T, told
+    return t_values(*samples).T, told
 
 
 def _windows(window: Any) -> list[tuple[str, tuple[float, float]]]:
@@ -193,207 +189,3 @@ def _check_numbers(threshold: float | str, n_permutations: int) -> None:
         raise ValueError(f"threshold = {threshold!r} must be a p value between 0 and 0.5, such as 0.05, or 'tfce'")
     if n_permutations < 100:
         raise ValueError(f"n_permutations = {n_permutations} is too few for a p value; give 5000 or more")
-
-
-def _statistic(*samples: np.ndarray) -> np.ndarray:
-    """t of one sample, or Welch's of two; a channel that holds one value in everybody (a reference) has 0."""
-    if len(samples) == 1:
-        t = mne.stats.ttest_1samp_no_p(samples[0])
-    else:
-        t = mne.stats.ttest_ind_no_p(*samples, equal_var=False)
-    return np.where(np.isfinite(t), t, 0.0)
-
-
-def _one_sample(sample: np.ndarray) -> np.ndarray:
-    return _statistic(sample)
-
-
-def _two_samples(one: np.ndarray, two: np.ndarray) -> np.ndarray:
-    return _statistic(one, two)
-
-
-def _p_values(observed: np.ndarray, null: np.ndarray) -> np.ndarray:
-    """Share of permutations with a maximum as large. Among few people some repeat the observed groups, or exchange them
-    whole: they are ties that must count, though their sums were taken in another order."""
-    null = np.sort(np.abs(null))
-    below = np.searchsorted(null, np.abs(observed) * (1 - 1e-9), side="left")
-    return (null.size - below) / null.size
-
-
-def _mask(points: tuple[np.ndarray, ...], shape: tuple[int, ...]) -> np.ndarray:
-    mask = np.zeros(shape, dtype=bool)
-    mask[points] = True
-    return mask
-
-
-def _group_label(changes: Changes, groups: Sequence[int]) -> str:
-    return " - ".join(changes.group_names[group] for group in groups)
-
-
-@dataclass(frozen=True)
-class _Cluster:
-    """One cluster; the points are (n_times, n_channels) of the window."""
-
-    p_value: float
-    mask: np.ndarray
-
-
-@dataclass(frozen=True)
-class _Test:
-    """One change, in one group or between two, in one window."""
-
-    changes: Changes
-    groups: tuple[int, ...]
-    name: str
-    span: tuple[float, float]
-    threshold: float | str
-    n_permutations: int
-    seed: int
-
-    def rows(self) -> list[dict[str, Any]]:
-        """One row a cluster, or one that says that there is none."""
-        inside = self._inside()
-        times = self.changes.times[inside]
-        samples = [np.ascontiguousarray(part[:, inside]) for part in self.changes.samples(self.groups)]
-        sizes = [len(part) for part in samples]
-        if min(sizes) < _FEWEST:
-            return [self._row(times, sizes, np.nan, 0, math.nan, flag="too_few_participants")]
-        t = _statistic(*samples)
-        limit = math.nan if self.threshold == "tfce" else self._limit(sizes)
-        clusters, lowest, drawn = self._clusters(samples, t, limit)
-        flag = "few_participants" if self._too_few(sizes) else ""
-        if not clusters:
-            return [self._row(times, sizes, limit, drawn, lowest, flag=join_flags(flag, "no_cluster"))]
-        rows = []
-        for number, cluster in enumerate(clusters, start=1):
-            rows.append(self._row(times, sizes, limit, drawn, cluster.p_value, number, cluster.mask, t, flag))
-        return rows
-
-    def _inside(self) -> np.ndarray:
-        times, half = self.changes.times, 1e-9
-        inside = (times >= self.span[0] - half) & (times <= self.span[1] + half)
-        if self.span[0] < times[0] - half or self.span[1] > times[-1] + half or inside.sum() < 2:
-            ends = f"{times[0]:g} to {times[-1]:g} s"
-            raise ValueError(f"the window {self.span[0]:g} to {self.span[1]:g} s is not within the potentials ({ends})")
-        return inside
-
-    def _limit(self, sizes: list[int]) -> float:
-        from scipy.stats import t as student
-
-        return float(student.isf(float(self.threshold) / 2, sum(sizes) - len(sizes)))
-
-    def _too_few(self, sizes: list[int]) -> bool:
-        """Whether there are so few ways to permute that p cannot be small, or rests on few of them."""
-        return sizes[0] < 6 if len(sizes) == 1 else min(sizes) < 5
-
-    def _clusters(self, samples: list[np.ndarray], t: np.ndarray, limit: float) -> tuple[list[_Cluster], float, int]:
-        """Clusters with their p values, the most certain first; the lowest p value; permutations that were used."""
-        enhanced = self.threshold == "tfce"
-        if not enhanced and not (np.abs(t) > limit).any():
-            return [], 1.0, 0
-        common: dict[str, Any] = dict(
-            threshold=_TFCE if enhanced else limit,
-            n_permutations=self.n_permutations,
-            adjacency=self.changes.adjacency,
-            out_type="indices",
-            tail=0,
-            buffer_size=None,
-            rng=np.random.default_rng(self.seed),
-            verbose="ERROR",
-        )
-        if len(samples) == 1:
-            found = mne.stats.spatio_temporal_cluster_1samp_test(samples[0], stat_fun=self._one_sample_fun(t), **common)
-        else:
-            found = mne.stats.spatio_temporal_cluster_test(samples, stat_fun=_two_samples, **common)
-        observed, points, _, null = found
-        drawn = len(null)
-        if enhanced:
-            p_values = _p_values(observed, null)
-            return self._joined(t, p_values), float(p_values.min()), drawn
-        masks = [_mask(where, t.shape) for where in points]
-        p_values = _p_values(np.array([t[mask].sum() for mask in masks]), null)
-        clusters = [_Cluster(float(p), mask) for p, mask in zip(p_values, masks, strict=True)]
-        clusters.sort(key=lambda cluster: (cluster.p_value, -abs(t[cluster.mask].sum())))
-        return clusters, clusters[0].p_value, drawn
-
-    @staticmethod
-    def _one_sample_fun(t: np.ndarray) -> Any:
-        """MNE's own function, which it permutes fast, where no point is without spread."""
-        return mne.stats.ttest_1samp_no_p if (t != 0).all() else _one_sample
-
-    def _joined(self, t: np.ndarray, p_values: np.ndarray) -> list[_Cluster]:
-        """Neighbouring points of one sign whose enhanced value is beyond chance, put together as clusters."""
-        from scipy.sparse.csgraph import connected_components
-
-        n_times = len(t)
-        grid = mne.stats.combine_adjacency(n_times, self.changes.adjacency).tocsr()
-        clusters = []
-        for sign in (-1, 1):
-            points = np.flatnonzero(((p_values <= ALPHA) & (np.sign(t) == sign)).ravel())
-            if not points.size:
-                continue
-            n, labels = connected_components(grid[points][:, points], directed=False)
-            for label in range(n):
-                mask = np.zeros(t.size, dtype=bool)
-                mask[points[labels == label]] = True
-                mask = mask.reshape(t.shape)
-                clusters.append(_Cluster(float(p_values[mask].min()), mask))
-        return sorted(clusters, key=lambda cluster: (cluster.p_value, -abs(t[cluster.mask].sum())))
-
-    def _row(
-        self,
-        times: np.ndarray,
-        sizes: list[int],
-        limit: float,
-        drawn: int,
-        p_value: float,
-        number: int = 0,
-        mask: np.ndarray | None = None,
-        t: np.ndarray | None = None,
-        flag: str = "",
-    ) -> dict[str, Any]:
-        changes = self.changes
-        missing = int(changes.missing[list(self.groups)].sum())
-        row: dict[str, Any] = {
-            "protocol": changes.protocol,
-            "condition": changes.condition,
-            "group": _group_label(changes, self.groups),
-            "contrast": f"{changes.after} - {changes.before}",
-            "window": self.name,
-            "window_start": self.span[0],
-            "window_stop": self.span[1],
-            "cluster": number,
-            "p_value": p_value,
-            "sign": "",
-            **dict.fromkeys(("t0", "t1", "peak_time", "peak_t"), math.nan),
-            "channels": "",
-            "peak_channel": "",
-            "mass": 0.0 if math.isfinite(p_value) else math.nan,
-            "n": sum(sizes),
-            "form": "tfce" if self.threshold == "tfce" else "mass",
-            "threshold": limit,
-            "n_permutations": drawn,
-            "model": self._model(sizes, drawn),
-            "flag": join_flags(changes.flag, flag, "missing_sessions" if missing else ""),
-        }
-        if mask is not None and t is not None:
-            at, over = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-            peak = np.unravel_index(np.argmax(np.where(mask, np.abs(t), -1.0)), t.shape)
-            names = changes.info["ch_names"]
-            row |= {
-                "sign": "positive" if t[peak] > 0 else "negative",
-                "t0": float(times[at[0]]),
-                "t1": float(times[at[-1]]),
-                "channels": "+".join(names[i] for i in over),
-                "peak_channel": names[peak[1]],
-                "peak_time": float(times[peak[0]]),
-                "peak_t": float(t[peak]),
-                "mass": float(t[mask].sum()),
-            }
-        return row | {"sentence": cluster_sentence(row, missing)}
-
-    def _model(self, sizes: list[int], drawn: int) -> str:
-        if len(sizes) == 2:
-            return f"Welch t of the changes, people exchanged between groups {drawn} times"
-        exact = drawn == 2 ** (sizes[0] - 1)
-        return f"t of the changes, {'all' if exact else drawn} sign flips" + f" ({drawn})" * exact

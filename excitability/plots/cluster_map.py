@@ -113,6 +113,7 @@ def _image(ax: Axes, t: np.ndarray, times: np.ndarray, reach: float) -> Any:
     extent = ((times[0] - half) * ms, (times[-1] + half) * ms, len(t) - 0.5, -0.5)
     image = ax.imshow(t, aspect="auto", cmap="RdBu_r", vmin=-reach, vmax=reach, extent=extent, interpolation="nearest")
     ax.axvline(0, color=SOFT, lw=0.8)
+    ax.set_autoscale_on(False)
     ax.set_xlabel("Time from pulse (ms)")
     return image
 
