@@ -178,9 +178,7 @@ class ClusterTest:
                 continue
             n, labels = connected_components(grid[points][:, points], directed=False)
             for label in range(n):
-                mask = np.zeros(t.size, dtype=bool)
-                mask[points[labels == label]] = True
-                mask = mask.reshape(t.shape)
+                mask = _mask(np.unravel_index(points[labels == label], t.shape), t.shape)
                 clusters.append(_Cluster(float(p_values[mask].min()), mask))
         return sorted(clusters, key=lambda cluster: (cluster.p_value, -abs(t[cluster.mask].sum())))
 

@@ -146,7 +146,7 @@ def change_map(
     """
     table, column = as_table(evoked, by)
     [changes] = read_changes(table, within, before, after, column, picks)
-    choices = {group_label(changes, (i,)): (i,) for i in range(len(changes.group_names))}
+    choices: dict[str, tuple[int, ...]] = {group_label(changes, (i,)): (i,) for i in range(len(changes.group_names))}
     choices |= {group_label(changes, pair): pair for pair in itertools.combinations(range(len(choices)), 2)}
     if group not in choices:
         raise ValueError(unknown_word("group", group, choices))

@@ -44,6 +44,6 @@ def compare_planned(
                 stacklevel=2,
             )
             continue
-        numbers = {"threshold": entry.threshold, "n_permutations": entry.n_permutations, "seed": seed}
-        parts.append(compare_evoked(own, **arguments, window=entry.window, **numbers))
+        numbers: dict[str, Any] = {"threshold": entry.threshold, "n_permutations": entry.n_permutations}
+        parts.append(compare_evoked(own, **arguments, window=entry.window, seed=seed, **numbers))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(CLUSTER_COLUMNS))

@@ -123,27 +123,30 @@ def _outlines(
 ) -> None:
     """The windows above the image, and a line around the points of each cluster."""
     ms = display("s")[0]
-    for start, stop in clusters[["window_start", "window_stop"]].drop_duplicates().itertuples(index=False):
-        ax.plot([start * ms, stop * ms], [1.02, 1.02], transform=ax.get_xaxis_transform(), color=SOFT, lw=2.5,
+    for start, stop in clusters[["window_start", "window_stop"]].drop_duplicates().to_numpy(dtype=float):
+        gap = 1.0  # ms, so that two windows that touch are seen as two
+        span = [start * ms + gap, stop * ms - gap]
+        ax.plot(span, [1.02, 1.02], transform=ax.get_xaxis_transform(), color=SOFT, lw=2.5,
                 clip_on=False, solid_capstyle="butt")  # fmt: skip
-    for number, row in enumerate(drawn.itertuples(), start=1):
+    for number, row in enumerate(drawn.to_dict("records"), start=1):
         mask = _points(t, times, names, row)
         edge = np.pad(mask.astype(float), 1)
         step = times[1] - times[0]
         x = np.concatenate([[times[0] - step], times, [times[-1] + step]]) * ms
-        look = "solid" if row.p_value <= _ALPHA else "dashed"
+        look = "solid" if row["p_value"] <= _ALPHA else "dashed"
         ax.contour(x, np.arange(-1, len(t) + 1), edge, levels=[0.5], colors=INK, linewidths=0.9, linestyles=look)
-        middle = (row.t0 + row.t1) / 2 * ms
+        middle = (row["t0"] + row["t1"]) / 2 * ms
         top = np.flatnonzero(mask.any(axis=1))[0] if mask.any() else 0
-        ax.annotate(str(number), (middle, top - 0.4), ha="center", va="bottom", size=SMALL, weight="bold", color=INK)
+        ax.annotate(str(number), (middle, top), ha="center", va="center", size=SMALL, weight="bold", color=INK,
+                    bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.85})  # fmt: skip
 
 
 def _points(t: np.ndarray, times: np.ndarray, names: list[str], row: Any) -> np.ndarray:
     """Points of a cluster: its channels and times, beyond its threshold and of its sign."""
-    channels = np.isin(names, str(row.channels).split("+"))
-    inside = (times >= row.t0 - 1e-9) & (times <= row.t1 + 1e-9)
-    signed = t if row.sign == "positive" else -t
-    limit = row.threshold if np.isfinite(row.threshold) else 0.0  # enhanced values have none
+    channels = np.isin(names, str(row["channels"]).split("+"))
+    inside = (times >= row["t0"] - 1e-9) & (times <= row["t1"] + 1e-9)
+    signed = t if row["sign"] == "positive" else -t
+    limit = row["threshold"] if np.isfinite(row["threshold"]) else 0.0  # enhanced values have none
     return channels[:, None] & inside & (signed > limit)
 
 
@@ -155,15 +158,18 @@ def _topographies(part: Any, t: np.ndarray, times: np.ndarray, info: Any, drawn:
     ms = display("s")[0]
     for ax in axes[len(drawn) :]:
         ax.set_visible(False)
-    for number, (ax, row) in enumerate(zip(axes, drawn.itertuples(), strict=False), start=1):
-        inside = (times >= row.t0 - 1e-9) & (times <= row.t1 + 1e-9)
-        own = np.isin(info["ch_names"], str(row.channels).split("+"))
+    for number, (ax, row) in enumerate(zip(axes, drawn.to_dict("records"), strict=False), start=1):
+        inside = (times >= row["t0"] - 1e-9) & (times <= row["t1"] + 1e-9)
+        own = np.isin(info["ch_names"], str(row["channels"]).split("+"))
         plot_topomap(
             t[:, inside].mean(axis=1), info, axes=ax, show=False, cmap="RdBu_r", vlim=(-reach, reach), contours=0,
             sensors=False, mask=own,
             mask_params={"marker": "o", "markerfacecolor": INK, "markeredgecolor": "white", "markersize": 3.5},
         )  # fmt: skip
-        chance = "p < 0.001" if row.p_value < 0.001 else f"p = {row.p_value:.2g}"
+        chance = "p < 0.001" if row["p_value"] < 0.001 else f"p = {row['p_value']:.2g}"
         ax.set_title(
-            f"{number}: {row.t0 * ms:.0f}–{row.t1 * ms:.0f} ms\n{chance}", loc="center", size=SMALL, weight="normal"
+            f"{number}: {row['t0'] * ms:.0f}–{row['t1'] * ms:.0f} ms\n{chance}",
+            loc="center",
+            size=SMALL,
+            weight="normal",
         )

@@ -222,11 +222,12 @@ def load_battery(name: str | Path | Protocol | Battery) -> Battery:
     try:
         file = _BatteryFile.model_validate(content)
     except ValidationError as error:
-        problem = error.errors()[0]
+        # a misspelt word is also a missing one: the first says more
+        problem = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
         if problem["type"] == "extra_forbidden":
             inner = problem["loc"][0] == "clusters" and len(problem["loc"]) > 1
-            known = PlannedClusters.model_fields if inner else _BatteryFile.model_fields
-            what = unknown_word("word of [[clusters]]" if inner else "word", problem["loc"][-1], known)
+            fields = PlannedClusters.model_fields if inner else _BatteryFile.model_fields
+            what = unknown_word("word of [[clusters]]" if inner else "word", problem["loc"][-1], fields)
             raise ValueError(f"{path.name}: {what}") from None
         raise ValueError(f"{path.name}: {_first_problem(error)}") from None
     values: dict[str, Any] = {
