@@ -66,8 +66,8 @@ def cluster_map(
     >>> clusters = pd.DataFrame({"cluster": [1], "p_value": [0.01], "window_start": 0.015, "window_stop": 0.08,
     ...     "t0": 0.052, "t1": 0.068, "channels": "F3+Fz", "sign": "positive", "threshold": 2.0, "peak_time": 0.06})
     >>> figure = cluster_map(t, times, info, clusters)
-    >>> figure.axes[1].get_xlabel()
-    'Time from pulse (ms)'
+    >>> [ax.get_xlabel() for ax in figure.axes if ax.get_xlabel()]
+    ['Time from pulse (ms)']
     """
     t, times = np.asarray(t, dtype=float), np.asarray(times, dtype=float)
     if t.shape != (len(info["chs"]), times.size):
