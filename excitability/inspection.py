@@ -165,6 +165,32 @@ def inspect(recording: str | Path | mne.io.BaseRaw | mne.BaseEpochs, **options: 
     return Inspection(summary, channels, pulses, trials, missing, notes, following)
 
 
+def recording_notes(inst: mne.io.BaseRaw | mne.BaseEpochs) -> list[str]:
+    """What to know of a recording beside its results: what its reader met, and pulses that nobody takes.
+
+    Parameters
+    ----------
+    inst : Raw | Epochs
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> import excitability as ex
+    >>> raw, truth = ex.simulate.session(["m1/sici"], seed=1)
+    >>> recording_notes(raw)
+    ['gaps between trials are shortened']
+    """
+    facts = (inst.info.get("temp") or {}).get("excitability", {})
+    trials = stimuli_of(inst)
+    notes = [str(note) for note in facts.get("notes", [])]
+    if not len(trials):
+        return notes
+    return [*notes, *_late_artefacts(_pulse_table(inst, trials)), *_unused_markers(inst, trials)]
+
+
 def _channel_table(inst: mne.io.BaseRaw | mne.BaseEpochs) -> pd.DataFrame:
     data = inst.get_data() if isinstance(inst, mne.io.BaseRaw) else inst.get_data(verbose="ERROR")
     data = data if data.ndim == 2 else np.moveaxis(data, 1, 0).reshape(data.shape[1], -1)

@@ -68,7 +68,8 @@ def checklist(
     '2, 3 ms'
     """
     protocol = load_protocol(protocol)
-    trials = trial_table(inst, protocol, **options)
+    every = trial_table(inst, protocol, **options)
+    trials = own_trials(every)
     with (protocols_path() / "shared" / "checklist.toml").open("rb") as file:
         items = tomllib.load(file)
     codes = [item["code"] for item in items.values()]
@@ -76,7 +77,7 @@ def checklist(
         if code not in codes:
             raise ValueError(unknown_word("item of the checklist", code, codes))
     given = {code: answer.strip() for code, answer in (answers or {}).items() if _told(answer)}
-    known = {**_from_recording(facts_of(inst), protocol, trials), **given}
+    known = {**_from_recording(facts_of(inst), protocol, trials), "MEP": _interval(every), **given}
     asked = protocol.checklist or _as_given(trials)
     rows = []
     for number, item in items.items():
@@ -96,6 +97,11 @@ def checklist(
             }
         )
     return pd.DataFrame(rows)
+
+
+def own_trials(trials: pd.DataFrame) -> pd.DataFrame:
+    """Trials of a protocol's own conditions: a recording may hold those of others."""
+    return trials[trials["condition"].fillna("") != ""] if "condition" in trials else trials
 
 
 def _as_given(trials: pd.DataFrame) -> str:
@@ -142,7 +148,6 @@ def _from_recording(facts: Mapping[str, Any], protocol: Protocol, trials: pd.Dat
         "Sti": str(facts.get("stimulator", "") or ""),
         "Int": _intensities(pulses, "intensity"),
         "Pul": str(facts.get("waveform", "") or ""),
-        "MEP": _interval(pulses),
         "Thr": protocol.title if "threshold" in protocol.name else "",
         "Num": "; ".join(
             f"{channel}: {len(rows)} kept, {int((trials['channel'] == channel).sum()) - len(rows)} rejected"

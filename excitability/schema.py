@@ -170,6 +170,8 @@ COMPARISON_COLUMNS = _columns(
     ("effect_size", "1", "float", "Hedges g_av (within) or d_ppc2 (between groups)"),
     ("smallest_detectable_change", "as in unit", "float", "smallest detectable change of one person"),
     ("smallest_detectable_group_change", "as in unit", "float", "smallest detectable change of the group"),
+    ("smallest_detectable_ci_low", "as in unit", "float", "lower 95 % limit of that of one person, by chi-square"),
+    ("smallest_detectable_ci_high", "as in unit", "float", "upper 95 % limit of that of one person, by chi-square"),
     ("responders", "1", "float", "share of participants beyond the smallest detectable change"),
     ("flag", "", "str", "what a reader of the estimate must know"),
     ("sentence", "", "str", "the result in plain words"),

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from .measures._tables import check_table, intensities, is_kept, numbers, single_pulses
+from .measures._threshold_responses import read_response, read_responses, understood
 from .measures._thresholds import likelihood_limits, posterior_limits, stochastic_reach, stochastic_steps
 from .schema import Estimate, unknown_word
-from .tables import read_table
+
+__all__ = ["METHODS", "Proposal", "Search", "next_intensity", "read_response", "read_responses", "understood"]
 
 METHODS = ("maximum_likelihood", "bayesian", "stochastic_approximation", "relative_frequency")
 #: Pulses at the highest intensity before the search may end there without a threshold.
@@ -21,11 +21,6 @@ AT_CEILING = 5
 PULSES = 10
 #: The search never moves by more than this at once (%MSO), however little is known.
 LARGEST_STEP = 10.0
-_YES = {"y", "yes", "true"}
-_NO = {"n", "no", "false"}
-_VOLTS = {"V": 1.0, "mV": 1e-3, "uV": 1e-6, "µV": 1e-6}
-#: No evoked potential is larger (V): a number beyond it is in another unit than was said.
-_LARGEST = 0.02
 
 
 @dataclass(frozen=True)
@@ -261,118 +256,3 @@ class Search:
         value, low, high, _ = _so_far(np.array(self.intensities), np.array(y, dtype=bool), "bayesian")
         end = "" if self.proposal.done else "; the rule to stop is not met yet"
         return f"{len(y)} pulses, spread unknown (bayesian): {value:.1f} %MSO [{low:.1f}, {high:.1f}]{end}"
-
-
-def read_response(words: str, proposed: float, criterion: float = 50e-6, unit: str = "mV") -> tuple[float, bool]:
-    """Intensity and response from a typed line: ``52 y``, ``52 0.08``, or ``y`` alone at the proposed intensity.
-
-    Parameters
-    ----------
-    words : str
-        y or n, or an amplitude in ``unit``; the intensity (%MSO) before it where it is not the proposed one.
-    proposed : float
-        Intensity that was proposed.
-    criterion : float
-        Smallest response (V).
-    unit : {"mV", "uV", "V"}
-        Unit of typed amplitudes.
-
-    Returns
-    -------
-    (intensity, responded) : (float, bool)
-
-    Raises
-    ------
-    ValueError
-        For anything else, with what to type.
-
-    Examples
-    --------
-    >>> read_response("52 0.08", 50), read_response("n", 50)
-    ((52.0, True), (50.0, False))
-    """
-    if unit not in _VOLTS:
-        raise ValueError(unknown_word("unit", unit, ["V", "mV", "uV"]))
-    _check_criterion(criterion)
-    parts = words.replace(",", ".").replace(";", " ").split()
-    wanted = f"type the intensity and y, n or the amplitude in {unit}, e.g. '52 y', not {words.strip()!r}"
-    if not 1 <= len(parts) <= 2:
-        raise ValueError(wanted)
-    answer = parts[-1].lower()
-    try:
-        intensity = float(parts[0]) if len(parts) == 2 else float(proposed)
-        if math.isnan(intensity):
-            raise ValueError(wanted)
-        if answer in _YES | _NO:
-            return intensity, answer in _YES
-        amplitude = float(answer) * _VOLTS[unit]
-    except ValueError:
-        raise ValueError(wanted) from None
-    if not 0 <= amplitude <= _LARGEST:
-        raise ValueError(f"{answer} {unit} is no amplitude of an evoked potential: {wanted}; --unit uV for microvolts")
-    return intensity, amplitude >= criterion
-
-
-def _check_criterion(criterion: float) -> None:
-    if not 0 < criterion <= _LARGEST:
-        raise ValueError(f"criterion = {criterion:g} must be the smallest response in V, such as 50e-6")
-
-
-def read_responses(path: str | Path, criterion: float = 50e-6, unit: str = "") -> list[tuple[float, bool]]:
-    """Intensities and responses of a file: typed lines, or a TSV with a header.
-
-    Parameters
-    ----------
-    path : path
-        Lines as :func:`read_response` takes them, or a table with ``intensity`` (%MSO) and either ``response`` (y or n)
-        or ``mep_amplitude``, such as the trial table of one channel; its rejected rows are left out.
-    criterion : float
-        Smallest response (V).
-    unit : {"", "mV", "uV", "V"}
-        Unit of amplitudes: mV in typed lines and V in tables where nothing is said.
-
-    Raises
-    ------
-    FileNotFoundError
-        When there is no such file.
-    ValueError
-        When the file is empty or no text, the table lacks a column or holds several channels or participants, an
-        amplitude is larger than any evoked potential, or a line cannot be understood.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no file of responses {path}")
-    if unit and unit not in _VOLTS:
-        raise ValueError(unknown_word("unit", unit, ["V", "mV", "uV"]))
-    _check_criterion(criterion)
-    try:
-        lines = [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
-    except UnicodeDecodeError:
-        raise ValueError(f"{path} is no text; expected lines such as '52 y', or a TSV") from None
-    if not lines:
-        raise ValueError(f"{path} is empty; expected lines such as '52 y', or a TSV")
-    if lines[0].split()[0].replace(".", "").replace(",", "").isdigit():
-        return [read_response(line, math.nan, criterion, unit or "mV") for line in lines]
-    table = read_table(path)
-    try:
-        check_table(table)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
-    table = single_pulses(table)
-    table = table[is_kept(table)]
-    of = next((name for name in ("response", "mep_amplitude") if name in table), None)
-    if of is None:
-        raise ValueError(f"{path} has no column 'response' or 'mep_amplitude'; its columns: {', '.join(table.columns)}")
-    s = intensities(table, "intensity")
-    if of == "mep_amplitude":
-        size = numbers(table, of) * _VOLTS[unit or "V"]
-        if (size > _LARGEST).any():
-            given = size[size > _LARGEST][0] / _VOLTS[unit or "V"]
-            said = f"{given:g} {unit or 'V'} is no amplitude of an evoked potential"
-            raise ValueError(f"{path}: {said}; say its unit with --unit mV or uV")
-        known = np.isfinite(s) & np.isfinite(size)
-        return [(float(a), bool(b >= criterion)) for a, b in zip(s[known], size[known], strict=True)]
-    told = {"1": "y", "0": "n", "1.0": "y", "0.0": "n"}
-    words = [told.get(word, word) for word in (str(answer).strip().lower() for answer in table[of])]
-    unknown = ("", "n/a", "nan", "none", "<na>")
-    return [read_response(f"{a:g} {word}", math.nan) for a, word in zip(s, words, strict=True) if word not in unknown]

@@ -164,3 +164,18 @@ def test_words_for_no_reason_keep_a_trial_everywhere(word):
             [line.get_xydata().tolist() for line in ax.lines] + [c.get_offsets().tolist() for c in ax.collections]
         )
     assert shown[0] == shown[1]
+
+
+def test_checklist_and_methods_speak_of_the_trials_of_their_protocol():
+    raw, _ = ex.simulate.session(("sici", "lici"), channels={"RFDI": {}}, n_trials=6, seed=1)
+    raw = ex.set_stimuli(raw, ex.stimuli(raw).drop(columns="protocol"))  # nobody said which trial is of which
+    items = ex.checklist(raw, "sici", picks=["FDI"]).set_index("code")["answer"]
+    own = ex.trial_table(raw, "sici", picks=["FDI"])
+    mine = int((own["condition"] != "").sum())
+    assert mine < len(own)
+    assert items["ISI"] == "2, 3 ms"
+    kept, rejected = (int(part.split()[-2]) for part in items["Num"].split(","))
+    assert kept + rejected == mine
+    text = ex.methods_paragraph(raw, "sici", picks=["FDI"])
+    assert "pairs of pulses 2 and 3 ms apart" in text
+    assert f"of {mine} trials were kept" in text

@@ -18,6 +18,7 @@ from excitability.comparison import (
     g_av,
     mixed_model,
 )
+from excitability.comparison.detectable import interval_of_spread
 from excitability.comparison.sentences import Words, sentence
 
 N_TRIALS = 12
@@ -403,7 +404,14 @@ def test_smallest_detectable_change_prefers_repeats_then_controls_then_intervals
 
     controls = compare(held, by="group").iloc[0]
     assert "sdc_from_controls" in controls["flag"]
-    assert controls["smallest_detectable_change"] == pytest.approx(1.96 * change[20:].std(ddof=1))
+    own, bound = 1.96 * change[20:].std(ddof=1), 1.96 * np.sqrt(2) * 0.1
+    assert own < bound  # trials alone scatter more
+    assert "sdc_raised" in controls["flag"]
+    assert controls["smallest_detectable_change"] == pytest.approx(bound, rel=1e-4)
+    held = table.assign(ci_low=table["value"] * np.exp(-0.0196), ci_high=table["value"] * np.exp(0.0196))
+    controls = compare(held, by="group").iloc[0]
+    assert "sdc_raised" not in controls["flag"]
+    assert controls["smallest_detectable_change"] == pytest.approx(own)
 
     again = np.log(values[:, 0]) + rng.normal(0, 0.05, 40)
     repeat = held[held["timepoint"] == "pre"].assign(value=np.exp(again), timepoint="pre2", session="pre2")
@@ -412,6 +420,45 @@ def test_smallest_detectable_change_prefers_repeats_then_controls_then_intervals
     first = repeated.iloc[0]["smallest_detectable_change"]
     assert first == pytest.approx(1.96 * 0.05, rel=0.3)
     assert repeated.iloc[2]["smallest_detectable_group_change"] == pytest.approx(first * np.sqrt(1 / 20 + 1 / 20))
+
+
+def test_nothing_is_judged_by_the_spread_of_four_controls():
+    rng = np.random.default_rng(5)
+    values = ratios(8, 16, 0.3, 0.1)
+    values[:12, 1] *= np.exp(0.3)
+    values[12:, 1] = values[12:, 0] * np.exp(rng.normal(0, 0.005, 4))  # by chance all but the same
+    group = np.tile(["patient"] * 12 + ["control"] * 4, 2)
+    table = rows("conditioned_ratio", values, form="ratio", group=group)
+    table = table.assign(ci_low=table["value"] * np.exp(-0.196), ci_high=table["value"] * np.exp(0.196))
+    few = compare(table, by="group").iloc[0]
+    assert few["smallest_detectable_change"] == pytest.approx(1.96 * np.sqrt(2) * 0.1, rel=1e-4)
+    assert {"sdc_from_controls", "sdc_raised", "sdc_uncertain"} <= set(few["flag"].split(";"))
+    assert np.isnan(few["responders"])
+    assert "than measurement error" not in few["sentence"]
+    assert "but too few controls to say" in few["sentence"]
+
+
+def test_the_interval_of_a_smallest_detectable_change_covers_it():
+    rng = np.random.default_rng(6)
+    covered = 0
+    for _ in range(400):
+        change = rng.normal(0, 1, 4)
+        low, high = interval_of_spread(change.std(ddof=1), 3)
+        covered += low <= 1 <= high
+    assert 0.92 <= covered / 400 <= 0.98
+    held = compare(rows("mep_latency", 0.02 + rng.normal(0, 1e-4, (12, 2)), "s")).iloc[0]
+    assert held["smallest_detectable_ci_low"] < held["smallest_detectable_change"] < held["smallest_detectable_ci_high"]
+
+
+def test_a_lower_bound_of_the_error_is_not_called_the_error():
+    table = rows("conditioned_ratio", ratios(8, 12, 0.5, 0.05), form="ratio")
+    narrow, wide = (
+        compare(table.assign(ci_low=table["value"] * np.exp(-half), ci_high=table["value"] * np.exp(half))).iloc[0]
+        for half in (0.1, 2.0)
+    )
+    assert "sdc_from_intervals" in narrow["flag"]
+    assert "more than the scatter of trials (" in narrow["sentence"]
+    assert "not more than measurement error (" in wide["sentence"]  # a lower bound rules that out
 
 
 @pytest.mark.parametrize(

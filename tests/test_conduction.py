@@ -16,12 +16,14 @@ from excitability.measures import (
     m_wave_latency,
     normalised_amplitude,
     transcallosal_conduction,
+    trial_mean,
     triple_stimulation,
 )
 from excitability.measures.central_conduction import peripheral_conduction_time
 from excitability.measures.triple_stimulation import triple_stimulation_delays
 
 RATE = 5000.0
+TIME = "central_motor_conduction_time"
 TIMES = np.arange(-600, 751) / RATE
 
 
@@ -145,7 +147,7 @@ def test_few_f_waves_are_flagged_and_both_columns_are_needed():
     )
     found = central_conduction(table, f_wave="f_wave_latency", m_wave="m_wave_latency")
     assert found["central_motor_conduction_time"] == pytest.approx(0.00615)  # Groppa 2012, figure 4
-    assert found["central_motor_conduction_time"].flag == "f_wave;few_f_waves"
+    assert found["central_motor_conduction_time"].flag == ("f_wave;few_f_waves;given_latency_without_error")
     assert found["f_wave_latency"] == pytest.approx(0.0264)
     assert found["f_wave_persistence"] == pytest.approx(5 / 6)
     assert found["f_wave_persistence"].ci_low < 5 / 6 < found["f_wave_persistence"].ci_high
@@ -200,6 +202,78 @@ def test_central_conduction_by_f_waves_found_in_the_recording_is_covered():
         peripheral.append(float(found["peripheral_conduction_time"]) - pmct)
     assert np.mean(hits) >= 0.85
     assert abs(np.median(peripheral)) < 2e-4
+
+
+def ringing(seed, n=25, share=0.8, rate=5000.0, units=0.0, hum=0.0):
+    """F waves of a simple sine on an M wave that rings for 20 ms and more; motor units at any time; hum."""
+    rng = np.random.default_rng(seed)
+    times = np.arange(round(-0.1 * rate), round(0.15 * rate)) / rate
+    later = np.clip(times - 0.003, 0, None)
+    m_wave = 8e-3 * np.sin(2 * np.pi * later / 0.010) * np.exp(-later / 0.003)
+    x = m_wave + 5e-6 * rng.standard_normal((n, times.size))
+    truth = np.where(rng.random(n) < share, rng.uniform(0.027, 0.030, n), np.nan)
+    for k in range(n):
+        phase = np.clip((times - truth[k]) / 0.008, 0, 1)
+        x[k] += np.nan_to_num(rng.uniform(0.9e-4, 2.4e-4) * np.sin(2 * np.pi * phase))
+        for at in rng.uniform(-0.1, 0.14, 3):
+            x[k] += units * np.sin(2 * np.pi * np.clip((times - at) / 0.005, 0, 1))
+        x[k] += hum * np.sin(2 * np.pi * 50 * times + rng.uniform(0, 2 * np.pi))
+    return x, times, truth
+
+
+@pytest.mark.parametrize("rate", [5000.0, 10000.0])
+def test_the_shortest_f_wave_is_not_the_end_of_an_m_wave_that_rings(rate):
+    for seed in range(500, 504):
+        x, times, truth = ringing([31, seed], rate=rate)
+        found = f_wave_latency(x, times)
+        assert np.array_equal(np.isfinite(found), np.isfinite(truth))  # persistence
+        assert np.nanmin(found) == pytest.approx(np.nanmin(truth), abs=6e-4)
+        error = np.abs(found - truth)[np.isfinite(truth)]
+        assert np.quantile(error, 0.95) < 1e-3
+        assert np.mean(error < 1.96 * f_wave_latency_standard_error(x, times)[np.isfinite(truth)]) > 0.9
+
+
+@pytest.mark.parametrize("background", [{"units": 1e-4}, {"hum": 5e-5}, {}])
+def test_what_goes_on_before_the_stimulus_is_no_f_wave(background):
+    x, times, _ = ringing(41, n=50, share=0.0, **background)
+    assert np.isfinite(f_wave_latency(x, times)).sum() <= 1
+
+
+def test_f_waves_of_the_simulated_session_are_those_that_were_made():
+    raw, truth = ex.simulate.session(["m1/central_conduction_f_wave"], seed=102)
+    true = truth["measures"].set_index("measure")["value"]["f_wave_latency"]
+    row = value_of(ex.run(raw, "central_conduction_f_wave"), "f_wave_latency")
+    assert row["ci_low"] < true < row["ci_high"]
+    assert row["value"] == pytest.approx(true, abs=1.2e-3)  # was 20 to 23 ms, the end of the M wave
+
+
+def test_a_latency_has_one_interval_in_a_table():
+    raw, _ = ex.simulate.session(["m1/central_conduction"], seed=300)
+    result = ex.run(raw, "central_conduction")
+    cortical, mean = value_of(result, "cortical_latency"), value_of(result, "mep_latency", "cortex")
+    assert (cortical["ci_low"], cortical["ci_high"]) == pytest.approx((mean["ci_low"], mean["ci_high"]))
+    table = cortex_and_root(mep_latency_standard_error=4e-4)
+    wide, narrow = (central_conduction(each) for each in (table, cortex_and_root()))
+    reach = [np.ptp([one.ci_low, one.ci_high]) / 2 for one in (wide[TIME], narrow[TIME])]
+    assert reach[0] ** 2 - reach[1] ** 2 == pytest.approx(2 * (1.96 * 0.45 * 4e-4) ** 2, rel=1e-3)
+    table["condition"] = table["stimulus_type"].map({"tms": "PA", "root": "LM"})
+    difference = latency_difference(table)["PA"]
+    assert (difference.ci_low, difference.ci_high) == pytest.approx((wide[TIME].ci_low, wide[TIME].ci_high))
+
+
+def test_a_given_latency_brings_no_error_and_the_flag_says_so():
+    found = central_conduction(cortex_and_root(), f_latency=0.0264, m_latency=0.0033)
+    assert found[TIME].flag == "f_wave;given_latency_without_error"
+    assert "given" not in central_conduction(cortex_and_root())[TIME].flag
+
+
+@pytest.mark.parametrize("wrong", [21.0, -0.021])
+def test_latencies_that_are_no_seconds_are_refused_everywhere(wrong):
+    table = cortex_and_root(condition=["PA"] * 6 + ["LM"] * 6)
+    table.loc[2, "mep_latency"] = wrong
+    for summary in (trial_mean, latency_difference, central_conduction):
+        with pytest.raises(ValueError, match=r"mep_latency = .*expected seconds"):
+            summary(table, of="mep_latency")
 
 
 def test_f_waves_of_a_recording_beside_the_responses_to_the_cortex():

@@ -11,7 +11,7 @@ import pytest
 
 from excitability.measures import recruitment_curve
 from excitability.measures._curve_draws import draw_curves
-from excitability.measures._curve_fit import fit_parts, fit_recruitment_curve, shrunken_parts
+from excitability.measures._curve_fit import CurveFit, fit_parts, fit_recruitment_curve, shrunken_parts
 from excitability.measures.curves import CURVES, boltzmann
 from excitability.measures.recruitment_curve import area_under_curve
 from excitability.measures.recruitment_curves_of_study import recruitment_curves_of_study
@@ -267,3 +267,43 @@ def test_area_does_not_change_with_the_last_digit_of_an_intensity():
     assert jittered == pytest.approx(plain, rel=1e-5)
     assert (jittered.ci_low, jittered.ci_high) == pytest.approx((plain.ci_low, plain.ci_high), rel=1e-4)
     assert area_under_curve(np.full(5, 50.0), y[:5]).flag == "few_intensities"
+
+
+def active_muscle(rng, background, people=5):
+    """Amplitudes of curves of a 0.6 mV plateau over a background (RMS, V) that adds in squares."""
+    s = np.repeat(np.arange(40.0, 81, 5), 4)
+    for person in range(people):
+        true = boltzmann(s, 0.6e-3, 58 + person, 4, 0.0) * rng.lognormal(0, 0.3, s.size)
+        noise = 5.3 * background * rng.lognormal(0, 0.15, s.size)
+        yield pd.DataFrame({
+            "participant": f"p{person}", "channel": "LES", "intensity": s, "background_emg": background,
+            "mep_amplitude": np.hypot(true, noise),
+            "mep_amplitude_corrected": true + rng.normal(0, background / 2, s.size),
+        })  # fmt: skip
+
+
+def test_a_curve_bent_by_its_background_is_flagged():
+    for background, bent in ((30e-6, True), (3e-6, False)):
+        tables = list(active_muscle(np.random.default_rng(4), background))
+        alone = recruitment_curve(tables[0])
+        together = recruitment_curves_of_study(tables).set_index(["participant", "measure"])["flag"]
+        for key in ("s50", "recruitment_threshold", "mep_max"):
+            assert ("background_bends_curve" in alone[key].flag) == bent
+            assert ("background_bends_curve" in together["p0", key]) == bent
+
+
+def test_a_floor_of_zero_leaves_the_intervals_of_a_study_their_width():
+    tables = list(active_muscle(np.random.default_rng(5), 30e-6, people=8))
+    found = recruitment_curves_of_study(tables, of="mep_amplitude_corrected")
+    s50 = found[found["measure"] == "s50"]
+    truth = 58 + s50["participant"].str[1:].astype(int)
+    assert (s50["ci_high"] - s50["ci_low"] > 0.5).all()
+    assert ((s50["ci_low"] < truth) & (truth < s50["ci_high"])).sum() >= 7
+
+
+def test_a_value_never_lies_outside_what_the_data_allow():
+    draws = np.tile([58.0, 1.0, -6.0, 0.0], (100, 1)) + np.linspace(-1, 1, 100)[:, None] * [2.0, 0.1, 0.1, 0.0]
+    corner = CurveFit("boltzmann", np.array([70.0, 1.0, -6.0, 0.0]), draws, (0.1, 0.0), (40.0, 80.0), 40, 0.0)
+    value, low, high = corner.derived(lambda at: at[:, 0])
+    assert low < value < high
+    assert value == pytest.approx(58.0)

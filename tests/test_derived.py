@@ -11,7 +11,11 @@ import excitability as ex
 from excitability.batch import load_results
 from excitability.html_report import report_folder
 from excitability.html_report._tables import group_values, prepared
-from excitability.measures import ei_composite, percent_of_m_max, transcallosal_conduction
+from excitability.measures import (
+    ei_composite,
+    percent_of_m_max,
+    transcallosal_conduction,
+)
 from excitability.measures.curves import boltzmann
 from excitability.protocol import derive, load_battery
 from excitability.protocol.library import Battery
@@ -170,6 +174,12 @@ def test_a_battery_without_derived_measures_is_unchanged(study, tmp_path):
         ('[[derived]]\nmeasure = "ei_composite"\ninhibitoin = "sici"', "unknown parameter 'inhibitoin': did you mean"),
         ('[[derived]]\nmeasure = "ei_composite"\ninhibition = "m1/lici"', "inhibition: unknown protocol of this"),
         ('[[derived]]\nmeasure = "ei_composite"\ninhibition_condition = 2', "inhibition_condition = 2: .* string"),
+        ('[[derived]]\nmeasure = "ei_composite"\ninhibition = "icf"\nfacilitation = "sici"', "are the two swapped"),
+        ('[[derived]]\nmeasure = "ei_composite"\nof = "conditioned_rato"', "did you mean 'conditioned_ratio'"),
+        (
+            '[[derived]]\nmeasure = "ei_composite"\ninhibition_condition = "2ms"',
+            "inhibition_condition: unknown condition of m1/sici '2ms'",
+        ),
         ('[[derived]]\nmeasure = "transcallosal_conduction"', "onset_protocol: unknown protocol of this battery"),
         ('[[derived]]\nmeasure = "recruitment_curves_of_study"', "say which: protocol ="),
         ('[[derived]]\nmeasure = "ei_composite"\nname = "a/b"', "name = 'a/b' must be one word"),
@@ -316,6 +326,35 @@ def test_a_composite_takes_ratios_only():
         ei_composite(rows, of="threshold_tracking")
     with pytest.raises(ValueError, match="is no ratio"):
         ei_composite(rows.drop(columns="form"), of="threshold_tracking")
+
+
+def composite_of(**more):
+    rows = [
+        {**RATIO, "protocol": "m1/sici", "condition": "isi_0.002", "value": 0.5, "ci_low": 0.4, "ci_high": 0.625},
+        {**RATIO, "protocol": "m1/icf", "condition": "isi_0.01", "value": 1.5, "ci_low": 1.2, "ci_high": 1.875},
+        {**RATIO, "protocol": "m1/icf", "condition": "isi_0.015", "value": 1.2, "ci_low": 1.0, "ci_high": 1.4},
+    ]
+    rows[0] |= more
+    return pd.DataFrame(rows)
+
+
+def test_a_composite_says_what_it_averaged():
+    found = ei_composite(composite_of()).iloc[0]
+    assert found["condition"] == "mean_of_isi_0.01+isi_0.015-isi_0.002"
+    assert "mean_over_conditions" in found["flag"].split(";")
+    named = ei_composite(composite_of(), facilitation_condition="isi_0.01").iloc[0]
+    assert (named["condition"], named["flag"]) == ("all", "exploratory")
+
+
+def test_a_composite_of_swapped_protocols_is_refused():
+    with pytest.raises(ValueError, match="inhibition = 'm1/icf' is a protocol of facilitation; swap them"):
+        ei_composite(composite_of(), inhibition="m1/icf", facilitation="m1/sici")
+
+
+def test_a_ratio_of_zero_is_no_infinite_composite():
+    found = ei_composite(composite_of(value=0.0, ci_low=np.nan, ci_high=np.nan)).iloc[0]
+    assert np.isnan(found["value"])
+    assert "no_logarithm" in found["flag"]
 
 
 def test_what_a_row_does_not_tell_is_no_flag_and_no_trial():

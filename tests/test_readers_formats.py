@@ -13,6 +13,7 @@ import mne
 import numpy as np
 import pandas as pd
 import pytest
+from pair_recordings import recorded, saved
 
 from excitability.readers import open_recording
 from excitability.resources import sample_data_path
@@ -60,6 +61,22 @@ def test_brainvision_opens_from_any_of_its_files_and_keeps_markers():
         raw = open_recording(SAMPLES / "mne_formats" / f"brainvision{suffix}")
         assert list(raw.annotations.description) == ["Stimulus/S  1"] * 4
         np.testing.assert_allclose(raw.annotations.onset, [0.2, 0.6, 1.0, 1.4])
+
+
+def test_only_channels_that_nobody_explained_are_said_to_be_taken_as_eeg(tmp_path):
+    raw, _, onset = recorded(intervals=(0.002,), n=2)
+    raw.rename_channels({"RFDI": "Chan1", "LES": "Chan2"})
+    path = saved(tmp_path, raw, onset, ["S  1"] * len(onset), "vhdr")
+
+    def told(**options):
+        notes = open_recording(path, **options).info["temp"]["excitability"]["notes"]
+        return " ".join(note for note in notes if "taken as EEG" in note)
+
+    assert "channels Chan1, Chan2 are taken as EEG" in told()
+    assert "channels Chan2 are taken as EEG" in told(muscles={"Chan1": "FDI"})
+    assert "channels left, right are taken as EEG" in told(channel_names=["left", "right"])
+    assert told(muscles={"Chan1": "FDI", "Chan2": "LES"}) == ""
+    assert told(channel_types={"Chan1": "emg", "Chan2": "eeg"}) == ""
 
 
 def test_bids_events_channels_and_facts():

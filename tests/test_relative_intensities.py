@@ -39,20 +39,35 @@ def test_a_trunk_recording_without_a_heart_is_measured_and_says_so():
 
 
 def test_what_was_told_stays_and_an_unknown_threshold_says_nothing():
-    told = {"onset": [1.0, 4.0], "intensity": [48.0, 60.0], "intensity_amt": [125.0, np.nan]}
+    told = {"onset": [1.0, 4.0], "intensity": [48.0, 60.0], "intensity_amt": [121.0, np.nan]}
     table = ex.stimuli(recording({**told, "active_motor_threshold": [40.0, np.nan]}))
-    assert table["intensity_amt"].iloc[0] == 125.0
+    assert table["intensity_amt"].iloc[0] == 121.0
     assert np.isnan(table["intensity_amt"].iloc[1])
-    assert np.isinf(ex.stimuli(recording({**told, "active_motor_threshold": 0.0}))["intensity_amt"]).sum() == 0
 
 
 @pytest.mark.parametrize(
     ("column", "message"),
-    [({"amt": [120.0]}, "did you mean 'intensity_amt'"), ({"active_motor_threshold": [0.4]}, "expected %MSO")],
+    [
+        ({"amt": [120.0]}, "did you mean 'intensity_amt'"),
+        ({"active_motor_threshold": [0.4]}, "expected %MSO"),
+        ({"active_motor_threshold": [0.0]}, "active_motor_threshold = 0 in row 0; a threshold is above 0 %MSO"),
+        ({"conditioning_intensity_amt": [0.9]}, "expected %AMT, such as 70 or 120, not a fraction"),
+        ({"intensity_rmt": [1.2]}, "expected %RMT, such as 70 or 120, not a fraction"),
+        (
+            {"conditioning_intensity_amt": 90.0, "active_motor_threshold": 38.0, "conditioning_intensity": 37.0},
+            "conditioning_intensity_amt = 90 in row 0, but conditioning_intensity = 37 %MSO is 97 % of active_motor",
+        ),
+    ],
 )
 def test_a_slip_is_refused(column, message):
     with pytest.raises(ValueError, match=message):
         recording({"onset": [1.0], **column})
+
+
+def test_percent_of_threshold_may_be_rounded_to_a_step_of_the_stimulator():
+    told = {"onset": [1.0], "conditioning_intensity": 34.0, "active_motor_threshold": 38.0}
+    table = ex.stimuli(recording({**told, "conditioning_intensity_amt": 90.0}))  # 34.2 %MSO
+    assert table["conditioning_intensity_amt"].tolist() == [90.0]
 
 
 def test_the_threshold_of_a_session_is_an_option_of_reading(tmp_path):

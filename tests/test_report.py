@@ -212,7 +212,7 @@ def test_the_literature_stands_beside_the_changes(page):
 def test_each_cleaning_step_is_told_with_its_parameters():
     text = protocol_methods(load_protocol("dlpfc/tep"))
     assert "remove pulse: set the EEG samples around every pulse to zero (window −2 to 10 ms)" in text
-    assert "(lambda 0.003)" in text
+    assert "(lambda auto, early 10 to 80 ms)" in text
     assert "(high-pass 1 Hz, low-pass 80 Hz)" in text
     assert "(sampling rate 1000 Hz)" in text
     assert "log that ex.clean returns" in text

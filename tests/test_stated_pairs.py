@@ -115,6 +115,78 @@ def test_the_first_pulse_without_intervals_is_an_error(tmp_path):
         ex.read(path, pulse="first")
 
 
+def phases(interval, rate, n=4000, seed=0):
+    """Measured intervals of pairs whose first pulse falls anywhere between two samples."""
+    first = np.random.default_rng(seed).uniform(0.0, 1.0 / rate, n)
+    return (np.ceil((first + interval) * rate - 1e-9) - np.ceil(first * rate - 1e-9)) / rate
+
+
+@pytest.mark.parametrize(
+    ("rate", "interval"),
+    [(5000.0, 0.0025), (5000.0, 0.0015), (5000.0, 0.0021), (2000.0, 0.0023), (2048.0, 0.003), (4000.0, 0.0019)],
+)
+def test_an_interval_between_samples_is_one_and_the_same_in_every_session(rate, interval):
+    """Its pairs are seen as two numbers of samples, in shares that say where between them it lies."""
+    from excitability.trials.alignment import grouped_intervals
+
+    labels = [np.unique(grouped_intervals(phases(interval, rate, 24, seed), 1 / rate)) for seed in range(30)]
+    assert all(label.size == 1 for label in labels)
+    found = np.concatenate(labels)
+    assert np.abs(found - interval).max() <= 0.5 / rate  # no session is wrong by more than half a sample
+    assert abs(np.median(found) - interval) < 0.00011
+    if rate == 5000.0 and round(interval * 1e4) % 5 == 0:  # what laboratories set
+        assert (np.abs(found - interval) < 1e-6).mean() >= 0.9
+
+
+def test_two_intervals_farther_apart_than_a_sample_stay_two():
+    from excitability.trials.alignment import grouped_intervals
+
+    measured = np.concatenate([phases(0.002, 2000.0, 12), phases(0.003, 2000.0, 12)])
+    assert np.unique(grouped_intervals(measured, 1 / 2000)).tolist() == [0.002, 0.003]
+
+
+def test_rough_sampling_of_measured_intervals_is_told():
+    from excitability.trials.alignment import align
+
+    for rate, told in ((2000.0, True), (5000.0, False)):
+        raw, _, onset = recorded(rate=rate, intervals=(0.010,), n=8)
+        _, notes = align(raw, pd.DataFrame({"onset": onset}))
+        assert any("2000 Hz measured intervals are rough" in note for note in notes) == told
+
+
+def test_pairs_lost_by_a_wrongly_stated_interval_are_told_on_the_rows_and_below_the_table(tmp_path, capsys):
+    """Stated as 9.9 ms, pairs of 2 ms are no longer those of SICI: nothing else would say that they are gone."""
+    from excitability.cli._tables import show_results
+    from excitability.inspection import recording_notes
+    from excitability.protocol import run_all
+
+    raw, table, onset = recorded(intervals=(0.002, 0.003), n=8)
+    said = table["inter_stimulus_interval"].replace(0.002, 0.0099)
+    log = tmp_path / "log.csv"
+    table.assign(inter_stimulus_interval=said, onset=onset).to_csv(log, index=False)
+    path = saved(tmp_path, raw, onset, ["S  1"] * len(onset), "fif")
+    read = ex.read(path, stimuli=log, muscles={"RFDI": "FDI", "LES": "LES"})
+    done = run_all(read, "sici", ["RFDI"])
+    assert "isi_0.003" in set(done.results["condition"])
+    assert "isi_0.002" not in set(done.results["condition"])
+    assert done.results["flag"].str.contains("trials_lost_by_stated_interval").all()
+    notes = recording_notes(read)
+    show_results(done, notes)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "an interval of 9.9 ms is stated, but the artefacts lie 2 ms (8) apart" in shown
+    right = ex.run(ex.read(path, stimuli=table.assign(onset=onset)), "sici", ["RFDI"], muscles={"RFDI": "FDI"})
+    assert not right["flag"].str.contains("stated_interval").any()
+
+
+def test_pulses_without_a_marker_are_told():
+    from excitability.inspection import recording_notes
+
+    raw, table, onset = recorded(intervals=(0.002,), n=12)
+    kept = np.arange(len(onset)) % 3 > 0
+    raw = ex.set_stimuli(raw, table[kept].assign(onset=onset[kept]))
+    assert "8 of 24 pulse artefacts have no marker" in " ".join(recording_notes(raw))
+
+
 def test_a_curve_in_steps_of_a_sample_is_not_one_interval():
     """At 5 kHz intervals of 1.0, 1.2, … ms are neighbours, and must not be taken for the jitter of one of them."""
     from excitability.trials.alignment import align
@@ -138,6 +210,12 @@ def pair(intensity, conditioning, **more):
         ("icf", pair(42, 55), "conditioning_above_test"),
         ("sici", pair(55, 42), ""),
         ("sici", pair(50, 50), ""),
+        (
+            "sici",
+            pair(55, 42, active_motor_threshold=50, resting_motor_threshold=46),
+            "active_threshold_not_below_resting",
+        ),
+        ("sici", pair(55, 42, active_motor_threshold=38, resting_motor_threshold=46), ""),
         ("sicf", pair(42, 55), ""),
         ("sicf", pair(55, 42), "conditioning_below_test"),
         ("sicf_curve", pair(55, 42), "conditioning_below_test"),

@@ -207,6 +207,43 @@ def test_a_table_of_responses_is_read_without_rejected_rows(tmp_path):
         read_responses(tmp_path / "none.tsv")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "intensity,response\n50,1\n48,0\n47,n/a\n",
+        "# of the morning\nintensity;response\n50;y\n48;n\n",
+        "\n# one line\n50 y\n# another\n48 n\n",
+        "intensity response\n50 y\n48 n\n",
+        "intensity;mep_amplitude\n50;0,0001\n48;0,00002\n",
+        "intensity, mep_amplitude, reject\n50, 1e-4,\n48, 2e-5,\n45, 9e-4, bad\n",
+    ],
+)
+def test_responses_are_read_whatever_parts_the_columns(text, tmp_path):
+    path = tmp_path / "responses.txt"
+    path.write_text(text, encoding="utf-8")
+    assert read_responses(path) == [(50, True), (48, False)]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"), [("50 y\n# slip\n48 mybe\n", 3), ("# a\nintensity,response\n50,y\n\n48,perhaps\n", 5)]
+)
+def test_an_error_names_the_line_of_the_file(text, line, tmp_path):
+    path = tmp_path / "responses.txt"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=f"line {line}: type the intensity"):
+        read_responses(path)
+
+
+def test_microvolts_typed_as_millivolts_are_asked_back_and_amplitudes_are_echoed():
+    done = typed(given="8\n0.008\n52 0.08\ny\n")
+    assert "did you mean 8 µV? type 0.008" in done.stderr
+    assert "booked 50 %MSO, 0.008 mV: no response; pulse 1 " in done.output
+    assert "booked 52 %MSO, 0.08 mV: response; pulse 2 " in done.output
+    assert ", response; pulse 3 " in done.output
+    assert read_response("52 4.9", 50) == (52, True)
+    assert read_response("52 8", 50, unit="uV") == (52, False)
+
+
 def test_the_command_answers_every_typed_line_and_a_file(tmp_path):
     done = typed(given="n\n55 y\n0.02\n")
     assert done.exit_code == 0

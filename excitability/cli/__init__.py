@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -114,6 +113,7 @@ def run(
 ) -> None:
     """Run one protocol on one recording."""
     import excitability as ex
+    from excitability.inspection import recording_notes
     from excitability.protocol import load_protocol, run_all, with_arguments
     from excitability.store import measure_columns
     from excitability.tables import write_table
@@ -125,10 +125,13 @@ def run(
         data_format=data_format, columns=constants(set_),
     )  # fmt: skip
     asked = with_arguments(load_protocol(protocol), constants(parameter, "--parameter") or {})
-    done = run_all(ex.read(file, **options), asked, listed(picks), child=child, height=height)
-    show_results(done, everything=everything)
+    recording = ex.read(file, **options)
+    done = run_all(recording, asked, listed(picks), child=child, height=height)
+    notes = recording_notes(recording)
+    show_results(done, notes, everything=everything)
     if output is not None:
-        typer.echo(f"wrote {write_table(done.results, output)}")
+        told = {"Notes of the recording": notes} if notes else None
+        typer.echo(f"wrote {write_table(done.results, output, facts=told)}")
     if trials is not None:
         typer.echo(f"wrote {write_table(done.trials, trials, measures=measure_columns())}")
 
@@ -169,7 +172,9 @@ def batch(
         who = ", ".join(rows[["participant", "session", "protocol"]].head(3).astype(str).agg(" ".join, axis=1))
         more = f" and {len(rows) - 3} more" if len(rows) > 3 else ""
         typer.echo(f"failed: {who}{more}: {error}", err=True)
-    typer.echo(f"wrote {output / 'results.tsv'} ({len(results) - len(failed)} values, {len(failed)} failures)")
+    lost = int((results["protocol"].str.startswith("derived/") & results["value"].isna()).sum())
+    told = f", {lost} derived without a value: see 'flag'" * bool(lost)
+    typer.echo(f"wrote {output / 'results.tsv'} ({len(results) - len(failed)} values, {len(failed)} failures{told})")
     typer.echo(f"next: excitability compare {output}")
     if len(failed) == len(results):
         raise typer.Exit(1)
@@ -318,7 +323,7 @@ def checklist(
 @app.command()
 def threshold(
     responses: Annotated[
-        Path | None, typer.Argument(help="Lines 'INTENSITY RESPONSE', or a TSV; typed on standard input without it.")
+        Path | None, typer.Argument(help="Lines 'INTENSITY RESPONSE', TSV or CSV; typed on standard input without it.")
     ] = None,
     method: Annotated[
         str,
@@ -331,35 +336,9 @@ def threshold(
     maximum: Annotated[float, typer.Option(help="Highest intensity that may be given, %MSO.")] = 100.0,
 ) -> None:
     """Find a motor threshold: after each response the next intensity, the estimate, and when to stop."""
-    from excitability.threshold import Search, read_response, read_responses
+    from ._threshold import search_threshold
 
-    def typed() -> Iterator[tuple[float, bool]]:
-        for line in sys.stdin:
-            if line.strip().lower() in ("q", "quit", "exit"):
-                return
-            if line.strip():
-                try:
-                    answer = read_response(line, search.proposal.intensity, criterion, unit or "mV")
-                except ValueError as error:  # a slip of the hand must not cost the pulses before it
-                    typer.echo(str(error), err=True)
-                    continue
-                yield answer
-
-    search = Search(method, start=start, step=step, maximum=maximum)
-    typer.echo(str(search.proposal))
-    for intensity, response in typed() if responses is None else read_responses(responses, criterion, unit):
-        try:
-            proposal = search.add(intensity, response)
-        except ValueError as error:
-            if responses is not None:
-                raise
-            typer.echo(str(error), err=True)
-            continue
-        booked = f"booked {intensity:g} %MSO {'yes' if response else 'no'}; " if responses is None else ""
-        typer.echo(f"{booked}{proposal}")
-        if responses is None and search.proposal.done:
-            break
-    typer.echo(search.summary)
+    search_threshold(responses, method, start=start, criterion=criterion, unit=unit, step=step, maximum=maximum)
 
 
 @protocols_app.command("list")

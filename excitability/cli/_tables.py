@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 _WORDS, _TABLE = 100, 120  # characters of a line of words and of a table, where no terminal says how many it shows
 
 
-def show_results(done: Run, *, everything: bool = False) -> None:
-    """Print what a protocol found: the main rows, then in words what they mean and what is not among them."""
+def show_results(done: Run, told: Iterable[str] = (), *, everything: bool = False) -> None:
+    """Print what a protocol found: the main rows, then in words what they mean and what is not among them.
+
+    ``told`` are the notes of the recording.
+    """
     from rich.console import Console
 
     from ..html_report._tables import main_rows
@@ -27,6 +30,8 @@ def show_results(done: Run, *, everything: bool = False) -> None:
     console.print(_grid(shown, notes), width=None if sys.stdout.isatty() else _TABLE)
     for line in ("", *_flags(notes), *_meanings(done, shown), *_rejected(done), *_without_value(done.results, shown)):
         console.print(line, width=None if sys.stdout.isatty() else _WORDS)
+    for note in told:
+        console.print(f"Note: {note}", markup=False, width=None if sys.stdout.isatty() else _WORDS)
     if len(hidden):
         names = ", ".join(dict.fromkeys(hidden["measure"]))
         rows = f"{len(hidden)} row{'s' * (len(hidden) != 1)} of {names}"

@@ -229,7 +229,7 @@ class _Series:
             "missing_sessions" if missing else "",
             flag,
             test_flag,
-            detectable.source,
+            detectable.flag,
             "participant_level" if self.models is not None and not from_trials else "",
             fit.flag if isinstance(fit, TrialFit) else "",
         )
@@ -249,6 +249,8 @@ class _Series:
             group_detectable=detectable.of_group(*sizes),
             responders=self._responders(change, members, detectable),
             source=detectable.source,
+            detectable_interval=detectable.interval,
+            uncertain=detectable.uncertain,
             test_changed=test_words,
         )
         effect = self._effect_size(contrast.estimate, members)
@@ -256,7 +258,8 @@ class _Series:
         return _as_row(words, model, effect, flags)
 
     def _responders(self, change: np.ndarray, members: list[np.ndarray], detectable: Detectable) -> float:
-        if len(members) > 1 or not members[0].any() or not math.isfinite(detectable.one_person):
+        unknown = not math.isfinite(detectable.one_person) or detectable.uncertain
+        if unknown or len(members) > 1 or not members[0].any():
             return math.nan
         return float(np.mean(np.abs(change[members[0]]) > detectable.one_person))
 
@@ -322,6 +325,8 @@ def _as_row(words: Words, model: str, effect: float, flags: str) -> dict[str, ob
         "effect_size": effect,
         "smallest_detectable_change": words.detectable,
         "smallest_detectable_group_change": words.group_detectable,
+        "smallest_detectable_ci_low": words.detectable_interval[0],
+        "smallest_detectable_ci_high": words.detectable_interval[1],
         "responders": words.responders,
         "flag": flags,
         "sentence": sentence(words),

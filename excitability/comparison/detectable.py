@@ -12,26 +12,59 @@ the best source that the table holds, and the flag says which:
    upper bound.
 
 With no change at all, 5 % of the people lie beyond their smallest detectable change.
+
+A spread of few people has an enormous error of its own: its 95 % interval by chi-square on its degrees of freedom
+(``SD √(df / χ²)``) reaches from 0.57 to 3.7 times the value for 3 and from 0.70 to 1.8 times for 10. Below
+``FEWEST_DF`` = 10 the value is told but nothing is judged by it (``sdc_uncertain``): no change is called more than
+measurement error and nobody is counted as a responder. That limit is a choice of this package. And what the intervals
+of the single results say is a lower bound of every other source: a spread below it is chance, and the value is raised
+to the bound (``sdc_raised``).
+
+SDC, its group form and the rule of responders: Beaulieu et al. 2017 and Schambra et al. 2015, the reviews on
+reliability of TMS measures; interval of a standard deviation: any textbook of statistics.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import special
 
+from ..schema import join_flags
 from .design import Design
 
 _FACTOR = 1.96 * math.sqrt(2)
+#: Degrees of freedom from which the spread of people is known well enough to judge by.
+FEWEST_DF = 10
 
 
 @dataclass(frozen=True)
 class Detectable:
-    """Smallest detectable change of one person, on the scale of estimation, and where it came from."""
+    """Smallest detectable change of one person, on the scale of estimation, and where it came from.
+
+    ``df`` are the degrees of freedom of the spread of people that it came from (NaN where it came from none) and
+    ``interval`` its 95 % limits, NaN where there is no spread of people to give them. ``raised`` where the
+    spread was smaller than the scatter of trials alone makes it.
+    """
 
     one_person: float
     source: str
+    df: float = math.nan
+    interval: tuple[float, float] = (math.nan, math.nan)
+    raised: bool = False
+
+    @property
+    def uncertain(self) -> bool:
+        """Whether it rests on too few people to judge a change by."""
+        return self.df < FEWEST_DF
+
+    @property
+    def flag(self) -> str:
+        """Where it came from, and what must be known of it."""
+        return join_flags(self.source, "sdc_raised" * self.raised, "sdc_uncertain" * self.uncertain)
 
     def of_group(self, *sizes: int) -> float:
         """Of the mean of n people, or of the difference between the means of two groups."""
@@ -44,37 +77,54 @@ def smallest_detectable_change(design: Design, number: int, level: int) -> Detec
     """Smallest detectable change of series ``number`` from the baseline to ``level``."""
     values = design.values[number]
     change = values[:, level] - values[:, 0]
-    control = design.control
-    sources = [("sdc_from_repeats", _repeats(design, values))]
-    if control is not None:
-        sources.append(("sdc_from_controls", _spread(change[design.groups == control][None, :], 3)))
-    sources.append(("sdc_from_intervals", _intervals(design.standard_errors[number][:, [0, level]])))
     by_group = [change[design.groups == g] for g in range(len(design.group_names))]
-    sources.append(("sdc_from_changes", _spread(by_group, 3)))
-    for source, error in sources:
+    bound = _FACTOR * _intervals(design.standard_errors[number][:, [0, level]])
+    bound = bound if bound > 0 else math.nan
+    sources = [("sdc_from_repeats", _repeats(design, values))]
+    if design.control is not None:
+        sources.append(("sdc_from_controls", _spread([by_group[design.control]])))
+    if math.isnan(bound):
+        sources.append(("sdc_from_changes", _spread(by_group)))
+    for source, (error, df) in sources:
         if math.isfinite(error) and error > 0:
-            return Detectable(_FACTOR * error, source)
-    return Detectable(math.nan, "sdc_unknown")
+            found = _FACTOR * error
+            low, high = (np.fmax(limit, bound) for limit in interval_of_spread(found, df))
+            return Detectable(float(np.fmax(found, bound)), source, df, (float(low), float(high)), found < bound)
+    return Detectable(bound, "sdc_unknown" if math.isnan(bound) else "sdc_from_intervals")
 
 
-def _repeats(design: Design, values: np.ndarray) -> float:
+def interval_of_spread(spread: float, df: float) -> tuple[float, float]:
+    """95 % interval of a standard deviation, or of a multiple of one, from its degrees of freedom.
+
+    >>> low, high = interval_of_spread(1.0, 3)
+    >>> round(low, 2), round(high, 2)
+    (0.57, 3.73)
+    """
+    upper, lower = (float(special.chdtri(df, tail)) for tail in (0.025, 0.975))
+    return spread * math.sqrt(df / upper), spread * math.sqrt(df / lower)
+
+
+def _repeats(design: Design, values: np.ndarray) -> tuple[float, int]:
     changes = [
         (values[:, level] - values[:, 0])[design.groups == group]
         for level in design.repeats()
         for group in range(len(design.group_names))
     ]
-    return _spread(changes, 3) if changes else math.nan
+    return _spread(changes)
 
 
-def _spread(samples: object, least: int) -> float:
-    """Error of measurement from differences of two sessions: their pooled SD by √2, sample means removed."""
+def _spread(samples: Iterable[np.ndarray]) -> tuple[float, int]:
+    """Error of measurement from differences of two sessions, their pooled SD by √2, and its degrees of freedom.
+
+    The means of the samples are removed; fewer than two degrees of freedom tell nothing.
+    """
     squares, df = 0.0, 0
-    for sample in samples:  # type: ignore[attr-defined]
+    for sample in samples:
         held = sample[np.isfinite(sample)]
         if len(held) > 1:
             squares += float(np.sum((held - held.mean()) ** 2))
             df += len(held) - 1
-    return math.sqrt(squares / df / 2) if df >= least - 1 else math.nan
+    return (math.sqrt(squares / df / 2) if df >= 2 else math.nan), df
 
 
 def _intervals(errors: np.ndarray) -> float:

@@ -17,6 +17,8 @@ SOURCES = {
     "sdc_from_intervals": "from the scatter of trials only, so a lower bound",
     "sdc_from_changes": "from the spread of the changes, so an upper bound",
 }
+#: Of whom there are too few.
+_WHOM = {"sdc_from_controls": "controls", "sdc_from_repeats": "repeats"}
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class Words:
     responders: float
     source: str
     test_changed: str = ""
+    detectable_interval: tuple[float, float] = (math.nan, math.nan)  # of one person
+    uncertain: bool = False  # what is detectable is known from too few people
 
 
 def subject(protocol: str, measure: str, channel: str, condition: str) -> str:
@@ -135,14 +139,19 @@ def _statistics(words: Words) -> str:
     told.append(people + (f", {_p(words.p_value)}" if math.isfinite(words.p_value) else ""))
     if math.isfinite(words.group_detectable):
         told.append(f"detectable: {_detectable(words.group_detectable, words)}")
+        if words.uncertain:
+            told[-1] += f", but too few {_WHOM.get(words.source, 'people')} to say"
     return "; ".join(told)
 
 
 def _beyond_error(words: Words) -> str:
     """Whether a clear change exceeds what measurement error makes in a group of this size."""
-    if not math.isfinite(words.group_detectable):
+    if not math.isfinite(words.group_detectable) or words.uncertain:
         return ""
-    return f"{'more' if abs(words.estimate) > words.group_detectable else 'not more'} than measurement error"
+    more = abs(words.estimate) > words.group_detectable
+    # a lower bound can rule a change out as error, but not in
+    error = "the scatter of trials" if more and words.source == "sdc_from_intervals" else "measurement error"
+    return f"{'more' if more else 'not more'} than {error}"
 
 
 def _and(parts: list[str]) -> str:

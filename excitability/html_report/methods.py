@@ -9,7 +9,7 @@ import pandas as pd
 
 from ..measures._tables import is_kept
 from ..protocol import Protocol, load_protocol, trial_table
-from ..reporting_checklist import checklist
+from ..reporting_checklist import checklist, own_trials
 from ._words import protocol_methods
 
 
@@ -48,7 +48,7 @@ def methods_paragraph(inst: mne.io.BaseRaw | mne.BaseEpochs, protocol: str | Pro
     items = checklist(inst, protocol, **options)
     answers = dict(zip(items["code"], items["answer"], strict=True))
     passed = {name: value for name, value in options.items() if name not in ("participant", "answers")}
-    trials = trial_table(inst, protocol, **passed)
+    trials = own_trials(trial_table(inst, protocol, **passed))
     spans = trials.drop_duplicates("channel").set_index("channel")[["window_start", "window_stop"]]
     windows = {str(name): (float(row.iloc[0]), float(row.iloc[1])) for name, row in spans.iterrows()}
     said = [*_stimulation(answers, trials, protocol), *_recording(inst, answers, trials)]

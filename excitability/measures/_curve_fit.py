@@ -78,10 +78,14 @@ class CurveFit:
         return low, high
 
     def derived(self, function: Callable[[np.ndarray], np.ndarray]) -> tuple[float, float, float]:
-        """Value and 95 % limits of a function of the parameters (last axis)."""
+        """Value and 95 % limits of a function of the parameters (last axis).
+
+        Where the best curve lies in a corner of what the data allow (a step between two levels), the value is the
+        median of all that they allow: a value at its own limit is no estimate.
+        """
         value = float(function(self.parameters[None])[0])
-        low, high = np.percentile(function(self.draws), [2.5, 97.5])
-        return value, min(float(low), value), max(float(high), value)
+        low, middle, high = (float(limit) for limit in np.percentile(function(self.draws), [2.5, 50, 97.5]))
+        return (value if low <= value <= high else middle), low, high
 
 
 def fit_recruitment_curve(intensity: np.ndarray, response: np.ndarray, form: str = "boltzmann") -> CurveFit:

@@ -144,7 +144,9 @@ def _share_floor(curves: Sequence[One], curve: Curve) -> None:
     sampled = [one for one in curves if curve.shape(np.array([one.s.min()]), one.at[:-2])[0] <= 0.02]
     known = np.array([one.at[-1] for one in (sampled if len(sampled) > 2 else curves)])
     middle = float(np.median(known))
-    spread = max(1.4826 * float(np.median(np.abs(known - middle))), 0.5 * middle, 1e-12)
+    # of corrected amplitudes the floor is zero, but not known better than its own scatter
+    scatter = float(np.median([np.sqrt(one.phi * one.rho) for one in curves]))
+    spread = max(1.4826 * float(np.median(np.abs(known - middle))), 0.5 * middle, 0.1 * scatter, 1e-12)
     for one in curves:
         one.floor = middle, 1 / spread**2
 

@@ -21,7 +21,15 @@ _DEGREE = 7  # of the polynomial: over some 70 ms it follows waves of 25 ms, and
 _AHEAD, _BEYOND = 0.002, 0.045  # s around the window that the fit sees
 _ROUNDS = 30
 _LEAST_OVER_NOISE = 8.0  # peak to peak over the SD of the noise; the range of noise alone is 5 to 6
-_HIDDEN = 0.0004  # s, SD of the shortest latency beyond its standard error, on three shapes of simulated F waves
+_HIDDEN = 0.00035  # s, SD of the shortest latency beyond its standard error, on three constructions of F waves
+_FAR = 0.06  # share of F waves that may be timed far too early
+_OF_EDGE = 0.4  # error of single onsets over that of a lone edge, on the same constructions
+_LEAST_OVER_BEFORE, _RARELY = 1.2, 0.98  # times the size that so many windows before the stimuli stay below
+_PART_OF_WAVE, _GAP = 0.12, 0.002  # of the largest deflection; s of silence that part it from what was before
+_FEWEST_TO_SHARE = 8  # trials whose median tells what repeats
+_DIFFER, _VARIES, _JITTER = 3.0, 0.15, 1e-4  # spread over noise, share of the M wave and s by which it varies
+_BRIEF, _FADING = 0.001, 0.004  # s: of differing that counts; in which what repeats fades where trials differ
+_SPAN, _FEWEST_TO_AGREE = 0.2, 5  # of the median latency: F waves of one nerve lie no further from it
 _LEAST_OVER_TAIL = 0.1  # and over what the tail spans in the window, of which some is left
 
 
@@ -38,23 +46,13 @@ def shortest_latency(
 ) -> np.ndarray:
     """Draws of the shortest true latency of the F waves that were recorded.
 
-    The shortest of several measured latencies is too short, since error helps to be the shortest: each latency leans
-    on the others by what is known of its error (empirical Bayes), and the shortest of each set of draws is taken.
-    What no error tells is added: a small first phase that noise hides, latencies that do not spread evenly.
+    Around the shortest that was measured: its error, the small first phase that noise hides, and, since a single wave
+    may have been timed far too early, the next ones in the draws that leave some of the waves out.
     """
-    hidden = _HIDDEN * rng.standard_normal(n_draws)
-    if latency.size < 2:
-        return latency.min() + error[0] * rng.standard_normal(n_draws) + hidden
-    spread = max(float(np.var(latency, ddof=1) - np.mean(error**2)), 0.0)
-    for _ in range(20):  # moments weighted by what is known of each
-        weight = 1.0 / (spread + error**2 + 1e-18)
-        middle = float(np.sum(weight * latency) / weight.sum())
-        excess = latency.size / (latency.size - 1) * (latency - middle) ** 2 - error**2
-        spread = max(float(np.sum(weight**2 * excess) / np.sum(weight**2)), 0.0)
-    share = spread / (spread + error**2 + 1e-18)
-    centre, sd = middle + share * (latency - middle), np.sqrt(share) * error
-    draws = centre + sd * rng.standard_normal((n_draws, latency.size))
-    return draws.min(axis=1) + hidden
+    left_out = rng.random((n_draws, latency.size)) < _FAR
+    left_out[left_out.all(axis=1)] = False
+    at = np.argmin(np.where(left_out, np.inf, latency), axis=1)
+    return latency[at] + np.hypot(_HIDDEN, error[at]) * rng.standard_normal(n_draws)
 
 
 _LAST: list[tuple[Any, ...]] = []
@@ -66,7 +64,7 @@ def find_f_waves(
     """Search every trial for an F wave; the last search is remembered, since two measures share it."""
     first = np.broadcast_to(np.asarray(first_pulse, dtype=float), (len(x),))
     start, stop = window_samples(times, window, name)
-    key = (tuple(window), first.tobytes(), times.tobytes())
+    given, key = x, (tuple(window), first.tobytes(), times.tobytes())
     ahead = max(start - round(_AHEAD / interval(times)), 0)
     end = min(stop + round(_BEYOND / interval(times)), times.size)
     mark = mark_of(x, end)
@@ -75,17 +73,98 @@ def find_f_waves(
     onset, error = np.full(len(x), np.nan), np.full(len(x), np.nan)
     if len(x):
         quiet = baseline_samples(times, BASELINE, first, len(x), name)
+        before = _largest_before(x, quiet, stop - start)
+        x = _without_repeated(x, quiet, ahead, end, interval(times))
     for k in range(len(x)):
         rest = x[k, quiet[0][k] : quiet[1][k]]
         if not (np.isfinite(rest).all() and np.isfinite(x[k, ahead:end]).all()) or np.ptp(rest) == 0:
             continue
         trace, least = _without_tail(x[k], rest, ahead, start, stop, end)
+        if np.ptp(trace[start:stop]) < max(least, before):
+            continue
+        _rest_before_wave(trace, rest, start, stop, interval(times))
         found = find_responses(trace[None], times, window, first[k], false_positive_rate=FALSE_POSITIVE_RATE, name=name)
-        if np.ptp(trace[start:stop]) >= least:
-            onset[k], error[k] = found.onset[0], found.onset_error[0]
+        onset[k], error[k] = found.onset[0], _OF_EDGE * found.onset_error[0]
+    lost = _apart(onset, float(window[0]) + 1e-9)
+    onset[lost] = error[lost] = np.nan
     done = FWaves(onset, error)
-    _LAST[:] = [(weakref.ref(x), key, mark, done)]
+    _LAST[:] = [(weakref.ref(given), key, mark, done)]
     return done
+
+
+def _largest_before(x: np.ndarray, quiet: tuple[np.ndarray, np.ndarray], length: int) -> float:
+    """Size that what goes on before the stimulus (motor units, hum) rarely has in as long a window, over all trials."""
+    sizes = [
+        np.ptp(trial[begin : begin + length])
+        for trial, first, last in zip(x, *quiet, strict=True)
+        for begin in range(first, max(last - length, first) + 1, max(length // 2, 1))
+        if np.isfinite(trial[first:last]).all()
+    ]
+    return _LEAST_OVER_BEFORE * float(np.quantile(sizes, _RARELY)) if sizes else 0.0
+
+
+def _without_repeated(
+    x: np.ndarray, quiet: tuple[np.ndarray, np.ndarray], ahead: int, end: int, step: float
+) -> np.ndarray:
+    """Trials without what all of them hold after the M wave, up to where they begin to differ: F waves do not repeat.
+
+    Beyond, only the smooth part of what they share is taken away.
+    """
+    rests = [trial[begin:last] for trial, begin, last in zip(x, *quiet, strict=True)]
+    good = np.array([np.isfinite(rest).all() for rest in rests]) & np.isfinite(x[:, ahead:end]).all(axis=1)
+    if good.sum() < _FEWEST_TO_SHARE:
+        return x
+    levels = np.array([np.median(rest) for rest in rests])
+    noise = float(np.median([1.4826 * np.median(np.abs(rests[k] - levels[k])) for k in np.flatnonzero(good)]))
+    part = x[good, ahead:end] - levels[good, None]
+    shared = np.median(part, axis=0)
+    spread = 1.4826 * np.median(np.abs(part - shared), axis=0)
+    smooth = _smooth_tail(shared, noise)
+    change = np.gradient(shared)
+    bound = _DIFFER * noise + _VARIES * np.abs(shared - smooth) + _JITTER / step * np.abs(np.gradient(shared - smooth))
+    brief = max(round(_BRIEF / step), 1)
+    differ = np.convolve(spread > bound, np.ones(brief) / brief)[: spread.size] > 0.7
+    until = max(int(np.argmax(differ)) - brief, 0) if differ.any() else spread.size
+    if until < 1:
+        return x
+    out = np.array(x, dtype=float)
+    out[:, ahead:end] -= smooth + _faded(shared - smooth, until, step)
+    basis = np.column_stack([_faded(shared, until, step), _faded(change, until, step)])
+    if until > 4 * basis.shape[1]:  # M waves a little larger or later than usual
+        left = out[good, ahead:end] - levels[good, None]
+        out[good, ahead:end] -= (basis @ np.linalg.lstsq(basis[:until], left[:, :until].T, rcond=None)[0]).T
+    return out
+
+
+def _faded(shared: np.ndarray, until: int, step: float) -> np.ndarray:
+    """What trials share as long as they do, and a steady way from its last value to nothing."""
+    out = shared.copy()
+    away = np.arange(1, shared.size - until + 1) * step
+    out[until:] = float(np.mean(shared[max(until - 3, 0) : until])) * np.exp(-away / _FADING)
+    return out
+
+
+def _rest_before_wave(trace: np.ndarray, rest: np.ndarray, start: int, stop: int, step: float) -> None:
+    """Put rest in place of what lies well before the largest wave: what is left of the tail, and no part of it."""
+    level = float(np.median(rest))
+    size = np.abs(trace - level)
+    at = start + int(np.argmax(size[start:stop]))
+    loud = np.flatnonzero(size[start : at + 1] > _PART_OF_WAVE * size[at]) + start
+    gaps = np.flatnonzero(np.diff(loud) > round(_GAP / step))
+    cut = int(loud[gaps[-1] + 1] if gaps.size else loud[0]) - round(_GAP / step)
+    length = min(rest.size, cut)
+    if cut > start:
+        trace[cut - length : cut] = rest[::-1][-length:]
+
+
+def _apart(onset: np.ndarray, edge: float) -> np.ndarray:
+    """Onsets at the beginning of the window, where the wave began before it, or far from the others."""
+    lost = onset < edge
+    usual = onset[np.isfinite(onset) & ~lost]
+    if usual.size >= _FEWEST_TO_AGREE:
+        middle = float(np.median(usual))
+        lost |= np.abs(onset - middle) > _SPAN * middle
+    return np.asarray(lost, dtype=bool)
 
 
 def _without_tail(

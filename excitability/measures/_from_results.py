@@ -74,6 +74,8 @@ def as_log_ratio(rows: pd.DataFrame) -> Estimate:
     limits = np.sort([values["ci_low"], values["ci_high"]], axis=0)  # more inhibition is less of a ratio
     told = [estimate_of(row) for _, row in rows.iterrows()]
     n, flags = sum(one.n for one in told), join_flags(*(one.flag for one in told))
+    if np.isinf(values["value"]).any():  # a ratio of 0: all conditioned responses were absent
+        return Estimate(np.nan, n=n, flag=join_flags("no_logarithm", flags))
     return Estimate(float(values["value"].mean()), float(limits[0].mean()), float(limits[1].mean()), n, flags)
 
 

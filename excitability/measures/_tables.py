@@ -56,7 +56,8 @@ def is_kept(table: pd.DataFrame) -> np.ndarray:
     """
     if "reject" not in table:
         return np.ones(len(table), dtype=bool)
-    return np.array([str(reason).strip().lower() in _NO_REASON for reason in table["reject"]], dtype=bool)
+    codes, reasons = pd.factorize(table["reject"], use_na_sentinel=False)  # few reasons, many rows
+    return np.array([str(reason).strip().lower() in _NO_REASON for reason in reasons], dtype=bool)[codes]
 
 
 def is_paired(table: pd.DataFrame) -> np.ndarray:

@@ -11,6 +11,7 @@ from ..schema import Estimate, join_flags
 from ._differences import check_statistic, difference_of_levels
 from ._f_waves import shortest_latency
 from ._registry import measure
+from ._shared_error import with_shared_error
 from ._tables import FEWEST, FEWEST_OF_MEDIAN, is_kept, level, nothing, numbers, seconds, single_pulses, stimulus_types
 
 #: Time that an F wave needs to turn around in the motor neuron (s).
@@ -79,12 +80,13 @@ def central_conduction(
     latency of the trials with ``stimulus_type`` "root", which leaves the most proximal root in the central part.
     Cortical are the trials with ``stimulus_type`` "tms" or none; paired pulses and movements are left out.
 
-    The shortest of several measured F latencies is shorter than the shortest true one, since errors help; where the
-    table has ``<f_wave>_standard_error`` the shortest true latency of the recorded F waves is estimated by empirical
-    Bayes, and its interval is part of those of the conduction times. Latencies from the nerve laboratory or marked by
-    eye come without an error: the interval of the central time then holds that of the cortical latency alone. With F
-    waves found in simulated recordings of 22 stimuli it covers the truth in 87 to 95 %; in 79 to 86 % where the F waves
-    begin with a small phase that noise hides, and nothing in the record can tell.
+    The F latency is the shortest that was measured. Where the table has ``<f_wave>_standard_error`` its interval holds
+    the error of single onsets, a small first phase that noise hides, and that one wave may have been timed far too
+    early; it is part of those of the conduction times. Latencies from the nerve laboratory or marked by eye come
+    without an error: the interval of the central time then holds that of the cortical latency alone, and the flag
+    ``given_latency_without_error`` says so. Intervals of ``mep_latency`` hold what the trials of a recording share, as
+    those of ``trial_mean`` do. In simulated recordings of 22 to 25 stimuli (three constructions, 284 recordings) the
+    interval of the F latency covers the truth in 90 to 100 %, that of the central time in 90 to 100 %.
 
     Parameters
     ----------
@@ -113,7 +115,8 @@ def central_conduction(
         also ``f_wave_latency`` (shortest, s) and ``f_wave_persistence`` (share of nerve trials with an F wave;
         Wilson's interval). Flags: ``no_cortical_latency``, ``no_peripheral_latency``, ``no_f_wave``, ``few_trials``,
         ``root`` or ``f_wave`` (the method), ``few_f_waves`` (fewer than 10: the shortest may be too long; 20 are
-        recommended), ``negative_conduction_time`` (cortical and peripheral stimuli may be exchanged).
+        recommended), ``given_latency_without_error`` (the interval is that of the cortical latency alone),
+        ``negative_conduction_time`` (cortical and peripheral stimuli may be exchanged).
 
     Raises
     ------
@@ -139,9 +142,11 @@ def central_conduction(
     seconds(latency[cortex | root], of, _LONGEST)
     known = kept & np.isfinite(latency)
     lost = int((~kept & cortex).sum())
-    cortical = _level(latency[known & cortex], statistic, "no_cortical_latency", lost)
+    cortical = _level(table, of, known & cortex, statistic, "no_cortical_latency", lost)
     if f_latency is not None and m_latency is not None:
-        peripheral = Estimate(peripheral_conduction_time(f_latency, m_latency), n=1, flag="f_wave")
+        peripheral = Estimate(
+            peripheral_conduction_time(f_latency, m_latency), n=1, flag="f_wave;given_latency_without_error"
+        )
         return _named(_by_f_wave(cortical, peripheral, statistic), peripheral, cortical)
     if f_wave:
         lost = int((~kept & nerve).sum())
@@ -149,9 +154,10 @@ def central_conduction(
         peripheral, shortest, persistence = (_with_lost(one, lost) for one in of_nerve)
         found = _named(_by_f_wave(cortical, peripheral, statistic), peripheral, cortical)
         return {**found, "f_wave_latency": shortest, "f_wave_persistence": persistence}
-    mine, other = latency[known & cortex], latency[known & root]
-    peripheral = _level(other, statistic, "no_peripheral_latency", int((~kept & root).sum()))
-    return _named(_by_root(cortical, peripheral, statistic, mine, other), peripheral, cortical)
+    lost = int((~kept & root).sum())
+    peripheral = _level(table, of, known & root, statistic, "no_peripheral_latency", lost)
+    central = _by_root(cortical, peripheral, statistic, table, of, known & cortex, known & root)
+    return _named(central, peripheral, cortical)
 
 
 def _with_lost(one: Estimate, n_rejected: int, flag: str = "") -> Estimate:
@@ -167,13 +173,15 @@ def _named(central: Estimate, peripheral: Estimate, cortical: Estimate) -> dict[
     }
 
 
-def _level(values: np.ndarray, statistic: str, missing: str, lost: int) -> Estimate:
+def _level(table: pd.DataFrame, of: str, used: np.ndarray, statistic: str, missing: str, lost: int) -> Estimate:
+    values = numbers(table, of)[used]
     if values.size == 0:
         return nothing(missing, n_rejected=lost)
     if statistic == "minimum":
         return Estimate(values.min(), n=values.size, n_rejected=lost)
     few = values.size < (FEWEST_OF_MEDIAN if statistic == "median" else FEWEST)
-    return Estimate(*level(values, statistic), values.size, "few_trials" if few else "", lost)
+    found = with_shared_error(table, of, used, level(values, statistic))
+    return Estimate(*found, values.size, "few_trials" if few else "", lost)
 
 
 def _of_nerve(
@@ -198,7 +206,7 @@ def _of_nerve(
     if not error.any():
         time = peripheral_conduction_time(float(f.min()), float(m_level[0]))
         return (
-            Estimate(time, n=n, flag=join_flags("f_wave", few)),
+            Estimate(time, n=n, flag=join_flags("f_wave", few, "given_latency_without_error")),
             Estimate(f.min(), n=n, flag=few),
             _share(n, len(table)),
         )
@@ -206,12 +214,13 @@ def _of_nerve(
     draws = shortest_latency(f, error, rng)
     m_draws = m_level[0] + np.nan_to_num((m_level[2] - m_level[1]) / (2 * 1.96)) * rng.standard_normal(draws.size)
     halves = (draws + m_draws - TURNAROUND) / 2
-    return _drawn(halves, n, join_flags("f_wave", few)), _drawn(draws, n, few), _share(n, len(table))
+    time = peripheral_conduction_time(float(f.min()), float(m_level[0]))
+    return _drawn(time, halves, n, join_flags("f_wave", few)), _drawn(f.min(), draws, n, few), _share(n, len(table))
 
 
-def _drawn(draws: np.ndarray, n: int, flag: str) -> Estimate:
-    low, middle, high = np.percentile(draws, [2.5, 50, 97.5])
-    return Estimate(middle, low, high, n, flag)
+def _drawn(value: float, draws: np.ndarray, n: int, flag: str) -> Estimate:
+    low, high = np.percentile(draws, [2.5, 97.5])
+    return Estimate(value, low, high, n, flag)
 
 
 def _share(found: int, n: int) -> Estimate:
@@ -237,12 +246,23 @@ def _by_f_wave(cortical: Estimate, peripheral: Estimate, statistic: str) -> Esti
     return Estimate(value, low, high, cortical.n, flag)
 
 
-def _by_root(cortical: Estimate, peripheral: Estimate, statistic: str, mine: np.ndarray, other: np.ndarray) -> Estimate:
+def _by_root(
+    cortical: Estimate,
+    peripheral: Estimate,
+    statistic: str,
+    table: pd.DataFrame,
+    of: str,
+    cortex: np.ndarray,
+    root: np.ndarray,
+) -> Estimate:
     value = float(cortical) - float(peripheral)
     if np.isnan(value):
         return nothing(cortical.flag or peripheral.flag, cortical.n)
     flag = join_flags("root", peripheral.flag)
     if statistic == "minimum":
         return Estimate(value, n=cortical.n, flag=flag)
-    found = difference_of_levels(mine, other, statistic)
+    latency = numbers(table, of)
+    found = difference_of_levels(latency[cortex], latency[root], statistic)
+    for used in (cortex, root):  # two shapes of response, so two errors
+        found = with_shared_error(table, of, used, found)
     return Estimate(*found, cortical.n, join_flags(flag, cortical.flag))

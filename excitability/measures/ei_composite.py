@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from ..labels import ratio_effect
 from ._from_results import as_log_ratio, difference, matched, result_row, rows_of
 from ._registry import measure
 
@@ -32,19 +33,21 @@ def ei_composite(
     inhibition, facilitation : str
         Protocols.
     inhibition_condition, facilitation_condition : str, optional
-        Condition, such as ``"isi_0.002"``; by default the mean of the logarithms over all conditions.
+        Condition, such as ``"isi_0.002"``; by default the mean of the logarithms over all conditions, and where that
+        are several the flag ``mean_over_conditions`` and, in ``condition``, what was averaged.
 
     Returns
     -------
     DataFrame
         Result rows with ``measure`` ``ei_composite``, ``form`` ``log_ratio`` and the flag ``exploratory``, to be put
-        below ``results`` and compared like them. The interval takes the two protocols as independent: where they
-        share their test pulses, it is wider than it need be.
+        below ``results`` and compared like them; NaN with the flag ``no_logarithm`` where a ratio is 0. The interval
+        takes the two protocols as independent: where they share their test pulses, it is wider than it need be.
 
     Raises
     ------
     ValueError
-        When the results hold no row of a protocol, measure or condition.
+        When the results hold no row of a protocol, measure or condition, or a protocol that is known to facilitate is
+        given as the inhibition, or the other way about.
 
     Examples
     --------
@@ -57,13 +60,34 @@ def ei_composite(
     >>> round(float(found["value"]), 4), round(float(found["ci_low"]), 4), found["flag"]
     (1.0986, 0.783, 'exploratory')
     """
+    _check_kinds(inhibition, facilitation)
     up = rows_of(results, of, facilitation, facilitation_condition)
     down = rows_of(results, of, inhibition, inhibition_condition)
     made_of = f"{facilitation}-{inhibition}"
     rows = []
     for more, less in matched(up, down):
         found = difference(as_log_ratio(more), as_log_ratio(less))
-        rows.append(
-            {**result_row(more.iloc[0], "ei_composite", found, "1", "log_ratio", "exploratory"), "protocol": made_of}
-        )
+        averaged = any(part["condition"].nunique() > 1 for part in (more, less))
+        flag = "exploratory;mean_over_conditions" if averaged else "exploratory"
+        row = result_row(more.iloc[0], "ei_composite", found, "1", "log_ratio", flag)
+        condition = f"{_made_of(more)}-{_made_of(less)}" if averaged else "all"
+        rows.append({**row, "condition": condition, "protocol": made_of})
     return pd.DataFrame(rows)
+
+
+def _made_of(rows: pd.DataFrame) -> str:
+    """The condition, or what was averaged."""
+    names = "+".join(dict.fromkeys(rows["condition"].astype(str)))
+    return f"mean_of_{names}" if rows["condition"].nunique() > 1 else names
+
+
+def _check_kinds(inhibition: str, facilitation: str) -> None:
+    for word, given, other in (
+        ("inhibition", inhibition, "facilitation"),
+        ("facilitation", facilitation, "inhibition"),
+    ):
+        if ratio_effect(given) == other:
+            raise ValueError(
+                f"{word} = {given!r} is a protocol of {other}; swap them: "
+                f"inhibition = {facilitation!r}, facilitation = {inhibition!r}"
+            )

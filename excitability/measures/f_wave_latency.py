@@ -20,12 +20,15 @@ def f_wave_latency(
 ) -> np.ndarray:
     """Time from the stimulus to the beginning of the F wave, the late answer of the motor neurons themselves.
 
-    The smooth tail of the M wave is taken away, and each trial is searched alone: F waves of one muscle differ
-    in shape and latency. A wave counts from a size of 8 times the SD of the trial's noise, and of a tenth of what the
-    tail spans in the window. The share of trials with a latency is the persistence.
+    What eight or more trials share after the M wave, up to where they begin to differ, and the smooth tail of each are
+    taken away, and each trial is searched alone: F waves of one muscle differ in shape and latency. A wave counts from
+    a size of 8 times the SD of the noise, of a tenth of what the tail spans in the window, and of 1.2 times what
+    98 % of windows as long hold before the stimuli of all trials: ongoing motor units and hum are no F waves, and small
+    F waves among them are not found. A latency at the beginning of the window, or further than a fifth of it from the
+    median of five or more, is none. The share of trials with a latency is the persistence.
 
-    Waves of a few motor units begin with small potentials: simulated ones of 2 % of the M wave are found 0.6 to
-    1.1 ms late in hand and foot, which no interval holds; central conduction comes out half as much too short.
+    Waves of a few motor units begin with small potentials: simulated ones of 2 % of the M wave are found up to 1 ms
+    late in hand and foot; central conduction comes out half as much too short.
 
     Parameters
     ----------

@@ -20,7 +20,8 @@ def f_wave_latency_standard_error(
 ) -> np.ndarray:
     """How well the latency of each F wave is known, from the steepness of its edge and the noise of the trial.
 
-    It belongs to ``f_wave_latency`` with the same arguments. A first phase that the noise hides is not in it.
+    It belongs to ``f_wave_latency`` with the same arguments. It is 0.4 of that of a lone edge, which fits the errors of
+    three constructions of simulated F waves. A first phase that the noise hides is not in it.
 
     Parameters
     ----------

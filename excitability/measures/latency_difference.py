@@ -10,7 +10,8 @@ import pandas as pd
 from ..schema import Estimate, join_flags
 from ._differences import check_statistic, difference_of_levels
 from ._registry import measure
-from ._tables import FEWEST, FEWEST_OF_MEDIAN, conditions, is_kept, nothing, numbers
+from ._shared_error import with_shared_error
+from ._tables import FEWEST, FEWEST_OF_MEDIAN, conditions, is_kept, nothing, numbers, seconds
 
 
 @measure(kind="summary", unit="s", over="conditioned")
@@ -28,7 +29,8 @@ def latency_difference(
     I-wave period, 1.5 ms, apart) tell which of them a direction recruits. Measure them in slight contraction, near the
     active threshold of each direction, with the same response size. The same difference, of ipsilateral against
     contralateral responses, tells how much later an ipsilateral response comes. The interval is Welch's: it covers
-    95 % of normal latencies, 91–94 % of skewed ones when there are five a side.
+    95 % of normal latencies, 91–94 % of skewed ones when there are five a side; that of ``mep_latency`` with its
+    standard errors also holds what the trials of each condition share.
 
     Parameters
     ----------
@@ -52,7 +54,7 @@ def latency_difference(
     Raises
     ------
     ValueError
-        For an unknown column or statistic.
+        For an unknown column or statistic, and for latencies that are not seconds.
 
     Examples
     --------
@@ -67,24 +69,27 @@ def latency_difference(
     {'AP': True, 'PA': True}
     """
     check_statistic(statistic)
-    latency, kept = numbers(table, of), is_kept(table)
-    condition = conditions(table)
-    reference = latency[kept & (condition == test)]
+    seconds(numbers(table, of), of)
+    kept, condition = is_kept(table), conditions(table)
     return {
-        name: _difference(latency, kept, condition == name, reference, statistic)
+        name: _difference(table, of, kept, condition == name, condition == test, statistic)
         for name in sorted(set(condition) - {"", test})
     }
 
 
 def _difference(
-    latency: np.ndarray, kept: np.ndarray, mine: np.ndarray, reference: np.ndarray, statistic: str
+    table: pd.DataFrame, of: str, kept: np.ndarray, mine: np.ndarray, reference: np.ndarray, statistic: str
 ) -> Estimate:
-    values = latency[kept & mine]
+    latency = numbers(table, of)
+    sides = [kept & mine, kept & reference]
     n_rejected = int((mine & ~kept).sum())
-    known, baseline = values[np.isfinite(values)], reference[np.isfinite(reference)]
+    known, baseline = (latency[side][np.isfinite(latency[side])] for side in sides)
     if not known.size or not baseline.size:
         return nothing("no_test_trials" if known.size else "no_trials", known.size, n_rejected)
-    lost = any(part.size < 0.8 * whole.size for part, whole in ((known, values), (baseline, reference)))
+    lost = any(part.size < 0.8 * side.sum() for part, side in zip((known, baseline), sides, strict=True))
     few = min(known.size, baseline.size) < (FEWEST_OF_MEDIAN if statistic == "median" else FEWEST)
     flag = join_flags("few_trials" if few else "", "no_response" if lost else "")
-    return Estimate(*difference_of_levels(known, baseline, statistic), known.size, flag, n_rejected)
+    found = difference_of_levels(known, baseline, statistic)
+    for side in sides:  # two shapes of response, so two errors
+        found = with_shared_error(table, of, side, found)
+    return Estimate(*found, known.size, flag, n_rejected)

@@ -14,7 +14,7 @@ from ._hbmep import MODELS, fit_hbmep, need_hbmep
 from ._registry import get_measure, measure
 from ._tables import intensities, is_kept, numbers, single_pulses
 from .curves import CURVES
-from .recruitment_curve import area_under_curve, fitted_values, recruitment_curve, without_fit
+from .recruitment_curve import area_under_curve, fitted_values, recruitment_curve, with_background, without_fit
 
 #: Curves of one channel from which a population can be told.
 FEWEST = 4
@@ -143,6 +143,7 @@ def _channel(
 ) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     curves: list[tuple[dict[str, object], np.ndarray, np.ndarray, int, tuple[object, ...]]] = []
+    used: list[pd.DataFrame] = []
     for (participant, session), part in table.groupby(["participant", "session"], sort=False):
         label = {"participant": participant, "session": session, "channel": channel, "condition": "all"}
         kept = is_kept(part)
@@ -153,16 +154,17 @@ def _channel(
         else:
             level = tuple(part[name].iloc[0] for name in levels)
             curves.append((label, s[use], y[use], int((~kept).sum()), level))
+            used.append(part[use])
     if len(curves) < FEWEST:
-        for label, s, y, n_rejected, _ in curves:
-            found = recruitment_curve(pd.DataFrame({by: s, of: y}), of=of, by=by, form=form)  # type: ignore[arg-type]
+        for (label, _, _, n_rejected, _), part in zip(curves, used, strict=True):
+            found = recruitment_curve(part, of=of, by=by, form=form)  # type: ignore[arg-type]
             rows += _rows(label, found, "fitted_alone", n_rejected)
         return rows
     people = pd.factorize(np.array([str(label["participant"]) for label, *_ in curves]))[0]
     places = pd.factorize(pd.Series([level for *_, level in curves], dtype=object))[0]
     fits = fit([(s, y) for _, s, y, _, _ in curves], people.tolist(), places.tolist())
-    for (label, s, y, n_rejected, _), (one, flag) in zip(curves, fits, strict=True):
-        values = fitted_values(one)
+    for (label, s, y, n_rejected, _), (one, flag), part in zip(curves, fits, used, strict=True):
+        values = with_background(fitted_values(one), one, part, of)
         values["area_under_curve"] = area_under_curve(s, y, one.variance[0])
         known = {
             key: Estimate(value, value.ci_low, value.ci_high, s.size, value.flag, n_rejected)

@@ -10,7 +10,7 @@ import pandas as pd
 from ..schema import STIMULUS_COLUMNS, Estimate
 from ._registry import measure
 from ._shared_error import EDGE, ONSET_COLUMNS, with_shared_error
-from ._tables import FEWEST, FEWEST_OF_MEDIAN, is_kept, level, nothing, numbers
+from ._tables import FEWEST, FEWEST_OF_MEDIAN, is_kept, level, nothing, numbers, seconds
 
 #: What every trial has unless its samples are missing; all else needs a response.
 _ALWAYS = ("mep_amplitude", "mep_amplitude_corrected", "mep_area", "mep_probability")
@@ -56,7 +56,7 @@ def trial_mean(
     Raises
     ------
     ValueError
-        For an unknown column or statistic, or a column that holds words or infinities.
+        For an unknown column or statistic, a column that holds words or infinities, and latencies that are not seconds.
 
     Examples
     --------
@@ -68,6 +68,8 @@ def trial_mean(
     """
     kept = is_kept(table)
     values = numbers(table, of)[kept]
+    if of.endswith("_latency"):
+        seconds(values, of)
     n_rejected = int((~kept).sum())
     if values.size == 0:
         return nothing("no_trials", n_rejected=n_rejected)

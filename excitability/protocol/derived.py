@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_type_hints
 
@@ -13,12 +13,14 @@ import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
 from .. import __version__
+from ..labels import ratio_effect
 from ..measures import DERIVED_KINDS, Measure, get_measure, list_measures
 from ..schema import DERIVED, RESULT_COLUMNS, join_flags, unknown_word
 from .grammar import Protocol
 
 _OWNER = ["participant", "session"]
 _GROUPS = ("group", "arm")
+_EFFECTS = ("inhibition", "facilitation")
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,31 @@ def _read(entry: Mapping[str, Any], protocols: Mapping[str, Protocol]) -> Derive
     else:
         parts = [_resolved(word, entry.get(word, measure.parameters[word]), protocols) for word in measure.parts]
         arguments.update(zip(measure.parts, (part.name for part in parts), strict=True))
+        _check_words(measure, arguments, parts)
     return Derived(f"{DERIVED}{name}", measure.name, arguments, tuple(parts))
+
+
+def _check_words(measure: Measure, arguments: Mapping[str, Any], parts: Sequence[Protocol]) -> None:
+    """Refuse what can be known to fail before anything is run: protocols swapped, conditions and measures unknown."""
+    named = dict(zip(measure.parts, parts, strict=True))
+    for word, part in named.items():
+        effect = ratio_effect(part.name)
+        if word in _EFFECTS and effect in _EFFECTS and effect != word:
+            raise ValueError(f"{word}: {part.name} is a protocol of {effect}; are the two swapped?")
+        _check_condition(f"{word}_condition", arguments.get(f"{word}_condition"), part)
+        if len(measure.parts) == 2 and set(measure.parts) == set(_EFFECTS):
+            of = arguments.get("of", measure.parameters["of"])
+            if of not in part.summary and not part.average and not part.epochs:
+                raise ValueError(unknown_word(f"measure of {part.name}", of, part.summary))
+
+
+def _check_condition(word: str, condition: Any, part: Protocol) -> None:
+    """Whether a protocol can have a condition of this name, as far as its templates say."""
+    if condition is None or not part.conditions:
+        return
+    patterns = [re.sub(r"\\\{\w+\\\}", ".+", re.escape(name)) for name in part.conditions]
+    if not any(re.fullmatch(pattern, condition) for pattern in patterns):
+        raise ValueError(f"{word}: " + unknown_word(f"condition of {part.name}", condition, part.conditions))
 
 
 def _checked(measure: Measure, word: str, value: Any) -> Any:

@@ -11,7 +11,9 @@ import pandas as pd
 
 from ..measures._intervals import nominal_intervals
 from ..measures._shared_error import EDGE, ONSET_COLUMNS
+from ..query import evaluate
 from ..resources import muscle_window
+from ..schema import STIMULUS_COLUMNS
 from .grammar import Protocol
 
 _ERROR = "mep_latency_standard_error"
@@ -93,6 +95,29 @@ def own_trials_lost(protocol: Protocol, pulses: pd.DataFrame) -> np.ndarray:
     count = kind.groupby(list(kind.columns))["pulse_count"].transform("size").to_numpy()
     smallest = pulses["condition"][~outside].value_counts().min()
     return lost | (outside & (count < _RARE * smallest))
+
+
+def lost_by_stated_interval(protocol: Protocol, pulses: pd.DataFrame) -> bool:
+    """Whether pulses of no condition would be pairs of the protocol by what their artefacts show, not by what is told.
+
+    Examples
+    --------
+    >>> import excitability as ex
+    >>> pulses = pd.DataFrame({"pulse_count": [1, 2, 2], "inter_stimulus_interval": [np.nan, 0.003, 0.0099]})
+    >>> pulses = pulses.assign(condition=["test", "isi_0.003", ""], measured_interval=[np.nan, 0.003, 0.002])
+    >>> lost_by_stated_interval(ex.load_protocol("sici"), pulses)
+    True
+    """
+    if "measured_interval" not in pulses:
+        return False
+    measured = pd.to_numeric(pulses["measured_interval"], errors="coerce")
+    outside = (pulses["condition"] == "") & measured.notna()
+    if "protocol" in pulses:  # another protocol may have the same intervals
+        outside &= pulses["protocol"].isna() | pulses["protocol"].isin(
+            [protocol.name, protocol.name.rsplit("/", 1)[-1]]
+        )
+    shown = pulses[outside].assign(inter_stimulus_interval=nominal_intervals(measured[outside]), pulse_count=2.0)
+    return any(evaluate(query, shown, STIMULUS_COLUMNS).any() for query in protocol.conditions.values())
 
 
 def _kinds(pulses: pd.DataFrame) -> pd.DataFrame:

@@ -18,7 +18,7 @@ _SCALES = ("", "_rmt", "_amt")
 
 
 def stimulus_flags(protocol: Protocol, pulses: pd.DataFrame) -> np.ndarray:
-    """Flags of each trial: an interval that is not as stated, a pair in the wrong order for the protocol.
+    """Flags of each trial: an interval that is not as stated, a pair in the wrong order, thresholds in the wrong order.
 
     Parameters
     ----------
@@ -43,6 +43,7 @@ def stimulus_flags(protocol: Protocol, pulses: pd.DataFrame) -> np.ndarray:
         ("interval_not_as_stated", _other_interval(pulses)),
         ("conditioning_above_test", _order(pulses, 1) & (protocol.conditioning == "below_test")),
         ("conditioning_below_test", _order(pulses, -1) & (protocol.conditioning == "above_test")),
+        ("active_threshold_not_below_resting", _active_above_resting(pulses)),
     ):
         words[rows] = [join_flags(word, flag) for word in words[rows]]
     return words
@@ -62,6 +63,11 @@ def _order(pulses: pd.DataFrame, sign: int) -> np.ndarray:
         stronger |= np.sign(difference) == sign
     nerve = pulses["conditioning_type"] == "nerve" if "conditioning_type" in pulses else False
     return stronger & (_numbers(pulses, "pulse_count") == 2) & ~np.asarray(nerve)
+
+
+def _active_above_resting(pulses: pd.DataFrame) -> np.ndarray:
+    """Trials whose active motor threshold is no lower than the resting one, as it is in every muscle."""
+    return _numbers(pulses, "active_motor_threshold") >= _numbers(pulses, "resting_motor_threshold")
 
 
 def _numbers(pulses: pd.DataFrame, name: str) -> np.ndarray:

@@ -59,10 +59,11 @@ def _pair_rows(key: str, arguments: dict[str, Any], channels: Mapping[str, pd.Da
 
 def _trial_flags(trials: pd.DataFrame) -> str:
     """Flags that most of the trials carry, and those of at least a fifth as ``…_in_some``."""
-    words = trials["flag"].str.split(";").explode() if "flag" in trials else pd.Series(dtype=object)
-    words = words[~words.isin(OF_CONDITIONS)]
-    share = words[words != ""].value_counts() / max(len(trials), 1)
-    return join_flags(*(str(word) if part > 0.5 else f"{word}_in_some" for word, part in share.items() if part >= 0.2))
+    number: Counter[str] = Counter()
+    for flags, count in (trials["flag"].value_counts() if "flag" in trials else pd.Series(dtype=int)).items():
+        number.update({word: int(count) for word in str(flags).split(";")})
+    share = {word: count / len(trials) for word, count in number.most_common() if word not in ("", *OF_CONDITIONS)}
+    return join_flags(*(word if part > 0.5 else f"{word}_in_some" for word, part in share.items() if part >= 0.2))
 
 
 def _stimulus_words(trials: pd.DataFrame, conditions: list[str]) -> str:

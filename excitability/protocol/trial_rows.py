@@ -19,7 +19,14 @@ from ..trials.measuring import flags_of, measure_trials
 from ..trials.muscles import channel_muscles
 from ..trials.rejection import apply_decisions, muscle_state, read_decisions
 from .grammar import Protocol
-from .own_trials import is_direct, own_trials_lost, trial_measures, without_onset_at_edge, without_words_of_responses
+from .own_trials import (
+    is_direct,
+    lost_by_stated_interval,
+    own_trials_lost,
+    trial_measures,
+    without_onset_at_edge,
+    without_words_of_responses,
+)
 from .stimulus_flags import stimulus_flags
 
 #: Sampling rate (Hz) below which no recommendation lets EMG be measured: an onset lies between samples.
@@ -119,7 +126,8 @@ def _of_channel(
     state, inferred = muscle_state(measured, usual, x[:, :before], times[:before])
     lost = "trials_without_condition" if own_trials_lost(protocol, pulses).any() else ""
     heartless = "no_heart_beats_found" if "ecg_distance" in protocol.reject and "ecg_distance" not in pulses else ""
-    flag = join_flags(flag, inferred, lost, heartless)
+    misstated = "trials_lost_by_stated_interval" if lost_by_stated_interval(protocol, pulses) else ""
+    flag = join_flags(flag, inferred, lost, misstated, heartless)
     reasons = pulses["reject"].to_numpy(dtype=object, copy=True)
     reasons[reasons == ""] = "epoch outside recording"
     reasons[kept] = told.where(told != "", reject(measured, protocol.reject, state))

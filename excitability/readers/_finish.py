@@ -86,10 +86,22 @@ def _channels(inst: Any, said: Sidecar, info: dict[str, Any], path: Path) -> Non
     types |= dict.fromkeys(said.channels.muscles, "emg") | given
     if types:
         inst.set_channel_types(types, on_unit_change="ignore", verbose="error")
+    _tell_guesses(inst, info, set(types))
     if said.channels.muscles:
         info["muscles"] = {**info.get("muscles", {}), **said.channels.muscles}
     if said.channels.montage is not None:
         _place(inst, said.channels.montage, path)
+
+
+def _tell_guesses(inst: Any, info: dict[str, Any], told: set[str]) -> None:
+    """Say of channels that they are taken as EEG only where nobody said what they are."""
+    kinds = dict(zip(inst.ch_names, inst.get_channel_types(), strict=True))
+    unsure = [name for name in info.pop("taken_as_eeg", []) if kinds.get(name) == "eeg" and name not in told]
+    if unsure:
+        info["notes"].append(
+            f"channels {', '.join(unsure[:8])}{' …' if len(unsure) > 8 else ''} are taken as EEG: their names say "
+            "nothing; type --channel-type NAME=emg (in Python channel_types={'NAME': 'emg'})"
+        )
 
 
 def _rename(inst: Any, names: list[str], info: dict[str, Any], path: Path) -> None:
@@ -104,6 +116,8 @@ def _rename(inst: Any, names: list[str], info: dict[str, Any], path: Path) -> No
     renamed = dict(zip(inst.ch_names, names, strict=True))
     inst.rename_channels(renamed, verbose="error")
     info["units"] = {renamed.get(name, name): unit for name, unit in info["units"].items()}
+    if "taken_as_eeg" in info:
+        info["taken_as_eeg"] = [renamed.get(name, name) for name in info["taken_as_eeg"]]
     if "muscles" in info:
         info["muscles"] = {renamed.get(name, name): muscle for name, muscle in info["muscles"].items()}
 

@@ -79,8 +79,8 @@ def read(path: Path, *, data_format: str | None = None) -> Any:
     notes: list[str] = []
     inst = _open(path, kind, data_format, notes)
     units = dict(getattr(inst, "_orig_units", None) or {})
-    _set_types(inst, units, notes)
-    inst.info["temp"] = {"excitability": facts(path, units, notes)}
+    unsure = _set_types(inst, units)
+    inst.info["temp"] = {"excitability": {**facts(path, units, notes), "taken_as_eeg": unsure}}
     return inst
 
 
@@ -179,7 +179,8 @@ def _neuroscan_format(path: Path) -> str:
     )
 
 
-def _set_types(inst: Any, units: dict[str, str], notes: list[str]) -> None:
+def _set_types(inst: Any, units: dict[str, str]) -> list[str]:
+    """Types by name; back come channels taken as EEG only because their names say nothing."""
     unsure, types = [], {}
     for name, present in zip(inst.ch_names, inst.get_channel_types(), strict=True):
         if present not in ("eeg", "misc"):
@@ -194,11 +195,7 @@ def _set_types(inst: Any, units: dict[str, str], notes: list[str]) -> None:
             types[name] = found
     if types:
         inst.set_channel_types(types, on_unit_change="ignore", verbose="error")
-    if unsure and "eeg" not in [channel_type(name) for name in inst.ch_names]:
-        notes.append(
-            f"channels {', '.join(unsure[:8])}{' …' if len(unsure) > 8 else ''} are taken as EEG: their names say "
-            "nothing; type --channel-type NAME=emg (in Python channel_types={'NAME': 'emg'})"
-        )
+    return unsure if "eeg" not in [channel_type(name) for name in inst.ch_names] else []
 
 
 READER = Reader(

@@ -18,6 +18,7 @@ FARTHEST = 0.5  # the same of pulses whose interval is stated (s)
 _MARGIN = 0.01  # s read beyond that
 _PROBE = 40  # triggers looked at first; all are only where those show something to correct
 _CHANNELS = 8
+COARSE = 0.00026  # s between samples beyond which measured intervals are too rough to be believed unseen
 _FEW = 4  # trials of which an interval need not be another's too
 _SHARPER = 4.0  # an artefact begins with the first bend that is no less than its sharpest by this factor
 _BEFORE, _FORM = 0.0004, 0.0012  # s before and after its sharpest bend in which an artefact is compared
@@ -135,22 +136,37 @@ def _moved(
         values, counts = np.unique(interval[paired], return_counts=True)
         shown = ", ".join(f"{value * 1e3:g} ms ({count})" for value, count in zip(values, counts, strict=True))
         notes.append(f"pairs of pulses measured by their artefacts: {shown}")
+        if sample > COARSE:
+            notes.append(
+                f"at {1 / sample:g} Hz measured intervals are rough ({sample * 1e3:.2g} ms a sample; pairs under 3 ms "
+                "may be off by two samples or taken for single pulses): state them in a log or a sidecar"
+            )
     table["onset"] = moved
     return table, notes
 
 
 def grouped_intervals(interval: np.ndarray, sample: float) -> np.ndarray:
-    """Intervals that differ by no more than the sampling are one: their median, to 0.1 ms.
+    """Intervals that differ by no more than the sampling are one, whatever the phase of the samples.
 
-    Neighbours that reach farther than that (a curve in steps of a sample) are rounded one by one.
+    One interval is seen as two numbers of samples, their mean is what was given: it is rounded to 0.5 ms where its
+    error (two standard errors) allows that, else to 0.1 ms. Neighbours that reach farther than a sample (a curve in
+    steps of a sample) are rounded one by one.
     """
     order = np.argsort(interval, kind="stable")
     groups = np.split(order, np.flatnonzero(np.diff(interval[order]) > max(0.0001, 1.1 * sample)) + 1)
     out = interval.copy()
-    for group in groups:
+    for group in (group for group in groups if group.size):
         alike = np.ptp(interval[group]) <= max(0.0002, 2.2 * sample)
-        out[group] = np.round(np.median(interval[group]) if alike else interval[group], 4)
+        out[group] = _given(interval[group], sample) if alike else np.round(interval[group], 4)
     return out
+
+
+def _given(interval: np.ndarray, sample: float) -> float:
+    """The interval that one group of measured ones is of, by their mean (s)."""
+    near = interval[np.abs(interval - np.median(interval)) <= 1.1 * sample]
+    middle, error = float(np.mean(near)), float(np.std(near)) / near.size**0.5
+    whole = np.round(middle * 2e3) / 2e3
+    return float(np.round(whole if abs(middle - whole) <= max(2.0 * error, 0.00005) else middle, 4))
 
 
 def find_pulses(raw: mne.io.BaseRaw, onset: np.ndarray, stated: np.ndarray | None = None) -> Pulses | None:

@@ -215,6 +215,12 @@ _RANGE: dict[str, tuple[float, float, str]] = {
 }
 
 
+#: Percent of a motor threshold below which a fraction of it was meant.
+_LEAST_PERCENT = 5.0
+#: What an intensity in percent of a threshold may differ from that in %MSO (%MSO): stimulators have whole steps.
+_SAME = 1.0
+
+
 def check_values(table: pd.DataFrame, what: str) -> None:
     """Refuse values that cannot be meant: milliseconds for seconds, fractions for %MSO, millimetres for metres."""
     for name, (least, largest, hint) in _RANGE.items():
@@ -228,8 +234,33 @@ def check_values(table: pd.DataFrame, what: str) -> None:
                 f"{what}: {name} = {values[bad].iloc[0]:g} in row {values.index[bad][0]}; expected {least:g} to "
                 f"{largest:g}{f' {unit}' if unit != '1' else ''}{hint}"
             )
-        if name.endswith(("intensity", "threshold")) and 0 < values.max() <= 1:
-            raise ValueError(f"{what}: {name} reaches {values.max():g}; expected %MSO, 0 to 100, not a fraction")
+        fraction = 0 < values.max() <= 1 and name.endswith(("intensity", "threshold"))
+        if fraction or (name in RELATIVE_INTENSITIES and 0 < values.max() < _LEAST_PERCENT):
+            unit = STIMULUS_COLUMNS[name].unit
+            usual = "0 to 100" if unit == "%MSO" else "such as 70 or 120"
+            raise ValueError(f"{what}: {name} reaches {values.max():g}; expected {unit}, {usual}, not a fraction")
+        if name.endswith("_threshold") and (values == 0).any():
+            raise ValueError(
+                f"{what}: {name} = 0 in row {values.index[values == 0][0]}; a threshold is above 0 %MSO; n/a if unknown"
+            )
+    _check_thresholds(table, what)
+
+
+def _check_thresholds(table: pd.DataFrame, what: str) -> None:
+    """Refuse intensities in percent of a threshold that the threshold and the intensity in %MSO contradict."""
+    for name, (intensity, threshold) in RELATIVE_INTENSITIES.items():
+        if not {name, intensity, threshold} <= set(table.columns):
+            continue
+        percent, given, base = (pd.to_numeric(table[word], errors="coerce") for word in (name, intensity, threshold))
+        apart = (percent * base / 100.0 - given).abs() > _SAME
+        if apart.any():
+            row = int(np.flatnonzero(apart)[0])
+            told, was, of = (float(part.iloc[row]) for part in (percent, given, base))
+            raise ValueError(
+                f"{what}: {name} = {told:g} in row {row}, but {intensity} = {was:g} %MSO is "
+                f"{100.0 * was / of:.0f} % of {threshold} = {of:g} %MSO; correct one, or leave "
+                f"{name} out: it follows"
+            )
 
 
 def check_columns(table: pd.DataFrame, what: str) -> None:
