@@ -10,14 +10,15 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import mne
 import pandas as pd
 
 from . import __version__
-from .protocol import Battery, Protocol, derive, list_protocols, load_battery, run_all
+from .protocol import Battery, Protocol, derive, evoked_of, list_protocols, load_battery, run_all
 from .recording import read
 from .schema import RESULT_COLUMNS, join_flags, unknown_word
 from .sessions import OWN_OPTIONS, checked_sessions, find_sessions
-from .store import acquisition, inputs_of, keep, measure_columns, stems, stored
+from .store import acquisition, evokes, inputs_of, keep, measure_columns, read_averages, stems, stored
 from .tables import read_table, write_table, write_text
 from .trials import stimuli
 
@@ -177,14 +178,15 @@ def _one(
                 return known
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            results, trials, facts = _compute(row, protocol, reading)
+            results, trials, facts, averages = _compute(row, protocol, reading)
         told = join_flags(*(_flag(entry) for entry in caught))
         if told:
             results = results.assign(flag=[join_flags(flag, told) for flag in results["flag"]])
     except Exception as error:  # the one place where a batch goes on: the failure is a row
         return _failure(protocol, error), pd.DataFrame()
     if stem is not None:
-        keep(stem, results, trials, inputs, facts)
+        owner = {"participant": str(row["participant"]), "session": str(row["session"]), "protocol": protocol.name}
+        keep(stem, results, trials, inputs, facts, averages, owner)
     return results, trials
 
 
@@ -209,7 +211,7 @@ def _flag(entry: warnings.WarningMessage) -> str:
 
 def _compute(
     row: Mapping[str, Any], protocol: Protocol, reading: Mapping[str, Any]
-) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any], list[mne.Evoked]]:
     inst = read(row["file"], **reading["options"])
     if not row["protocol"] and reading["alone"] is False and "protocol" not in stimuli(inst):
         raise ValueError(
@@ -220,7 +222,7 @@ def _compute(
         done = run_all(inst, protocol, reading["picks"], muscles=reading["muscles"], **own)
     else:
         done = run_all(inst, protocol)
-    return done.results, done.trials, dict(done.facts)
+    return done.results, done.trials, dict(done.facts), evoked_of(done.epochs) if evokes(protocol) else []
 
 
 def windows_of(row: Mapping[str, Any], reading: Mapping[str, Any]) -> dict[str, Any]:
@@ -331,3 +333,40 @@ def load_results(folder: str | Path) -> tuple[pd.DataFrame, pd.DataFrame, Batter
     table = read_table(trials) if trials.is_file() and trials.stat().st_size > 2 else pd.DataFrame()
     battery = Battery.from_mapping(json.loads((folder / "battery.json").read_text(encoding="utf-8")))
     return read_table(folder / "results.tsv"), table, battery
+
+
+def load_evoked(folder: str | Path) -> pd.DataFrame:
+    """Evoked potentials that :func:`run_batch` stored of the EEG protocols, for :func:`excitability.compare_evoked`.
+
+    Parameters
+    ----------
+    folder : path
+        The ``output`` of :func:`run_batch`; each recording's potentials are in a file ``…_ave.fif`` of their own.
+
+    Returns
+    -------
+    DataFrame
+        ``participant, session, protocol, condition, evoked`` (:class:`mne.Evoked`, average over the good trials) and
+        what the sessions table says of each session (``timepoint``, ``group``, …); empty where none was stored.
+
+    Raises
+    ------
+    FileNotFoundError
+        When the folder holds no results.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> load_evoked(tempfile.mkdtemp())
+    Traceback (most recent call last):
+        ...
+    FileNotFoundError: ... holds no results.tsv; run 'excitability batch STUDY -o ...' first
+    """
+    folder = Path(folder)
+    results, _, battery = load_results(folder)
+    found = read_averages(folder)
+    found = found[found["protocol"].isin([protocol.name for protocol in battery.protocols])]
+    owner = ["participant", "session"]
+    facts = [name for name in results if name not in RESULT_COLUMNS]
+    sessions = results[owner + facts].drop_duplicates(owner)
+    return found.merge(sessions, on=owner, how="inner", validate="many_to_one")

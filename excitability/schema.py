@@ -180,6 +180,33 @@ COMPARISON_COLUMNS = _columns(
     ("sentence", "", "str", "the result in plain words"),
 )
 
+CLUSTER_COLUMNS = _columns(
+    ("protocol", "", "str", "protocol name"),
+    ("condition", "", "str", "condition of the protocol"),
+    ("group", "", "str", "group, 'all', or 'patient - control' for a difference of changes"),
+    ("contrast", "", "str", "what is compared, e.g. 'post0 - pre'"),
+    ("window", "", "str", "declared window: early, late, or own"),
+    ("window_start", "s", "float", "start of the window, from the pulse"),
+    ("window_stop", "s", "float", "end of the window, from the pulse"),
+    ("cluster", "1", "int", "number of the cluster in its test, the most certain first; 0: there is none"),
+    ("p_value", "1", "float", "two-sided, corrected for all channels and times of the window"),
+    ("sign", "", "str", "whether the change is positive or negative"),
+    ("t0", "s", "float", "first time of the cluster: a description"),
+    ("t1", "s", "float", "last time of the cluster: a description"),
+    ("channels", "", "str", "channels of the cluster, joined by +: a description"),
+    ("peak_channel", "", "str", "channel of the largest t value"),
+    ("peak_time", "s", "float", "time of the largest t value"),
+    ("peak_t", "1", "float", "largest t value"),
+    ("mass", "1", "float", "sum of the t values of the cluster"),
+    ("n", "1", "int", "participants in the test"),
+    ("form", "", "str", "what is compared with chance: mass of clusters, or tfce"),
+    ("threshold", "1", "float", "t value that points of a cluster exceed"),
+    ("n_permutations", "1", "int", "permutations that were used, the observed order among them"),
+    ("model", "", "str", "statistic and permutation"),
+    ("flag", "", "str", "what a reader of the test must know"),
+    ("sentence", "", "str", "the result in plain words"),
+)
+
 _ALL = COMPARISON_COLUMNS | TRIAL_COLUMNS | STIMULUS_COLUMNS | SESSION_COLUMNS | COVARIATES | RESULT_COLUMNS
 
 _DISPLAY = {
@@ -374,7 +401,7 @@ def data_dictionary(
     """
     measures = measures or {}
     described = {}
-    own = COMPARISON_COLUMNS if "estimate" in table else {}
+    own = COMPARISON_COLUMNS if "estimate" in table else CLUSTER_COLUMNS if "mass" in table else {}
     for name in map(str, table.columns):
         column = own.get(name) or _ALL.get(name)
         if column is None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import mne
 import pandas as pd
 
 from . import __version__
@@ -104,6 +106,8 @@ def stored(stem: Path, inputs: Mapping[str, Any], protocol: Protocol) -> tuple[p
         table = read_table(results)
         rows = told["Rows"]
         second = read_table(trials) if rows["trials"] else pd.DataFrame()
+        if evokes(protocol) and rows["averages"] and not _averages_of(stem).is_file():
+            return None
     except (ValueError, KeyError, TypeError):  # a damaged store is computed again
         return None
     whole = len(table) == rows["results"] and len(second) == rows["trials"]
@@ -111,15 +115,53 @@ def stored(stem: Path, inputs: Mapping[str, Any], protocol: Protocol) -> tuple[p
 
 
 def keep(
-    stem: Path, results: pd.DataFrame, trials: pd.DataFrame, inputs: Mapping[str, Any], facts: Mapping[str, Any]
+    stem: Path,
+    results: pd.DataFrame,
+    trials: pd.DataFrame,
+    inputs: Mapping[str, Any],
+    facts: Mapping[str, Any],
+    averages: Sequence[mne.Evoked] = (),
+    owner: Mapping[str, str] | None = None,
 ) -> None:
     """Write the tables of one recording; a run killed in the middle leaves nothing that a later run would trust."""
     path = stem.with_name(stem.name + "_results.tsv")
     path.with_suffix(".json").unlink(missing_ok=True)
     write_table(trials, stem.with_name(stem.name + "_trials.tsv"), measures=measure_columns())
+    _write_averages(_averages_of(stem), averages)
     # the file that says what the results belong to comes last
-    rows = {"results": len(results), "trials": len(trials)}
-    write_table(results, path, facts={"Inputs": inputs, "Rows": rows, "Acquisition": facts})
+    rows = {"results": len(results), "trials": len(trials), "averages": len(averages)}
+    told = {"Inputs": inputs, "Rows": rows, "Acquisition": facts, "Owner": dict(owner or {})}
+    write_table(results, path, facts=told)
+
+
+def evokes(protocol: Protocol) -> bool:
+    """Whether a protocol makes evoked potentials that are worth keeping."""
+    return protocol.modality == "eeg" and protocol.epoch.every is None
+
+
+def _averages_of(stem: Path) -> Path:
+    return stem.with_name(stem.name + "_ave.fif")
+
+
+def _write_averages(path: Path, averages: Sequence[mne.Evoked]) -> None:
+    """All conditions in one file, at once or not at all."""
+    path.unlink(missing_ok=True)
+    if averages:
+        draft = path.with_name(f".{os.getpid()}.tmp_{path.name}")
+        mne.write_evokeds(draft, list(averages), overwrite=True, verbose="ERROR")
+        os.replace(draft, path)
+
+
+def read_averages(folder: Path) -> pd.DataFrame:
+    """Evoked potentials below a folder: ``participant, session, protocol, condition, evoked``, one row each."""
+    rows = []
+    for path in sorted(folder.glob("sub-*/**/*_ave.fif")):
+        told = path.with_name(path.name.removesuffix("_ave.fif") + "_results.json")
+        owner = json.loads(told.read_text(encoding="utf-8")).get("Owner") if told.is_file() else None
+        if owner:  # without it a run was killed here, and the next one makes it again
+            for one in mne.read_evokeds(path, verbose="ERROR"):
+                rows.append({**owner, "condition": one.comment, "evoked": one})
+    return pd.DataFrame(rows, columns=["participant", "session", "protocol", "condition", "evoked"])
 
 
 def acquisition(folder: Path) -> dict[str, list[str]]:

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from .schema import (
+    CLUSTER_COLUMNS,
     COMPARISON_COLUMNS,
     COVARIATES,
     RESULT_COLUMNS,
@@ -22,7 +23,15 @@ from .schema import (
 
 _TEXT = {
     name
-    for columns in (RESULT_COLUMNS, TRIAL_COLUMNS, STIMULUS_COLUMNS, SESSION_COLUMNS, COMPARISON_COLUMNS, COVARIATES)
+    for columns in (
+        RESULT_COLUMNS,
+        TRIAL_COLUMNS,
+        STIMULUS_COLUMNS,
+        SESSION_COLUMNS,
+        COMPARISON_COLUMNS,
+        CLUSTER_COLUMNS,
+        COVARIATES,
+    )
     for name, column in columns.items()
     if column.dtype == "str"
 }

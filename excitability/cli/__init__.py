@@ -31,6 +31,7 @@ from ._options import (
     Types,
     Unit,
     Variable,
+    asked_clusters,
     constants,
     listed,
     named,
@@ -38,7 +39,7 @@ from ._options import (
     types,
 )
 from ._progress import progress_bar
-from ._tables import show_changes, show_results
+from ._tables import show_changes, show_clusters, show_results
 
 app = typer.Typer(
     help="From TMS-EMG and TMS-EEG recordings to a calibrated answer.",
@@ -189,15 +190,19 @@ def compare(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="TSV; RESULTS/comparison.tsv by default.")
     ] = None,
+    clusters: Annotated[
+        list[str] | None,
+        typer.Option(help="Cluster test of evoked potentials: early, late, or START:STOP in s; the battery's plan."),
+    ] = None,
     evidence: Annotated[
         bool | None,
         typer.Option(help="Findings of the literature: on all measures, or none; on the primary outcome by default."),
     ] = None,
 ) -> None:
     """Compare time points, by group, under the plan of the battery or as said here."""
-    from excitability.batch import load_results, plan_of
+    from excitability.batch import load_evoked, load_results, plan_of
     from excitability.comparison import compare as compare_results
-    from excitability.comparison import finding_in_words, findings_on
+    from excitability.comparison import compare_planned, finding_in_words, findings_on
     from excitability.tables import write_table
 
     table, _, battery = load_results(results)
@@ -217,6 +222,12 @@ def compare(
             typer.echo(f"  {finding_in_words(finding)}")
         typer.echo("")
     typer.echo(f"wrote {path} ({len(change)} contrasts)")
+    tests = asked_clusters(clusters, battery)
+    if tests:
+        found = compare_planned(load_evoked(results), tests, plan)
+        path = write_table(found, results / "clusters.tsv", facts={"Plan": plan})
+        show_clusters(found)
+        typer.echo(f"wrote {path} ({len(found)} rows)")
     typer.echo(f"next: excitability report {results}")
 
 

@@ -70,3 +70,27 @@ def constants(pairs: list[str] | None, option: str = "--set") -> dict[str, float
 def reading(**options: Any) -> dict[str, Any]:
     """Reading options that were given; what was not given is left to the reader."""
     return {name: value for name, value in options.items() if value is not None}
+
+
+def asked_clusters(words: list[str] | None, battery: Any) -> list[Any]:
+    """Cluster tests that were asked for: those of the battery, or a window for each condition of its EEG protocols."""
+    if not words:
+        return list(battery.clusters)
+    from excitability.protocol.library import PlannedClusters
+
+    evoked = [entry for entry in battery.protocols if entry.modality == "eeg" and entry.epoch.every is None]
+    if not evoked:
+        raise ValueError(f"--clusters needs evoked potentials; {battery.name} has no EEG protocol with pulses")
+    found = []
+    for word in listed(words) or []:
+        window: Any = word
+        if word not in ("early", "late"):
+            start, mark, stop = word.partition(":")
+            try:
+                window = (float(start), float(stop))
+            except ValueError:
+                mark = ""
+            if not mark:
+                raise ValueError(f"--clusters takes early, late or START:STOP in s, such as 0.015:0.08, not {word!r}")
+        found += [PlannedClusters(protocol=entry.name, condition="", window=window) for entry in evoked]
+    return found

@@ -147,6 +147,15 @@ def show_changes(change: pd.DataFrame) -> None:
         console.print(told)
 
 
+def show_clusters(found: pd.DataFrame) -> None:
+    """Print the sentence of each cluster test: of its most certain cluster, or that there is none."""
+    from rich.console import Console
+
+    console = Console(width=None if sys.stdout.isatty() else _WORDS, highlight=False, markup=False)
+    for text in found.loc[found["cluster"] <= 1, "sentence"]:
+        console.print(_hanging(str(text), console.width))
+
+
 def _hanging(text: str, width: int) -> str:
     """A line that begins with a dash, its continuation set in."""
     import textwrap

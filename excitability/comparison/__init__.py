@@ -1,9 +1,11 @@
 """From result tables to an answer: changes, their intervals, what is detectable, and how well a measure repeats."""
 
 from .change import compare
+from .clusters import change_map, compare_evoked
 from .effect_sizes import d_av, d_ppc2, d_rm, d_z, g_av, hedges_g, small_sample_correction
 from .evidence import beside_evidence, contested_claims, evidence, finding_in_words, findings_on
 from .mixed_models import MixedFit, mixed_model
+from .planned_clusters import compare_planned
 from .reliability import ICC_FORMS, bland_altman, ccc, cv, icc, sdc, sem
 
 __all__ = [
@@ -12,7 +14,10 @@ __all__ = [
     "beside_evidence",
     "bland_altman",
     "ccc",
+    "change_map",
     "compare",
+    "compare_evoked",
+    "compare_planned",
     "contested_claims",
     "cv",
     "d_av",

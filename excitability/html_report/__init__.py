@@ -201,6 +201,7 @@ def report_folder(
     ...     report_folder(folder).name
     'report.html'
     """
+    from ._clusters import cluster_figures
     from ._folder import Study, example_figures
 
     study = Study(Path(folder))
@@ -209,7 +210,7 @@ def report_folder(
         study.comparison,
         Path(path) if path is not None else Path(folder) / "report.html",
         trials=study.trials if len(study.trials) else None,
-        figures=list(example_figures(study, progress)),
+        figures=[*cluster_figures(study), *example_figures(study, progress)],
         recordings=study.acquisition,
         protocols=(*study.battery.protocols, *study.battery.derived),
         primary=study.battery.primary,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ._style import style
 from .change_forest import change_forest
+from .cluster_map import cluster_map
 from .condition_values import condition_values
 from .individual_lines import individual_lines
 from .mep_overlay import mep_overlay
@@ -21,6 +22,7 @@ from .tep_quality import tep_quality
 
 __all__ = [
     "change_forest",
+    "cluster_map",
     "condition_values",
     "individual_lines",
     "mep_overlay",

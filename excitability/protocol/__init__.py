@@ -1,6 +1,7 @@
 """Protocols: a laboratory's method written down, checked, and run."""
 
 from .arguments import with_arguments
+from .averages import evoked_of
 from .derived import Derived, derive
 from .grammar import Protocol
 from .library import Battery, list_batteries, list_protocols, load_battery, load_protocol, protocol_path
@@ -13,6 +14,7 @@ __all__ = [
     "Run",
     "clean",
     "derive",
+    "evoked_of",
     "list_batteries",
     "list_protocols",
     "load_battery",

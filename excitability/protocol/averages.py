@@ -68,6 +68,18 @@ def kept_trials(
     return kept, lost
 
 
+def evoked_of(epochs: mne.BaseEpochs) -> list[mne.Evoked]:
+    """Evoked potential of each condition over the good trials, without what tells who the person is."""
+    kept, _ = _kept(epochs, "", pd.DataFrame())
+    found = []
+    for condition, positions in kept.items():
+        if condition and positions.size >= FEWEST:
+            one = epochs[positions].average(picks="eeg")
+            one.comment = condition
+            found.append(one.anonymize(verbose="ERROR"))
+    return found
+
+
 def _entry_rows(
     key: str,
     arguments: dict[str, Any],

@@ -7,11 +7,11 @@ import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 
 from ..resources import protocols_path
 from ..schema import unknown_word
@@ -107,6 +107,22 @@ def protocol_path(name: str) -> Path:
     return _files()[resolve_name(name)]
 
 
+class PlannedClusters(_Strict):
+    """One ``[[clusters]]`` entry: a cluster test of the evoked potentials of a protocol; of all conditions where ''."""
+
+    protocol: str
+    condition: str = "all"
+    window: Literal["early", "late"] | tuple[float, float]
+    threshold: float | Literal["tfce"] = 0.05
+    n_permutations: int = 5000
+
+    @model_validator(mode="after")
+    def _in_order(self) -> PlannedClusters:
+        if isinstance(self.window, tuple) and not self.window[0] < self.window[1] < 10:
+            raise ValueError(f"window = {list(self.window)} must be (start, stop) in seconds, such as [0.015, 0.080]")
+        return self
+
+
 class _BatteryFile(_Strict):
     title: str
     description: str = ""
@@ -120,6 +136,7 @@ class _BatteryFile(_Strict):
     secondary: list[dict[str, str]] = []
     exploratory: list[dict[str, str]] = []
     derived: list[dict[str, Any]] = []
+    clusters: list[PlannedClusters] = []
 
 
 @dataclass(frozen=True)
@@ -139,14 +156,17 @@ class Battery:
     secondary: tuple[Mapping[str, str], ...]
     exploratory: tuple[Mapping[str, str], ...]
     derived: tuple[Derived, ...] = ()
+    clusters: tuple[PlannedClusters, ...] = ()
 
     def content(self) -> dict[str, Any]:
         """The battery with all its protocols as plain values: what was run, for whoever wants to run it again."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         values["protocols"] = {protocol.name: protocol.content() for protocol in self.protocols}
         values["derived"] = [entry.content() for entry in self.derived]
-        if not self.derived:
-            del values["derived"]
+        values["clusters"] = [entry.model_dump() for entry in self.clusters]
+        for name in ("derived", "clusters"):
+            if not values[name]:
+                del values[name]
         return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
 
     @classmethod
@@ -158,6 +178,7 @@ class Battery:
         protocols = content["protocols"].items()
         values["protocols"] = tuple(Protocol.from_mapping(entry, name=name) for name, entry in protocols)
         values["derived"] = tuple(read_derived(content.get("derived", ()), values["protocols"], content["name"]))
+        values["clusters"] = tuple(PlannedClusters.model_validate(entry) for entry in content.get("clusters", ()))
         return cls(**values)
 
     def planned(self, table: pd.DataFrame) -> pd.DataFrame:
@@ -201,9 +222,12 @@ def load_battery(name: str | Path | Protocol | Battery) -> Battery:
     try:
         file = _BatteryFile.model_validate(content)
     except ValidationError as error:
-        problem = error.errors()[0]
+        # a misspelt word is also a missing one: the first says more
+        problem = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
         if problem["type"] == "extra_forbidden":
-            what = unknown_word("word", problem["loc"][0], _BatteryFile.model_fields)
+            inner = problem["loc"][0] == "clusters" and len(problem["loc"]) > 1
+            fields = PlannedClusters.model_fields if inner else _BatteryFile.model_fields
+            what = unknown_word("word of [[clusters]]" if inner else "word", problem["loc"][-1], fields)
             raise ValueError(f"{path.name}: {what}") from None
         raise ValueError(f"{path.name}: {_first_problem(error)}") from None
     values: dict[str, Any] = {
@@ -220,6 +244,11 @@ def load_battery(name: str | Path | Protocol | Battery) -> Battery:
 def _check_outcomes(battery: Battery, where: str) -> None:
     """A planned outcome of a protocol that is not run would be looked for in vain, and nobody would be told."""
     names = [*(entry.name for entry in battery.protocols), *(entry.name for entry in battery.derived)]
+    evoked = [entry.name for entry in battery.protocols if entry.modality == "eeg" and entry.epoch.every is None]
+    for planned in battery.clusters:
+        if planned.protocol not in evoked:
+            problem = unknown_word("protocol of this battery with evoked potentials", planned.protocol, evoked)
+            raise ValueError(f"{where}, [[clusters]]: {problem}")
     for kind in ("primary", "secondary", "exploratory"):
         for outcome in getattr(battery, kind):
             if outcome.get("protocol", names[0]) not in names:
