@@ -70,7 +70,7 @@ def kept_trials(
 
 def evoked_of(epochs: mne.BaseEpochs) -> list[mne.Evoked]:
     """Evoked potential of each condition over the good trials, without what tells who the person is."""
-    kept, _ = _kept(epochs, "", pd.DataFrame())
+    kept, _ = kept_trials(epochs, "", pd.DataFrame())
     found = []
     for condition, positions in kept.items():
         if condition and positions.size >= FEWEST:
@@ -184,7 +184,7 @@ def _joint_rows(
     of, region = arguments.pop("of", "mep_amplitude"), arguments.pop("roi", None)
     if of not in trials:
         return []
-    names, flag = _region(epochs, channels, region, 0)
+    names, flag = region_channels(epochs, channels, region)
     if filtered_across_pulse(epochs):
         flag = join_flags(flag, "filtered_across_pulse")
     where = region if isinstance(region, str) and channels is None else "+".join(names)
