@@ -143,7 +143,12 @@ def _unknown(epochs: mne.BaseEpochs) -> list[str]:
 
 def _sources(epochs: mne.BaseEpochs, peaks: Mapping[str, float], pulses: tuple[float, ...]) -> dict[str, Estimate]:
     """Median and lowest tenth of the gain of sources over the whole head, of the peak where it is smallest."""
-    found = {name: latency for name, latency in peaks.items() if np.isfinite(latency)} or _USUAL
+    start, stop = gap_of(epochs)[1], float(epochs.times[-1])
+    found = {name: latency for name, latency in peaks.items() if np.isfinite(latency)}
+    found = found or {name: latency for name, latency in _USUAL.items() if start < latency < stop}
+    if not found:
+        nothing = Estimate(np.nan, flag="no_time_after_pulse")
+        return {"source_gain": nothing, "source_gain_lowest_tenth": Estimate(np.nan, flag=nothing.flag)}
     try:
         gains = source_gain(epochs, found, pulses=pulses)
     except ValueError:  # no positions: there is no head to have sources in
