@@ -105,7 +105,7 @@ def _check(inst: Any, name: str, on: tuple[str, ...], given: Mapping, parameters
     if kind == "epochs" and len(inst) == 0:
         raise ValueError(f"{name}: no trial is left to clean")
     picks = eeg_picks(inst, required=eeg)
-    if eeg and inst.preload and not np.isfinite(data_of(inst)[..., picks, :].sum()):
+    if eeg and inst.preload and not np.isfinite(data_of(inst).sum(axis=-1)[..., picks]).all():
         raise ValueError(f"{name}: the EEG holds missing samples (NaN); drop or crop the trials that have them")
 
 
