@@ -1,8 +1,10 @@
-"""Lead fields for the steps that know what the head lets through: given, from a forward solution, or of a sphere."""
+"""Lead fields for the steps that know what the head lets through: given, of a template head, or of a sphere."""
 
 from __future__ import annotations
 
+import functools
 import warnings
+from pathlib import Path
 from typing import Any
 
 import mne
@@ -15,6 +17,10 @@ _CONDUCTIVITIES = (0.33, 0.33 / 50, 0.33)
 _DIPOLE_RADIUS = 76 / 88
 _N_DIPOLES = 2000
 
+#: The head that MNE gives to studies without magnetic resonance images, and what it is downloaded with.
+TEMPLATE = "fsaverage"
+_FETCH = "python -c 'import mne; mne.datasets.fetch_fsaverage()'"
+
 
 def leadfield_of(inst: Any, picks: np.ndarray, leadfield: Any) -> np.ndarray:
     """Lead field (n_channels, n_sources), average-referenced, rows in the order of ``picks``.
@@ -24,16 +30,20 @@ def leadfield_of(inst: Any, picks: np.ndarray, leadfield: Any) -> np.ndarray:
     inst : mne.io.Raw or mne.Epochs
     picks : ndarray of int
         EEG channels.
-    leadfield : None, ndarray or mne.Forward
+    leadfield : None, ndarray, mne.Forward or str
         None builds a three-shell sphere on the electrode positions; an array has a row a channel of ``picks``;
-        the rows of a forward solution are found by name.
+        the rows of a forward solution, or of the file of one, are found by name; ``"fsaverage"`` is MNE's template
+        head: boundary elements, dipoles across the cortex.
 
     Raises
     ------
     ValueError
-        Without electrode positions, or when the lead field does not fit the channels.
+        Without electrode positions, when the lead field does not fit the channels, or without the file of a forward
+        solution or of the template.
     """
     names = [inst.ch_names[pick] for pick in picks]
+    if isinstance(leadfield, str | Path):
+        leadfield = _template(mne.pick_info(inst.info, picks)) if leadfield == TEMPLATE else _forward_file(leadfield)
     if leadfield is None:
         gain = _sphere(mne.pick_info(inst.info, picks))
     elif isinstance(leadfield, mne.Forward):
@@ -52,7 +62,66 @@ def leadfield_of(inst: Any, picks: np.ndarray, leadfield: Any) -> np.ndarray:
     return gain - gain.mean(axis=0)
 
 
-def _sphere(info: mne.Info) -> np.ndarray:
+def _forward_file(path: str | Path) -> mne.Forward:
+    if not Path(path).is_file():
+        raise ValueError(
+            f'leadfield = "{path}" is no file; give "{TEMPLATE}", a forward solution that mne.write_forward_solution '
+            "wrote, or leave it out for a spherical head"
+        )
+    return mne.read_forward_solution(path, verbose="error")
+
+
+def _template(info: mne.Info) -> np.ndarray:
+    """Lead field of dipoles across the cortex of the template head, for electrodes projected onto its scalp."""
+    _positions(info)
+    folder = Path(str(mne.get_config("SUBJECTS_DIR") or _datasets())) / TEMPLATE / "bem"
+    head, cortex = (folder / f"{TEMPLATE}-{name}.fif" for name in ("5120-5120-5120-bem-sol", "ico-5-src"))
+    missing = [file.name for file in (head, cortex) if not file.is_file()]
+    if missing:
+        raise ValueError(
+            f"the template head is not on this machine ({' and '.join(missing)}); download it once: {_FETCH}"
+        )
+    return _of_template(head, cortex, _Electrodes(info))
+
+
+def _datasets() -> Path:
+    """Where MNE keeps what it downloads; ``fetch_fsaverage`` puts the template beneath."""
+    kept = mne.get_config("MNE_DATA")
+    return (Path(kept) if kept else Path.home() / "mne_data") / "MNE-fsaverage-data"
+
+
+class _Electrodes:
+    """Electrodes that are the same to a cache when they are at the same places."""
+
+    def __init__(self, info: mne.Info) -> None:
+        self.info = info
+        self.key = (tuple(info["ch_names"]), _positions(info).tobytes())
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Electrodes) and self.key == other.key
+
+
+@functools.lru_cache(maxsize=8)  # several steps of a cleaning ask for it, and so do the sessions of a study
+def _of_template(head: Path, cortex: Path, electrodes: _Electrodes) -> np.ndarray:
+    space = mne.read_source_spaces(cortex, verbose="error")
+    for half in space:
+        kept = half["vertno"][:: max(1, round(half["nuse"] * len(space) / _N_DIPOLES))]
+        half["inuse"] = np.isin(np.arange(half["np"]), kept).astype(int)
+        half["vertno"], half["nuse"] = kept, len(kept)
+    forward = mne.make_forward_solution(
+        electrodes.info, TEMPLATE, space, str(head), meg=False, eeg=True, verbose="error"
+    )
+    # dipoles at right angles to the cortex
+    fixed = mne.convert_forward_solution(forward, surf_ori=True, force_fixed=True, use_cps=False, verbose="error")
+    gain: np.ndarray = mne.pick_channels_forward(fixed, electrodes.info["ch_names"], ordered=True)["sol"]["data"]
+    return gain
+
+
+def _positions(info: mne.Info) -> np.ndarray:
+    """Places of the electrodes (n_channels, 3), m; an error names those without."""
     positions = np.array([channel["loc"][:3] for channel in info["chs"]])
     unplaced = [name for name, place in zip(info["ch_names"], positions, strict=True) if not _placed(place)]
     if unplaced:
@@ -60,6 +129,11 @@ def _sphere(info: mne.Info) -> np.ndarray:
             f"no position for the channels {', '.join(unplaced[:5])}{'…' if len(unplaced) > 5 else ''}: "
             'set them with inst.set_montage("colin27_1005"), or give a lead field'
         )
+    return positions
+
+
+def _sphere(info: mne.Info) -> np.ndarray:
+    positions = _positions(info)
     with warnings.catch_warnings():
         # idealised montages put the centre of the sphere more than 20 mm above the origin between the ears
         warnings.filterwarnings("ignore", message=".*from head frame origin.*")

@@ -35,7 +35,7 @@ _EDGE = 0.006
 def sound(
     inst: Any,
     *,
-    leadfield: np.ndarray | mne.Forward | None = None,
+    leadfield: np.ndarray | mne.Forward | str | None = None,
     lambda_: float | str = 0.1,
     n_iter: int = 5,
     early: tuple[float, float] | None = None,
@@ -46,8 +46,9 @@ def sound(
     Parameters
     ----------
     inst : mne.Epochs
-    leadfield : ndarray (n_channels, n_sources), mne.Forward or None
-        Rows in the order of the EEG channels (bad ones included); None builds a spherical head on the montage.
+    leadfield : ndarray (n_channels, n_sources), mne.Forward, str or None
+        Rows in the order of the EEG channels (bad ones included); the file of a forward solution;
+        ``"fsaverage"`` for the template head of MNE; None builds a spherical head on the montage.
     lambda_ : float or "auto"
         Regularisation. The default is TESA's; it shrinks responses (see the gain in the log), 0.01 does so less.
         "auto" takes the smallest of 0.001 to 0.1 whose expected error of the average, 12 to 300 ms after the pulse,

@@ -27,7 +27,7 @@ _MOST = 5
 def ssp_sir(
     inst: Any,
     *,
-    leadfield: np.ndarray | mne.Forward | None = None,
+    leadfield: np.ndarray | mne.Forward | str | None = None,
     n_components: int | float | str = 0.9,
     window: tuple[float, float] | None = None,
     rank: int | None = None,
@@ -38,8 +38,9 @@ def ssp_sir(
     Parameters
     ----------
     inst : mne.Epochs
-    leadfield : ndarray (n_channels, n_sources), mne.Forward or None
-        Rows in the order of the good EEG channels; None builds a spherical head on the montage.
+    leadfield : ndarray (n_channels, n_sources), mne.Forward, str or None
+        Rows in the order of the good EEG channels; the file of a forward solution;
+        ``"fsaverage"`` for the template head of MNE; None builds a spherical head on the montage.
     n_components : int, float or "auto"
         Topographies removed, or the share of the fast activity they must explain (TESA's rule: squared cumulative
         sum of singular values), or as many as are muscle: at most five, whose fast activity up to 50 ms after the
