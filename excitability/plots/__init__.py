@@ -14,10 +14,12 @@ from .mep_overlay import mep_overlay
 from .motor_map import motor_map
 from .paired_pulse import paired_pulse
 from .paired_pulse_curve import paired_pulse_curve
+from .paired_pulse_tep import paired_pulse_tep
 from .power_spectrum import power_spectrum
 from .recruitment_curve import recruitment_curve
 from .recruitment_group import recruitment_group
 from .tep_butterfly import tep_butterfly
+from .tep_cleaning import tep_cleaning
 from .tep_quality import tep_quality
 
 __all__ = [
@@ -29,10 +31,12 @@ __all__ = [
     "motor_map",
     "paired_pulse",
     "paired_pulse_curve",
+    "paired_pulse_tep",
     "power_spectrum",
     "recruitment_curve",
     "recruitment_group",
     "style",
     "tep_butterfly",
+    "tep_cleaning",
     "tep_quality",
 ]
