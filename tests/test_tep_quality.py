@@ -11,7 +11,7 @@ from excitability.cleaning._instance import pulses_of_trials
 from excitability.measures.tep_quality import peak_snr, similarity, split_half_reliability, usable_from
 from excitability.plots import tep_quality
 from excitability.protocol import load_protocol, run_all
-from excitability.simulate import tep_session
+from excitability.simulate import paired_tep_session, tep_session
 from excitability.simulate.eeg_sessions import COMPONENTS, WINDOWS
 
 RATE = 1000.0
@@ -125,7 +125,7 @@ def test_a_response_passes_as_the_data_did():
 
 
 def test_pairs_and_single_pulses_pass_each_their_own_way():
-    raw, _ = tep_session("DLPFC", n_trials=8, lici=True, seed=4)
+    raw, _ = paired_tep_session("DLPFC", "lici", n_trials=8, seed=4)
     before, _ = ex.clean(raw, load_protocol("dlpfc/lici_tep").replace(cleaning=[]))
     cleaned, _ = apply(before, CHAINS["decay"])
     for pulses, rows in pulses_of_trials(cleaned):

@@ -153,12 +153,14 @@ def _sidecar(raw, kind, task):
         "EEGReference": "average",
         "EEGGround": "simulated",
         "EEGPlacementScheme": "10-20",
-        "EEGChannelCount": len(raw.ch_names),
+        "EEGChannelCount": len(raw.copy().pick("eeg").ch_names),
+        **({"EMGChannelCount": len(raw.copy().pick("emg").ch_names)} if "emg" in raw else {}),
     }
 
 
 def _write_electrodes(raw, folder, stem):
     """Electrode positions, once a session: head coordinates of MNE are those that BIDS calls CapTrak."""
+    raw = raw.copy().pick("eeg")
     positions = np.array([channel["loc"][:3] for channel in raw.info["chs"]]).round(5)
     table = pd.DataFrame(positions, columns=["x", "y", "z"])
     table.insert(0, "name", raw.ch_names)
@@ -191,7 +193,7 @@ def write_recording(root, raw, participant, session, task):
     participant, session, task : str
         BIDS labels.
     """
-    kind = raw.get_channel_types(unique=True)[0]
+    kind = "eeg" if "eeg" in raw else "emg"  # EMG beside EEG is in its file
     folder = Path(root) / f"sub-{participant}" / f"ses-{session}" / kind
     folder.mkdir(parents=True, exist_ok=True)
     stem = f"sub-{participant}_ses-{session}"

@@ -1,122 +1,61 @@
-"""EEG recordings: responses to TMS over M1 or DLPFC, and rest."""
+"""TMS-EEG recordings with known truth: single pulses and pairs over M1 or DLPFC, with EMG where it is wanted."""
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
-from ..resources import roi_channels
 from ..schema import isi_label, unknown_word
-from .brain_activity import ongoing_eeg
-from .fields import CHANNELS, eeg_info, nearness, topography
-from .stimuli import extras_of
+from .eeg_recording import PulseTrain, Recording, record
+from .eeg_truth import evoked_measures, immediate_measures, pair_measures
+from .evoked_responses import (
+    COMPONENTS,
+    PERIPHERAL,
+    REGIONS,
+    WAVEFORMS,
+    WINDOWS,
+    component_peaks,
+    true_response,
+)
+from .fields import CHANNELS
 
-#: Component -> (latency s, width s, amplitude V at its strongest electrode, electrode, tangential share).
-COMPONENTS = {
-    "DLPFC": {
-        "p25": (0.025, 0.0035, 4e-6, "F3", 0.2),
-        "n40": (0.041, 0.006, -5e-6, "FC1", 0.1),
-        "p60": (0.063, 0.009, 6e-6, "F1", 0.1),
-        "n100": (0.110, 0.018, -9e-6, "FC1", 0.1),
-        "p185": (0.188, 0.028, 7e-6, "FCz", 0.0),
-    },
-    "M1": {
-        "n15": (0.0155, 0.0025, -4e-6, "FC3", 0.2),
-        "p30": (0.030, 0.0045, 5e-6, "FC1", 0.1),
-        "n45": (0.046, 0.0055, -6e-6, "C3", 0.2),
-        "p60": (0.061, 0.008, 5e-6, "C1", 0.1),
-        "n100": (0.102, 0.018, -9e-6, "C1", 0.1),
-        "p180": (0.182, 0.028, 8e-6, "Cz", 0.0),
-    },
+__all__ = [
+    "COMPONENTS",
+    "PERIPHERAL",
+    "REGIONS",
+    "WAVEFORMS",
+    "WINDOWS",
+    "component_peaks",
+    "paired_tep_session",
+    "tep_session",
+    "true_response",
+]
+#: Pairs: interval (s), ratio, size of the response to the conditioning pulse, intensity of that pulse (%MSO).
+PAIRS = {
+    "sici": (0.003, 0.7, 0.3, 40.0),
+    "icf": (0.012, 1.3, 0.3, 40.0),
+    "lici": (0.1, 0.7, 1.0, 60.0),
 }
-#: Where each component is looked for (s): the windows of the component tables of the TMS-EEG literature.
-WINDOWS = {
-    "DLPFC": {
-        "p25": (0.015, 0.030),
-        "n40": (0.030, 0.050),
-        "p60": (0.055, 0.075),
-        "n100": (0.090, 0.140),
-        "p185": (0.160, 0.240),
-    },
-    "M1": {
-        "n15": (0.010, 0.020),
-        "p30": (0.020, 0.040),
-        "n45": (0.040, 0.055),
-        "p60": (0.050, 0.075),
-        "n100": (0.080, 0.150),
-        "p180": (0.150, 0.250),
-    },
-}
-REGIONS = {"DLPFC": "DLPFC_left", "M1": "M1_left"}  # as in montages.toml
-COIL = {"DLPFC": "F3", "M1": "C3"}
-WAVEFORMS = ("gaussian", "skewed")
-DECAYS = ("none", "exponential", "power")
-_CONDITIONING_INTERVAL = 0.1  # s
+
+_IMMEDIATE = 0.010  # s: oscillations before this are fast waves
 
 
-def _component_waves(times, components, waveform):
-    """Time course of every component, (n_components, n_times), 1 at its latency."""
-    if waveform not in WAVEFORMS:
-        raise ValueError(unknown_word("waveform", waveform, WAVEFORMS))
-    waves = []
-    for latency, width, *_ in components.values():
-        late = 1.0 if waveform == "gaussian" else 1.5  # skewed: rises faster than it falls
-        sides = np.where(times > latency, width * late, width * (2 - late))
-        waves.append(np.exp(-0.5 * ((times - latency) / sides) ** 2))
-    return np.array(waves)
-
-
-def true_response(channels, times, components, waveform="gaussian"):
-    """Noise-free response to one pulse, (n_channels, n_times), volts, average reference."""
-    fields = np.array([topography(channels, electrode, turn) for _, _, _, electrode, turn in components.values()])
-    sizes = np.array([amplitude for _, _, amplitude, _, _ in components.values()])
-    after = np.where(times > 0, 1 - np.exp(-np.maximum(times, 0) / 0.004), 0.0)  # nothing before the pulse
-    return (fields * sizes[:, None]).T @ (_component_waves(times, components, waveform) * after)
-
-
-def component_peaks(response, channels, times, target):
-    """Amplitude and latency of every component in the mean over the region of interest."""
-    region = [channels.index(name) for name in roi_channels(REGIONS[target]) if name in channels]
-    wave = response[region].mean(axis=0)
-    rows = []
-    for name, (start, stop) in WINDOWS[target].items():
-        inside = np.flatnonzero((times >= start - 1e-9) & (times <= stop + 1e-9))
-        sign = 1 if name.startswith("p") else -1
-        peak = inside[np.argmax(sign * wave[inside])]
-        rows += [(f"{name}_amplitude", wave[peak]), (f"{name}_latency", times[peak])]
-    return rows
-
-
-def _pulse(times, channels, electrode, n, decay, decay_amplitude, muscle_amplitude, rng):
-    """What one pulse leaves on the electrodes, (n_trials, n_channels, n_times)."""
-    if decay not in DECAYS:
-        raise ValueError(unknown_word("decay", decay, DECAYS))
-    near = nearness(channels, electrode, 0.045)
-    after = np.where(times >= -1e-9, np.maximum(times, 0.0), np.inf)
-    ringing = np.exp(-after / 0.0009) * np.where(after < 1, np.cos(2 * np.pi * 310.0 * np.minimum(after, 1)), 0)
-    signs = rng.choice([-1.0, 1.0], len(channels))
-    fixed = (4e-3 * (0.2 + near) * signs)[:, None] * ringing
-    if decay != "none":
-        constants = rng.uniform(0.008, 0.014, (len(channels), 1))
-        tail = np.exp(-after / constants) if decay == "exponential" else (1 + after / (constants / 3)) ** -1.3
-        fixed = fixed + (decay_amplitude * (0.1 + near) * signs)[:, None] * np.where(after < 1, tail, 0)
-    block = fixed * (1 + 0.15 * rng.standard_normal((n, 1, 1)))
-    if muscle_amplitude:  # scalp muscle: a burst of a few milliseconds at the lateral electrodes near the coil
-        temporal = nearness(channels, "F7" if electrode == "F3" else "T7", 0.05)
-        burst = np.exp(-0.5 * ((times - 0.007) / 0.0035) ** 2) * np.sin(2 * np.pi * 105.0 * (times - 0.004))
-        burst = np.where(times > 0, burst, 0.0)
-        gain = muscle_amplitude * (1 + 0.25 * rng.standard_normal((n, 1, 1)))
-        block = block + gain * temporal[:, None] * burst
-    return block
+def _components(target, changes):
+    if target not in COMPONENTS:
+        raise ValueError(unknown_word("target", target, COMPONENTS))
+    return {**COMPONENTS[target], **(changes or {})}
 
 
 def tep_session(
     target="DLPFC",
     *,
     n_trials=60,
-    lici=False,
-    lici_ratio=0.7,
     components=None,
+    oscillations=(),
+    sham_trials=0,
+    peripheral=0.0,
+    muscles=None,
+    association=0.0,
+    component_spread=0.5,
     waveform="gaussian",
     decay="exponential",
     decay_amplitude=40e-6,
@@ -124,12 +63,14 @@ def tep_session(
     blink_amplitude=100e-6,
     background_rms=4e-6,
     trial_gain=0.15,
+    ringing=0.0009,
+    recharge=None,
     channels=CHANNELS,
     sampling_rate=1000.0,
     trial_interval=1.2,
     seed,
 ):
-    """Simulate a TMS-EEG recording whose evoked potential is known.
+    """Simulate a TMS-EEG recording of single pulses whose evoked potential is known.
 
     Components are dipoles in MNE's spherical head model. The background is 1/f activity with an alpha rhythm,
     blinks, hum and sensor noise.
@@ -139,14 +80,23 @@ def tep_session(
     target : str
         ``DLPFC`` (P25, N40, P60, N100, P185) or ``M1`` (N15, P30, N45, P60, N100, P180), left hemisphere.
     n_trials : int
-        Trials a condition.
-    lici : bool
-        Mix single pulses with pairs 100 ms apart; annotations are at the last pulse, and the first pulse evokes
-        its own response.
-    lici_ratio : float
-        Size of the response to the last pulse of a pair relative to that of a single pulse.
+        Trials.
     components : mapping, optional
         Changes to the components: name -> (latency s, width s, amplitude V, electrode, tangential share).
+    oscillations : sequence of excitability.simulate.Oscillation
+        Evoked or induced beside the components.
+    sham_trials : int
+        Trials with a sham coil mixed in: what is heard and felt, and a small artefact (``block`` is ``sham`` or
+        ``real``).
+    peripheral : float
+        What is heard and felt of each pulse, real or sham: 1 is 6 µV at FCz after 105 ms and 7 µV at Cz after 195 ms.
+    muscles : mapping, optional
+        EMG in the same recording: channel name -> changes to the usual physiology of its muscle, as for
+        :func:`session`; pulses are then at 120 % of the threshold of the first.
+    association : float
+        Rank correlation, over trials, of the size of the MEPs with that of the P30 (DLPFC: P25), −1 to 1.
+    component_spread : float
+        Standard deviation of the size of that component from trial to trial, where there are muscles.
     waveform : str
         ``gaussian`` or ``skewed`` components.
     decay : str
@@ -154,7 +104,11 @@ def tep_session(
     decay_amplitude, muscle_amplitude, blink_amplitude, background_rms : float
         Volts.
     trial_gain : float
-        Standard deviation of the size of the response from trial to trial.
+        Standard deviation of the size of the whole response from trial to trial.
+    ringing : float
+        Time constant of the artefact of the pulse itself, s.
+    recharge : float, optional
+        When the stimulator recharges, s from the pulse: a second, smaller artefact.
     channels : sequence of str
         Electrodes of the 10-20 system.
     sampling_rate, trial_interval : float
@@ -166,9 +120,10 @@ def tep_session(
     raw : mne.io.RawArray
         Volts, with electrode positions and one annotation ``TMS`` a trial.
     truth : dict
-        ``evoked``: noise-free response to a single pulse, ``mne.EvokedArray``, average reference, −0.2 to 0.5 s;
-        with ``lici`` also ``conditioned`` (to the last pulse of a pair, without the response to the first);
-        ``measures``: DataFrame ``protocol, channel, condition, measure, value`` for the region of interest.
+        ``evoked``: noise-free response to a pulse, ``mne.EvokedArray``, average reference, −0.2 to 0.5 s; with a sham
+        also ``sham`` (what is heard and felt); ``measures``: DataFrame ``protocol, channel, condition, measure,
+        value`` in the words of the result table; ``trials``: one row a trial with the size of each component
+        (``size_p30`` …, 1 on average), and ``mep_amplitude_RFDI`` … (V) of each muscle.
 
     Examples
     --------
@@ -176,183 +131,143 @@ def tep_session(
     >>> raw, truth = tep_session("M1", n_trials=4, seed=1)
     >>> len(raw.annotations), round(float(truth["evoked"].get_data("C1")[0].min()) * 1e6) < -5
     (4, True)
+    >>> raw, truth = tep_session("M1", n_trials=4, muscles={"RFDI": {}}, association=0.6, seed=1)
+    >>> raw.ch_names[-1], truth["trials"].columns[-1], truth["measures"]["measure"].iloc[-1]
+    ('RFDI', 'mep_amplitude_RFDI', 'correlation')
     """
-    if target not in COMPONENTS:
-        raise ValueError(unknown_word("target", target, COMPONENTS))
-    rng = np.random.default_rng(seed)
-    channels = tuple(channels)
-    components = {**COMPONENTS[target], **(components or {})}
-    conditions = rng.permutation(np.repeat([1, 2] if lici else [1], n_trials))
-    paired = conditions == 2
-    gaps = trial_interval * rng.uniform(0.95, 1.05, len(conditions))
-    samples = np.round((np.cumsum(gaps) - gaps[0] + 1.2) * sampling_rate).astype(int)
-    n_times = int(np.ceil(samples[-1] / sampling_rate + 1.0) * sampling_rate)  # whole seconds, as EDF wants
-    data = ongoing_eeg(
-        channels,
-        n_times,
-        sampling_rate,
-        rng,
-        aperiodic_exponent=1.2,
-        aperiodic_rms=background_rms,
-        alpha_frequency=10.0,
-        alpha_rms=0.8 * background_rms,
-        beta_rms=0.2 * background_rms,
-        blink_amplitude=blink_amplitude,
-        line_noise=0.5e-6,
-        sensor_noise=0.3e-6,
-    )
-    window = np.arange(round(0.5 * sampling_rate)) / sampling_rate
-    response = true_response(channels, window, components, waveform)
-    coil = int(rng.integers(2**63))
-    lag = round(_CONDITIONING_INTERVAL * sampling_rate)
-    for starts, size in ((samples - lag)[paired], 1.0), (samples, np.where(paired, lici_ratio, 1.0)):
-        gain = size * (1 + trial_gain * rng.standard_normal(len(starts)))
-        block = gain[:, None, None] * response + _pulse(
-            window,
-            channels,
-            COIL[target],
-            len(starts),
-            decay,
-            decay_amplitude,
-            muscle_amplitude,
-            np.random.default_rng(coil),
-        )
-        for start, trial in zip(starts, block, strict=True):
-            data[:, start : start + len(window)] += trial
-    raw = _eeg_raw(data, channels, sampling_rate, f"{target.lower()}/{'lici_tep' if lici else 'tep'}")
-    _annotate(raw, samples, paired, target)
-    return raw, _tep_truth(raw, target, components, waveform, lici_ratio if lici else None)
+    components = _components(target, components)
+    recording = Recording(
+        target, tuple(channels), sampling_rate, trial_interval, waveform, decay, decay_amplitude, muscle_amplitude,
+        blink_amplitude, background_rms, trial_gain, ringing, recharge,
+    )  # fmt: skip
+    stimuli = pd.DataFrame({"kind": ["real"] * n_trials + ["sham"] * sham_trials})
+    train = {
+        "real": PulseTrain(
+            responses=((0.0, components, 1.0),), peripheral=peripheral, oscillations=tuple(oscillations)
+        ),
+        "sham": PulseTrain(responses=((0.0, {}, 0.3),), peripheral=peripheral),
+    }
+    name = f"{target.lower()}/tep"
+    made = record(
+        recording, stimuli, train, name, name, seed,
+        muscles=muscles, association=association, component_spread=component_spread,
+    )  # fmt: skip
+    real = "real" if sham_trials else "all"
+    rows = _single_measures(made, recording, train["real"], real)
+    truth = {"evoked": made.evoked(train["real"], "single pulse")}
+    measures = made.table(rows)
+    if any(one.locking == 1 and one.latency < _IMMEDIATE for one in oscillations):
+        early = made.table([(REGIONS[target], real, *row) for row in immediate_measures(*made.course(train["real"]))])
+        measures = pd.concat([measures, early.assign(protocol=f"{target.lower()}/immediate_tep")], ignore_index=True)
+    if sham_trials:
+        truth["sham"] = made.evoked(train["sham"], "sham pulse")
+    return made.raw, truth | {"measures": measures, "trials": made.trials}
 
 
-def _annotate(raw, samples, paired, target):
-    import mne
-
-    stimuli = pd.DataFrame(
-        {
-            "pulse_count": np.where(paired, 2, 1),
-            "inter_stimulus_interval": np.where(paired, _CONDITIONING_INTERVAL, np.nan),
-            "intensity": 60.0,
-            "conditioning_intensity": np.where(paired, 60.0, np.nan),
-            "intensity_rmt": 120.0,
-            "stimulus_type": "tms",
-            "target": target,
-            "hemisphere": "left",
-        }
-    )
-    times = samples / raw.info["sfreq"]
-    raw.set_annotations(mne.Annotations(times, np.zeros(len(times)), ["TMS"] * len(times), extras=extras_of(stimuli)))
+def _single_measures(made, recording, train, condition):
+    response, times = made.response(train)
+    found = evoked_measures(response, recording.channels, times, recording.target)
+    found += [(REGIONS[recording.target], *row) for row in made.time_frequency(train).items()]
+    return [(channel, condition, name, value) for channel, name, value in found] + made.muscle_measures(condition)
 
 
-def _tep_truth(raw, target, components, waveform, lici_ratio):
-    import mne
-
-    channels, rate = tuple(raw.ch_names), raw.info["sfreq"]
-    times = np.arange(round(-0.2 * rate), round(0.5 * rate) + 1) / rate
-    response = true_response(channels, times, components, waveform)
-    protocol = raw.info["temp"]["excitability"]["protocol"]
-    region = f"{target}_left"
-    condition = "all" if lici_ratio is None else "test"
-    rows = [
-        (protocol, region, condition, name, value) for name, value in component_peaks(response, channels, times, target)
-    ]
-
-    def evoked(data, comment):
-        return mne.EvokedArray(data, raw.info, tmin=times[0], comment=comment, verbose="error")
-
-    truth = {"evoked": evoked(response, "single pulse")}
-    if lici_ratio is not None:
-        label = isi_label(_CONDITIONING_INTERVAL)
-        truth["conditioned"] = evoked(lici_ratio * response, "pair, response to the first removed")
-        rows.append((protocol, region, label, "lici_tep", lici_ratio))
-    truth["measures"] = pd.DataFrame(rows, columns=["protocol", "channel", "condition", "measure", "value"])
-    return truth
-
-
-def resting_eeg(
+def paired_tep_session(
+    target="M1",
+    kind="sici",
     *,
-    duration=60.0,
-    aperiodic_exponent=1.2,
-    aperiodic_rms=5e-6,
-    alpha_frequency=10.0,
-    alpha_rms=6e-6,
-    beta_rms=0.8e-6,
-    blink_amplitude=0.0,
-    line_noise=0.0,
-    sensor_noise=0.05e-6,
-    channels=CHANNELS,
-    sampling_rate=500.0,
+    n_trials=40,
+    interval=None,
+    ratio=None,
+    conditioning_size=None,
+    components=None,
+    muscles=None,
     seed,
+    **recording,
 ):
-    """Simulate resting EEG with a known aperiodic exponent and alpha frequency.
+    """Simulate a TMS-EEG recording of pairs of pulses, mixed with test pulses and conditioning pulses alone.
+
+    The response to the first pulse of a pair goes on under that to the last. Annotations are at the last pulse.
 
     Parameters
     ----------
-    duration : float
-        Seconds.
-    aperiodic_exponent : float
-        χ of the power spectrum 1/f**χ (from 0.25 Hz on).
-    aperiodic_rms, alpha_rms, beta_rms : float
-        Volts: background (mean over electrodes), rhythms (at their strongest electrode).
-    alpha_frequency : float
-        Hz.
-    blink_amplitude, line_noise, sensor_noise : float
-        Volts.
-    channels : sequence of str
-        Electrodes of the 10-20 system.
-    sampling_rate : float
-        Hz.
-    seed : int or numpy.random.Generator
+    target : str
+        ``M1`` or ``DLPFC``.
+    kind : {"sici", "icf", "lici"}
+        Of equal pulses (LICI) the test pulse is also the conditioning pulse, and none is given alone.
+    n_trials : int
+        Trials a condition.
+    interval : float, optional
+        Between the pulses, s; usually 3, 12 or 100 ms.
+    ratio : float or mapping of str to float, optional
+        Size of the response to the last pulse of a pair relative to that of a test pulse, of all components or by
+        component (others stay 1); usually 0.7, 1.3 or 0.7.
+    conditioning_size : float, optional
+        Size of the response to the conditioning pulse relative to that of a test pulse; usually 0.3, of equal pulses 1.
+    components, muscles, seed
+        As for :func:`tep_session`; of muscles the ratio is that of their physiology.
+    **recording
+        ``waveform``, ``decay``, ``decay_amplitude``, ``muscle_amplitude``, ``blink_amplitude``, ``background_rms``,
+        ``trial_gain``, ``ringing``, ``recharge``, ``channels``, ``sampling_rate``, ``trial_interval``, as for
+        :func:`tep_session`.
 
     Returns
     -------
     raw : mne.io.RawArray
-        Volts, average reference, with electrode positions.
     truth : dict
-        ``measures``: DataFrame ``protocol, channel, condition, measure, value`` with ``aperiodic_exponent`` and
-        ``individual_alpha_frequency``.
+        ``evoked`` (test pulse alone), ``conditioned`` (last pulse of a pair, without what the first evokes) and
+        ``conditioning`` (that pulse alone), noise-free ``mne.EvokedArray``; ``measures`` and ``trials`` as of
+        :func:`tep_session`.
 
     Examples
     --------
-    >>> from excitability.simulate import resting_eeg
-    >>> raw, truth = resting_eeg(duration=4, aperiodic_exponent=1.5, seed=1)
-    >>> raw.get_data().shape, truth["measures"]["value"].tolist()
-    ((26, 2000), [1.5, 10.0])
+    >>> from excitability.simulate import paired_tep_session
+    >>> raw, truth = paired_tep_session("M1", "sici", n_trials=3, ratio=0.6, seed=1)
+    >>> row = truth["measures"].iloc[0]
+    >>> len(raw.annotations), row["condition"], row["measure"], round(float(row["value"]), 3)
+    (9, 'isi_0.003', 'paired_pulse_tep', 0.6)
     """
-    rng = np.random.default_rng(seed)
-    data = ongoing_eeg(
-        tuple(channels),
-        round(duration * sampling_rate),
-        sampling_rate,
-        rng,
-        aperiodic_exponent=aperiodic_exponent,
-        aperiodic_rms=aperiodic_rms,
-        alpha_frequency=alpha_frequency,
-        alpha_rms=alpha_rms,
-        beta_rms=beta_rms,
-        blink_amplitude=blink_amplitude,
-        line_noise=line_noise,
-        sensor_noise=sensor_noise,
-    )
-    raw = _eeg_raw(data, tuple(channels), sampling_rate, "dlpfc/resting_eeg")
-    rows = [
-        ("dlpfc/resting_eeg", "all", "all", "aperiodic_exponent", float(aperiodic_exponent)),
-        ("dlpfc/resting_eeg", "all", "all", "individual_alpha_frequency", float(alpha_frequency)),
-    ]
-    measures = pd.DataFrame(rows, columns=["protocol", "channel", "condition", "measure", "value"])
-    return raw, {"measures": measures}
-
-
-def _eeg_raw(data, channels, sampling_rate, protocol):
-    import mne
-
-    info = eeg_info(channels, sampling_rate)
-    info["temp"] = {
-        "excitability": {
-            "format": "simulated",
-            "protocol": protocol,
-            "stimulator": "simulated",
-            "reference": "average",
-            "notes": ["gaps between trials are shortened"],
-        }
+    if kind not in PAIRS:
+        raise ValueError(unknown_word("kind of pair", kind, PAIRS))
+    components = _components(target, components)
+    usual = PAIRS[kind]
+    interval = usual[0] if interval is None else interval
+    ratio = usual[1] if ratio is None else ratio
+    size = usual[2] if conditioning_size is None else conditioning_size
+    strength = usual[3] / 60.0
+    settings = Recording(target, **recording)
+    factors = ratio if isinstance(ratio, dict) else dict.fromkeys(components, ratio)
+    unknown = set(factors) - set(components)
+    if unknown:
+        raise ValueError(unknown_word("component", min(unknown), components))
+    conditioned = _scaled(components, factors)
+    first = _scaled(components, dict.fromkeys(components, size))
+    train = {
+        "test": PulseTrain(((0.0, components, 1.0),)),
+        "pair": PulseTrain(((-interval, first, strength), (0.0, conditioned, 1.0))),
+        "conditioning": PulseTrain(((0.0, first, strength),)),
     }
-    return mne.io.RawArray(data, info, verbose="error")
+    kinds = ["test", "pair"] if kind == "lici" else ["test", "pair", "conditioning"]
+    stimuli = pd.DataFrame({"kind": [name for name in kinds for _ in range(n_trials)]})
+    stimuli["conditioning_intensity"] = stimuli["kind"].map({"pair": usual[3], "conditioning": usual[3]})
+    name = f"{target.lower()}/{kind}_tep"
+    made = record(settings, stimuli, train, name, f"m1/{kind}", seed, muscles=muscles, interval=interval)
+    (test, times), (both, _) = (made.response(train[name]) for name in ("test", "pair"))
+    response = true_response(settings.channels, times, conditioned, settings.waveform)
+    labels = {"test": "test", "pair": isi_label(interval)}
+    rows = [
+        (REGIONS[target], labels[condition], measure, value)
+        for condition, measure, value in pair_measures(test, response, both, settings.channels, times, target, kind)
+    ]
+    truth = {
+        "evoked": made.evoked(train["test"], "test pulse"),
+        "conditioned": made.evoked(PulseTrain(((0.0, conditioned, 1.0),)), "pair, response to the first removed"),
+        "conditioning": made.evoked(train["conditioning"], "conditioning pulse"),
+    }
+    return made.raw, truth | {"measures": made.table(rows + made.muscle_measures("")), "trials": made.trials}
+
+
+def _scaled(components, factors):
+    return {
+        name: (latency, width, amplitude * factors.get(name, 1.0), electrode, turn)
+        for name, (latency, width, amplitude, electrode, turn) in components.items()
+    }

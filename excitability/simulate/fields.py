@@ -99,3 +99,26 @@ def nearness(channels, electrode, length):
     positions = head(channels)["positions"]
     distance = np.linalg.norm(positions - positions[channels.index(electrode)], axis=1)
     return np.exp(-0.5 * (distance / length) ** 2)
+
+
+def eeg_raw(data, channels, sampling_rate, protocol, muscles=None):
+    """A recording (n_channels, n_times) with what is known of its making; EMG channels follow the electrodes."""
+    import mne
+
+    info = eeg_info(channels, sampling_rate)
+    muscles = dict(muscles or {})
+    if muscles:
+        montage = info.get_montage()
+        info = mne.create_info([*channels, *muscles], sampling_rate, ["eeg"] * len(channels) + ["emg"] * len(muscles))
+        info.set_montage(montage, verbose="error")
+    info["temp"] = {
+        "excitability": {
+            "format": "simulated",
+            "protocol": protocol,
+            "stimulator": "simulated",
+            "reference": "average",
+            "muscles": muscles,
+            "notes": ["gaps between trials are shortened"],
+        }
+    }
+    return mne.io.RawArray(data, info, verbose="error")

@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ..schema import unknown_word
 from .bids_files import write_dataset, write_recording, write_sessions, write_tsv
 from .cohort import EFFECTS, GROUPS, blood_at, components_at, draw_participant, muscles_at, time_course
-from .eeg_sessions import resting_eeg, tep_session
+from .eeg_sessions import paired_tep_session, tep_session
 from .emg_sessions import session
+from .resting_sessions import resting_eeg
 from .stimuli import protocol_name, task_label
 
 EMG_PROTOCOLS = (
@@ -22,7 +24,20 @@ EMG_PROTOCOLS = (
     "m1/lici",
     "m1/cortical_silent_period",
 )
-_LOG_MEASURES = ("conditioned_ratio", "lici_tep", "mep_amplitude", "mep_max", "peak_slope", "area_under_curve")
+#: Those of the battery ``dlpfc_exercise`` first.
+EEG_PROTOCOLS = (
+    "dlpfc/tep", "dlpfc/lici_tep", "dlpfc/resting_eeg", "dlpfc/sici_tep", "dlpfc/icf_tep", "m1/tep", "m1/sici_tep",
+    "m1/icf_tep",
+)  # fmt: skip
+_LOG_MEASURES = (
+    "conditioned_ratio",
+    "lici_tep",
+    "paired_pulse_tep",
+    "mep_amplitude",
+    "mep_max",
+    "peak_slope",
+    "area_under_curve",
+)
 _KEYS = ["protocol", "channel", "condition", "measure"]
 #: (protocol, measure) -> parameter of the cohort whose mean change is the change of the measure.
 _PARAMETERS = {
@@ -35,29 +50,46 @@ _PARAMETERS = {
 }
 
 
-def _eeg_recordings(participant, timepoint, options, rng):
-    """Recordings and true measures of the EEG part of a session."""
-    components = components_at(participant, timepoint)
+def _eeg_recording(protocol, participant, timepoint, options, rng):
+    """Recording and true measures of one EEG protocol of a session."""
     rate = options["eeg_sampling_rate"]
-    for lici in (False, True):
-        yield tep_session(
-            "DLPFC",
-            n_trials=options["eeg_trials"],
-            lici=lici,
-            lici_ratio=0.65 * participant.factor("lici_eeg", timepoint),
-            components=components,
-            decay_amplitude=25e-6,
-            sampling_rate=rate,
-            trial_interval=1.0,
+    if protocol == "dlpfc/resting_eeg":
+        return resting_eeg(
+            duration=options["rest_duration"],
+            aperiodic_exponent=1.25 * participant.factor("aperiodic_exponent", timepoint),
+            alpha_frequency=10.0 * participant.factor("alpha_frequency", timepoint),
+            sampling_rate=min(rate, 500.0),
             seed=rng,
         )
-    yield resting_eeg(
-        duration=options["rest_duration"],
-        aperiodic_exponent=1.25 * participant.factor("aperiodic_exponent", timepoint),
-        alpha_frequency=10.0 * participant.factor("alpha_frequency", timepoint),
-        sampling_rate=min(rate, 500.0),
-        seed=rng,
-    )
+    folder, kind = protocol.split("/")
+    target = folder.upper()
+    made = {
+        "n_trials": options["eeg_trials"],
+        "components": components_at(participant, timepoint, target),
+        "decay_amplitude": 25e-6,
+        "sampling_rate": rate,
+        "trial_interval": 1.0,
+        "seed": rng,
+    }
+    if target == "M1":
+        made["muscles"] = {"RFDI": muscles_at(participant, timepoint)["RFDI"]}
+    if kind == "tep":
+        return tep_session(target, association=0.4 if target == "M1" else 0.0, **made)
+    kind = kind.removesuffix("_tep")
+    if kind == "lici":
+        made["ratio"] = 0.65 * participant.factor("lici_eeg", timepoint)
+    return paired_tep_session(target, kind, **made)
+
+
+def _eeg_protocol(name):
+    if name not in EEG_PROTOCOLS:
+        raise ValueError(unknown_word("EEG protocol to simulate", name, EEG_PROTOCOLS))
+    return name
+
+
+def _task(protocol):
+    """Task label; that of EEG over M1 names its folder, for over the DLPFC it would be the same."""
+    return task_label(protocol.replace("m1/", "m1") if protocol in EEG_PROTOCOLS else protocol)
 
 
 def _write_session(root, participant, timepoint, options, seed):
@@ -70,7 +102,7 @@ def _write_session(root, participant, timepoint, options, seed):
 
     def keep(raw, truth):
         protocol = raw.info["temp"]["excitability"]["protocol"]
-        write_recording(root, raw, participant.label, timepoint, task_label(protocol))
+        write_recording(root, raw, participant.label, timepoint, _task(protocol))
         truths.append(truth["measures"])
 
     for protocol in options["protocols"]:
@@ -86,8 +118,8 @@ def _write_session(root, participant, timepoint, options, seed):
             )
         )
     if timepoint in options["eeg"]:
-        for recording in _eeg_recordings(participant, timepoint, options, rng):
-            keep(*recording)
+        for protocol in options["eeg_protocols"]:
+            keep(*_eeg_recording(protocol, participant, timepoint, options, rng))
     measures = pd.concat(truths, ignore_index=True)
     measures.insert(0, "participant", participant.label)
     measures.insert(1, "session", timepoint)
@@ -135,6 +167,7 @@ def study(
     timepoints=("pre", "post0", "post30"),
     protocols=EMG_PROTOCOLS,
     eeg=True,
+    eeg_protocols=EEG_PROTOCOLS[:3],
     n_trials=None,
     eeg_trials=25,
     rest_duration=30.0,
@@ -147,7 +180,7 @@ def study(
     """Write a simulated study as BIDS: an exercise study of chronic low back pain with known answers.
 
     An M1 session (EMG of the right FDI at rest and the left erector spinae in contraction) and a DLPFC session
-    (EEG: ``tep``, ``lici_tep`` and ``resting_eeg``) at every time point. Sizes of effects are invented examples
+    (EEG) at every time point. Sizes of effects are invented examples
     (see :mod:`excitability.simulate.cohort`); gaps between trials are shortened to about a second.
 
     Parameters
@@ -162,6 +195,9 @@ def study(
         EMG protocols.
     eeg : bool or sequence of str
         Whether to record EEG, or at which time points.
+    eeg_protocols : sequence of str
+        Those of the battery ``dlpfc_exercise``, or others of ``excitability.simulate.studies.EEG_PROTOCOLS``; over M1
+        with EMG of the right FDI.
     n_trials : int or mapping, optional
         Trials a condition of the EMG protocols (a number, or a mapping by protocol); by default 8 to 15.
     eeg_trials : int
@@ -208,6 +244,7 @@ def study(
     options = {
         "protocols": [protocol_name(name) for name in protocols],
         "eeg": (timepoints if eeg else ()) if isinstance(eeg, bool) else tuple(eeg),
+        "eeg_protocols": [_eeg_protocol(name) for name in eeg_protocols],
         "n_trials": n_trials,
         "eeg_trials": eeg_trials,
         "rest_duration": rest_duration,
