@@ -110,7 +110,10 @@ def blinks(channels, n_times, sampling_rate, amplitude, rng, every=6.0):
         starts = rng.integers(0, max(n_times - width, 1), count)
         sizes = amplitude * rng.uniform(0.7, 1.3, count)
         np.add.at(trace, np.minimum(starts[:, None] + np.arange(width), n_times - 1), sizes[:, None] * shape)
-    weight = nearness(channels, "Fp1", 0.055) + nearness(channels, "Fp2", 0.055)
+    forehead = [name for name in ("Fp1", "Fp2") if name in channels]
+    if not amplitude or not forehead:
+        return np.zeros((len(channels), n_times))
+    weight = sum(nearness(channels, name, 0.055) for name in forehead)
     return (weight / weight.max())[:, None] * trace
 
 

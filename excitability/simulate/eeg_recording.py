@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -68,13 +69,14 @@ class PulseTrain:
 class Made:
     """A recording, and what is needed to say what is true of it."""
 
-    raw: object
+    raw: Any
     recording: Recording
     protocol: str
     trials: pd.DataFrame
     muscles: dict
     stimuli: pd.DataFrame
     association: float
+    spread: float
 
     def response(self, train):
         """Noise-free response (n_channels, n_times) to a kind of trial, from −0.2 to 0.5 s, and its times."""
@@ -97,19 +99,26 @@ class Made:
     def time_frequency(self, train):
         """Measures of evoked and induced power in the region; see :func:`time_frequency_truth`."""
         here = self.recording
-        rate = here.sampling_rate
+        rate = 500.0  # faster than wavelets look; what oscillates above them is left out
         times = np.arange(round(-0.6 * rate), round(0.6 * rate) + 1) / rate
+        train = replace(train, oscillations=tuple(one for one in train.oscillations if one.frequency < 100))
         rows = region_rows(here.channels, here.target)
         free = np.zeros((len(rows), times.size))
         for one in train.oscillations:
             free += np.sqrt(1 - one.locking**2) * np.outer(one.field(here.channels)[rows], one.courses(times, [0.0])[0])
 
         def density_of(frequencies):
-            cross = activity_density(here.channels, frequencies, rate, **here.spectrum)
+            cross = activity_density(here.channels, frequencies, here.sampling_rate, **here.spectrum)
             return np.real(np.einsum("fcc->cf", cross))[rows]
 
         locked = _response(here, train, times)[rows]
-        return time_frequency_truth(locked, free, rate, times, density_of, gain_variance=here.trial_gain**2)
+        varying = [here.trial_gain * locked]
+        if self.muscles:
+            components = train.responses[-1][1]
+            alone = {name: one for name, one in components.items() if name == ASSOCIATED[here.target]}
+            course = component_responses(here.channels, times, alone, here.waveform)[0]
+            varying.append(self.spread * course[rows])
+        return time_frequency_truth(locked, free, varying, rate, times, density_of)
 
     def muscle_measures(self, condition):
         """Channel, condition, measure and value of the EMG, and of its association with the EEG."""
@@ -220,7 +229,7 @@ def record(
     names = {name: model.muscle for name, model in models.items()}
     raw = eeg_raw(np.vstack([data, *emg]), channels, rate, protocol, names)
     _annotate(raw, samples, told)
-    return Made(raw, recording, protocol, trials, models, stimuli, association)
+    return Made(raw, recording, protocol, trials, models, stimuli, association, component_spread)
 
 
 def _add_trials(data, recording, train, samples, extra, here, trials, coil, rng):

@@ -78,7 +78,7 @@ def _noise_power(at, density, frequencies, cycles=(3.0, 10.0)):
     return 2 * (at[1] - at[0]) * gain @ density
 
 
-def time_frequency_truth(locked, free, rate, times, density_of, *, gain_variance=0.0):
+def time_frequency_truth(locked, free, varying, rate, times, density_of):
     """What time-frequency measures of a region find with very many trials.
 
     Parameters
@@ -87,12 +87,12 @@ def time_frequency_truth(locked, free, rate, times, density_of, *, gain_variance
         What is the same in every trial, V.
     free : array, (n_channels, n_times)
         What has another phase in every trial, V.
+    varying : sequence of array, (n_channels, n_times)
+        What changes in size from trial to trial: its standard deviation, V.
     rate, times
         Hz; s from the pulse, (n_times,).
     density_of : callable
         One-sided density of the background (V²/Hz) of each channel, (n_channels, n_freqs), at frequencies (Hz).
-    gain_variance : float
-        Of the size of ``locked`` from trial to trial.
 
     Returns
     -------
@@ -104,30 +104,31 @@ def time_frequency_truth(locked, free, rate, times, density_of, *, gain_variance
     density = density_of(at)
 
     def parts(frequencies):
-        """Power (n_channels, n_freqs, n_after) of the background, of what is locked and of what is not."""
+        """Power (n_channels, n_freqs, n_after) of the background, of what is locked, loose, and varies."""
         noise = np.array([_noise_power(at, one, frequencies) for one in density])[..., None]
-        evoked, loose = (
-            np.array([morlet_power(one, rate, frequencies)[:, after] for one in courses]) for courses in (locked, free)
-        )
-        return noise, evoked, loose
+        powers = [
+            np.array([morlet_power(one, rate, frequencies)[:, after] for one in courses])
+            for courses in (locked, free, *varying)
+        ]
+        return noise, *powers[:2], sum(powers[2:])
 
-    noise, evoked, loose = parts(np.arange(4.0, 46.0))
-    rise = (10 * np.log10(1 + ((1 + gain_variance) * evoked + loose) / noise)).mean(axis=(0, 2))
+    noise, evoked, loose, unsteady = parts(np.arange(4.0, 46.0))
+    rise = (10 * np.log10(1 + (evoked + loose + unsteady) / noise)).mean(axis=(0, 2))
     best = int(np.argmax(rise))
     natural = np.nan
     if 0 < best < rise.size - 1:
         left, top, right = rise[best - 1 : best + 2]
         natural = 4.0 + best + 0.5 * (left - right) / (left - 2 * top + right)
-    noise, evoked, loose = parts(np.arange(13.0, 31.0))
+    noise, evoked, loose, unsteady = parts(np.arange(13.0, 31.0))
     change = {
         name: np.mean(10 * np.log10(np.mean(1 + (part / noise).mean(axis=2), axis=1)))
-        for name, part in (("beta_evoked", evoked), ("beta_induced", gain_variance * evoked + loose))
+        for name, part in (("beta_evoked", evoked), ("beta_induced", loose + unsteady))
     }
-    noise, evoked, loose = parts(np.arange(8.0, 31.0))
+    noise, evoked, loose, unsteady = parts(np.arange(8.0, 31.0))
     return {
         "natural_frequency": float(natural),
         **{name: float(value) for name, value in change.items()},
-        "phase_locking": float(np.mean(_locking(np.sqrt(evoked), np.sqrt(loose), noise + gain_variance * evoked) ** 2)),
+        "phase_locking": float(np.mean(_locking(np.sqrt(evoked), np.sqrt(loose), noise + unsteady) ** 2)),
     }
 
 
