@@ -402,7 +402,7 @@ def test_a_heavy_figure_becomes_a_bitmap():
     for _ in range(300):
         ax.plot(rng.standard_normal(200))
     block = _page.figure_block(figure, "Many lines", "All of them", number=1)
-    assert "data:image/png;base64," in block
+    assert "data:image/webp;base64," in block
     assert 'alt="Many lines. All of them"' in block
     light = Figure(figsize=(4, 3))
     light.add_subplot().plot([0, 1])

@@ -12,21 +12,19 @@ import numpy as np
 import pandas as pd
 
 from ..batch import load_results, windows_of
-from ..labels import condition_label
 from ..measures._curve_fit import fit_recruitment_curve
 from ..measures._tables import is_kept
-from ..plots import mep_overlay, tep_butterfly, tep_quality
+from ..plots import mep_overlay
 from ..plots import motor_map as draw_motor_map
 from ..plots import recruitment_curve as draw_recruitment_curve
 from ..protocol import Protocol, run_all
-from ..protocol.averages import region_channels
 from ..recording import read
-from ..schema import QUALITY, display
+from ..schema import display
 from ..store import as_given, stems
 from ..tables import read_table
+from ._evoked_potential import evoked_figures
 
 if TYPE_CHECKING:
-    import mne
     from matplotlib.figure import Figure
 
     from ..protocol import Run
@@ -99,8 +97,9 @@ def example_figures(study: Study, progress: Progress | None = None) -> Iterator[
         reading = study.reading({**row, "file": file}, protocol)
         emg = protocol.modality == "emg"
         try:
+            raw = read(file, **(reading.get("options") or {}))
             done = run_all(
-                read(file, **(reading.get("options") or {})),
+                raw,
                 _with_onsets(protocol) if emg else protocol,
                 reading.get("picks") if emg else None,
                 muscles=reading.get("muscles") if emg else None,
@@ -110,7 +109,9 @@ def example_figures(study: Study, progress: Progress | None = None) -> Iterator[
             warnings.warn(f"no example of {protocol.name}: {error}", stacklevel=2)
             continue
         who = f"participant {row['participant']}, {row.get('timepoint') or row['session']}"
-        yield from ((protocol.name, *words) for words in (_emg(done, who) if emg else _eeg(done, who)))
+        yield from (
+            (protocol.name, *words) for words in (_emg(done, who) if emg else evoked_figures(done, raw, who, _EXAMPLE))
+        )
     if progress is not None:
         progress(len(protocols), len(protocols), "done")
 
@@ -211,53 +212,3 @@ def _curve(done: Run, table: pd.DataFrame, channel: str) -> Figure:
         grid = np.linspace(kept["intensity"].min(), kept["intensity"].max(), 200)
         curve = (grid, again.predict(grid), *again.band(grid))
     return draw_recruitment_curve(table, fit, curve=curve, channel=channel)
-
-
-def _eeg(done: Run, who: str) -> Iterator[tuple[str, Figure, str]]:
-    epochs: mne.BaseEpochs = done.epochs
-    picks = epochs.copy().pick("eeg", exclude="bads")
-    latency = done.results[done.results["measure"].str.endswith("_latency")]
-    peaks = {
-        str(name).removesuffix("_latency").upper(): float(value)
-        for name, value in zip(latency["measure"], latency["value"], strict=True)
-        if np.isfinite(value)
-    }
-    kinds = picks.metadata["condition"] if picks.metadata is not None and "condition" in picks.metadata else None
-    names = [""] if kinds is None else [name for name in dict.fromkeys(kinds) if name]
-    for name in names[:2]:
-        part = picks if kinds is None else picks[(kinds == name).to_numpy()]
-        if not len(part):
-            continue
-        figure = tep_butterfly(
-            part.get_data().mean(axis=0),
-            part.times,
-            peaks=peaks if name in ("", "all", "test") or len(names) == 1 else None,
-            info=part.info,
-            artefact=_artefact(done.protocol),
-        )
-        told = f", {condition_label(name)}" if condition_label(name) else ""
-        yield (
-            f"Evoked potential ({who}{told})",
-            figure,
-            f"{_EXAMPLE} Average of {len(part)} trials: all channels, below them the global mean field amplitude.",
-        )
-        yield from _quality(done, part, name, f"{who}{told}")
-
-
-def _quality(done: Run, part: mne.BaseEpochs, condition: str, who: str) -> Iterator[tuple[str, Figure, str]]:
-    """Quality of the average of one condition, where the results have it."""
-    rows = done.results[done.results["measure"].str.startswith(QUALITY)]
-    rows = rows[rows["condition"] == condition] if condition else rows
-    if rows.empty:
-        return
-    region = str(rows["channel"].iloc[0])
-    names = [] if region == "all" else region_channels(part, None, region)[0]
-    yield (
-        f"Quality of the evoked potential ({who})",
-        tep_quality(
-            rows, part.get_data(picks=names or "eeg").mean(axis=0), part.times, artefact=_artefact(done.protocol)
-        ),
-        f"{_EXAMPLE} Gain: predicted share of a response that comes through the cleaning; below the dashed line, 0.8, "
-        "it comes out too small. Bars of the gain say what the response may have been, those of the signal over noise "
-        "are 95 % intervals. Right: the channels of the region; grey is what was bridged.",
-    )

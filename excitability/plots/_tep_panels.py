@@ -32,7 +32,7 @@ def peaks_of(peaks: Mapping[str, float] | pd.DataFrame | None, condition: str | 
         rows = peaks[peaks["measure"].astype(str).str.match(_LATENCY.pattern)]
         if condition is not None and "condition" in rows:
             rows = rows[rows["condition"] == condition]
-        found = {}
+        found: dict[str, Estimate] = {}
         for row in rows.to_dict("records"):
             low, high = (float(row.get(limit, np.nan)) for limit in ("ci_low", "ci_high"))
             name = str(row["measure"]).removesuffix("_latency").upper()

@@ -94,11 +94,16 @@ def paired_pulse_tep(
 
     Examples
     --------
-    >>> import excitability as ex
-    >>> raw, truth = ex.simulate.tep_session("DLPFC", lici=True, n_trials=16, seed=1)
-    >>> steps = [{"step": "remove_pulse"}, {"step": "interpolate_pulse"}]
-    >>> epochs, log = ex.clean(raw, ex.load_protocol("dlpfc/lici_tep").replace(cleaning=steps))
-    >>> figure = paired_pulse_tep(epochs, ["F3", "F1", "FC1"], window=(0.05, 0.15), subtract="test")
+    >>> import mne
+    >>> times, rng = np.arange(-300, 500) / 1000, np.random.default_rng(2)
+    >>> n100 = lambda t: -5e-6 * np.exp(-(((t - 0.1) / 0.02) ** 2))
+    >>> test, pair = n100(times), 0.6 * n100(times) + n100(times + 0.1)
+    >>> x = np.repeat([test, pair], 12, axis=0)[:, None] + 1e-6 * rng.standard_normal((24, 3, times.size))
+    >>> table = pd.DataFrame({"condition": np.repeat(["test", "isi_0.1"], 12),
+    ...                       "inter_stimulus_interval": np.repeat([np.nan, 0.1], 12)})
+    >>> epochs = mne.EpochsArray(x, mne.create_info(["F3", "F1", "FC1"], 1000.0, "eeg"), tmin=-0.3, metadata=table,
+    ...                          verbose="error")
+    >>> figure = paired_pulse_tep(epochs, ["F3", "F1"], window=(0.05, 0.15), subtract="test")
     >>> figure.axes[0].get_title(loc="left")
     '100 ms'
     """
@@ -140,13 +145,18 @@ def paired_pulse_tep(
         tidy(ax)
         if maps:
             image = topography(axes[place, 1], row["change"], alone.info, reach or 1e-9)
-            axes[place, 1].set_title("Change in the window", loc="center", size=SMALL, weight="normal")
+            axes[place, 1].set_title(f"Mean change,\n{_span(window)}", loc="center", size=SMALL, weight="normal")
             colour_bar(figure, image, axes[place, 2], (factor, unit))
     axes[-1, 0].set_xlabel("Time from test pulse (ms)")
     key(figure, _handles(subtract))
     if title:
         figure.suptitle(title, size=9, weight="bold", x=0.01, ha="left")
     return figure
+
+
+def _span(window: tuple[float, float]) -> str:
+    factor, unit = display("s")
+    return f"{window[0] * factor:g}–{window[1] * factor:g} {unit}"
 
 
 class _Trials:

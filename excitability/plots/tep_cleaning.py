@@ -169,7 +169,8 @@ def _levelled(side: _Side, bads: list[str], gaps: Spans) -> None:
         quiet = np.ones(side.times.size, dtype=bool)
     side.x = side.x - side.x[:, quiet].mean(axis=1, keepdims=True)
     good = [name not in bads for name in side.names]
-    side.x = side.x - side.x[good if any(good) else slice(None)].mean(axis=0)
+    if sum(good) > 1:
+        side.x = side.x - side.x[good].mean(axis=0)
 
 
 def _clear(times: np.ndarray, gaps: Spans, tmin: float, tmax: float) -> np.ndarray:
@@ -193,7 +194,7 @@ def _columns(
     raw, clean = sides
     limits = limits_of(clean.x[:, _clear(clean.times, gaps, tmin, tmax)] * factor)
     field = np.nanstd(clean.x, axis=0)
-    tallest = 1.2 * factor * float(np.nanmax(field[_clear(clean.times, gaps, tmin, tmax)]))
+    tallest = 1.2 * factor * float(np.nanmax(field[_clear(clean.times, gaps, tmin, tmax)])) or 1.0  # of one channel
     for place, (side, name) in enumerate(((raw, "Before cleaning"), (clean, "After cleaning"))):
         butterfly, mean_field = axes[:, place]
         shown = (side.times >= tmin) & (side.times <= tmax)
@@ -326,6 +327,7 @@ def _muscle_row(part: Any, before: Any, after: Any, muscles: list[str], conditio
     drawn = data if len(muscles) == 1 else means
     factor, unit = readable("V", [np.nanmax(np.abs(means[:, clear]))])
     table = trials_of(after, condition, "after").metadata if hasattr(after, "events") else None
+    numbers = np.asarray(trials_of(after, condition, "after").selection) + 1 if table is not None else np.zeros(0)
     sizes = {name: column for name in muscles if (column := _column(table, name)) is not None}
     axes = part.subplots(1, 2 if sizes else 1, squeeze=False)[0]
     trace = axes[0]
@@ -334,7 +336,7 @@ def _muscle_row(part: Any, before: Any, after: Any, muscles: list[str], conditio
             trace.plot(times * ms, data[:, 0].T * factor, color=FAINT, lw=0.4, alpha=0.6, rasterized=True, zorder=1)
         trace.plot(times * ms, mean * factor, color=colour, lw=1.3, label=channel_label(name) or name, zorder=3)
         if name in sizes:
-            axes[1].plot(table.index + 1, sizes[name] * factor, "o", ms=2.4, color=colour, alpha=0.8)
+            axes[1].plot(numbers, sizes[name] * factor, "o", ms=2.4, color=colour, alpha=0.8)
     trace.set_ylim(*limits_of(drawn[..., clear] * factor, 0.05))
     trace.set_xlim(_MUSCLE[0] * ms, _MUSCLE[1] * ms)
     trace.axvline(0, color=SOFT, lw=0.8, zorder=0)

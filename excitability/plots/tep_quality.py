@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _LEAST_GAIN, _LEAST_SNR = 0.8, 3.0
+_MOST_GAIN = 1.5  # where the axis of the gain ends: beyond it the peak is not known, whatever the number
 _COUNTS = (
-    ("trials_kept", "trials"),
+    ("trials_kept", "trials kept"),
     ("channels_kept", "channels kept"),
     ("channels_rebuilt", "rebuilt"),
     ("rank", "rank"),
@@ -72,7 +73,8 @@ def tep_quality(
         raise ValueError(f"tep_quality: x must be (n_channels, n_times) with its times, got {np.shape(x)}")
     figure = new_figure(TWO_COLUMNS, 2.3 if x is None else 2.5)
     axes = figure.subplots(1, 2 if x is None else 3, squeeze=False)[0]
-    _dots(axes[0], rows, "_gain", _LEAST_GAIN, "Gain of the cleaning")
+    _dots(axes[0], rows, "_gain", _LEAST_GAIN, "Gain of the cleaning", most=_MOST_GAIN)
+    axes[0].axhline(1, color=FAINT, lw=0.7, zorder=1)
     _sources(axes[0], rows)
     _dots(axes[1], rows, "_snr", _LEAST_SNR, "Signal over noise")
     if x is not None and times is not None:
@@ -87,35 +89,39 @@ def tep_quality(
     return figure
 
 
-def _dots(ax: Axes, rows: dict[str, dict], end: str, least: float, title: str) -> None:
-    """A dot a peak with its limits; vermilion below what is wanted."""
+def _dots(ax: Axes, rows: dict[str, dict], end: str, least: float, title: str, most: float = np.inf) -> None:
+    """A dot a peak with its limits; vermilion below what is wanted; a number and an arrow where it leaves the panel."""
     names = [name for name in rows if name.endswith(end) and not name.startswith("source")]
     ax.axhspan(0, least, color=BAND, lw=0, zorder=0)
     ax.axhline(least, color=SOFT, lw=0.7, ls=(0, (3, 2)), zorder=1)
-    highest = 1.25 * least
-    for place, name in enumerate(names):
-        value, low, high = (float(rows[name].get(limit, np.nan)) for limit in ("value", "ci_low", "ci_high"))
+    limits = {name: [float(rows[name].get(word, np.nan)) for word in ("value", "ci_low", "ci_high")] for name in names}
+    known = np.array([list(three) for three in limits.values()] or [[np.nan]])
+    top = min(1.12 * float(np.nanmax([1.25 * least, *known[np.isfinite(known)]])), most)
+    for place, (value, low, high) in enumerate(limits.values()):
         if not np.isfinite(value):
             ax.text(place, 0.04, "none", transform=ax.get_xaxis_transform(), ha="center", size=SMALL, color=SOFT)
             continue
         colour = PALETTE[0] if value < least else BLUE
         if np.isfinite(low) and np.isfinite(high):
-            ax.plot([place, place], [low, high], color=colour, lw=1.2, zorder=2)
-            highest = max(highest, high)
-        ax.plot(place, value, "o", color=colour, ms=4.5, zorder=3)
-        highest = max(highest, value)
+            ax.plot([place, place], [low, min(high, top)], color=colour, lw=1.2, zorder=2)
+        if value > top:
+            ax.plot(place, 0.97 * top, "^", color=colour, ms=4.5, zorder=3)
+            ax.annotate(f"{value:.1f}", (place, 0.97 * top), (5, 0), textcoords="offset points", va="center",
+                        size=SMALL, color=colour)  # fmt: skip
+        else:
+            ax.plot(place, value, "o", color=colour, ms=4.5, zorder=3)
     peaks = [name_in_words(name.removesuffix(end)) for name in names]
     ax.set_xticks(range(len(names)), peaks)
     ax.set_xlim(-0.6, max(len(names), 1) - 0.4)
-    ax.set_ylim(0, 1.12 * highest)
+    ax.set_ylim(0, top)
     ax.set_title(title)
 
 
 def _sources(ax: Axes, rows: dict[str, dict]) -> None:
     value = float(rows.get("source_gain", {}).get("value", np.nan))
     if np.isfinite(value):
-        ax.axhline(value, color=FAINT, lw=1.2, zorder=1)
-        ax.text(0.99, value, "sources, median", transform=ax.get_yaxis_transform(), ha="right", va="bottom",
+        ax.axhline(value, color=PALETTE[0] if value < _LEAST_GAIN else SOFT, lw=1.2, zorder=1)
+        ax.text(0.99, value - 0.03, "median of sources", transform=ax.get_yaxis_transform(), ha="right", va="top",
                 size=SMALL, color=SOFT)  # fmt: skip
 
 
@@ -149,7 +155,9 @@ def _counts(rows: dict[str, dict]) -> str:
     parts = [
         f"{word} {float(rows[name]['value']):.0f}"
         for name, word in _COUNTS
-        if name in rows and np.isfinite(float(rows[name]["value"]))
+        if name in rows
+        and np.isfinite(float(rows[name]["value"]))
+        and (name != "channels_rebuilt" or rows[name]["value"])
     ]
     value = float(rows.get("split_half_reliability", {}).get("value", np.nan))
     if np.isfinite(value):
