@@ -11,6 +11,7 @@ import pytest
 import excitability as ex
 from excitability import plots
 from excitability.html_report._evoked_potential import evoked_figures
+from excitability.html_report._resting_eeg import resting_figures
 from excitability.html_report._tep_quality import over_sessions, removed_in_words, seen_in_words
 from excitability.plots._scalp import channel_colours, flat_positions
 from excitability.plots._tep_panels import peaks_of, pulse_gaps
@@ -251,7 +252,7 @@ def test_the_report_says_in_plain_words_what_is_seen():
         "it cannot be told."
     )
     assert sources.startswith("Warning: of sources over the whole head only 0.60")
-    assert readable == "It can be read from 12 ms on."
+    assert readable == "The potential can be read from 12 ms on."
     assert seen_in_words(table[:0]) == []
 
 
@@ -280,3 +281,23 @@ def test_pictures_of_a_recording_and_their_captions():
     assert caption.startswith("An example. The cleaning took out: decay above")
     assert "Kept: 20 trials and 16 of 16 channels." in caption
     assert "can be read from" in caption
+
+
+def test_the_spectrum_at_rest_has_its_rhythm_and_slope():
+    rng = np.random.default_rng(2)
+    times = np.arange(400) / 200
+    shape = np.fft.rfftfreq(400, 1 / 200)
+    shape[0] = 1
+    spectrum = np.fft.rfft(rng.standard_normal((20, 3, 400))) / shape**0.6
+    x = 2e-6 * np.fft.irfft(spectrum, 400) + 3e-6 * np.sin(2 * np.pi * 10 * times)
+    epochs = mne.EpochsArray(x, mne.create_info(["Fz", "Cz", "Pz"], 200.0, "eeg"), verbose="error")
+    results = pd.DataFrame({"measure": ["individual_alpha_frequency", "aperiodic_exponent"], "value": [10.0, 1.2]})
+    [(title, figure, caption)] = resting_figures(epochs, results, "participant 01, pre")
+    assert title == "Spectrum (participant 01, pre)"
+    assert "rhythm is at 10.0 Hz" in caption
+    assert "1.20" in caption
+    bold, line = (next(one for one in figure.axes[0].lines if one.get_linewidth() == width) for width in (1.6, 1))
+    ratio = bold.get_ydata() / line.get_ydata()
+    frequencies = bold.get_xdata()
+    assert np.median(ratio[frequencies > 15]) == pytest.approx(1, rel=0.25)
+    assert ratio[np.argmin(np.abs(frequencies - 10))] > 5

@@ -17,12 +17,13 @@ from ..measures._tables import is_kept
 from ..plots import mep_overlay
 from ..plots import motor_map as draw_motor_map
 from ..plots import recruitment_curve as draw_recruitment_curve
-from ..protocol import Protocol, run_all
+from ..protocol import Protocol, clean, run_all
 from ..recording import read
 from ..schema import display
 from ..store import as_given, stems
 from ..tables import read_table
 from ._evoked_potential import evoked_figures
+from ._resting_eeg import resting_figures
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -86,7 +87,7 @@ def example_figures(study: Study, progress: Progress | None = None) -> Iterator[
 
     A recording that can no longer be read (moved, changed) has no figure; its results are in the tables.
     """
-    protocols = [entry for entry in study.battery.protocols if entry.epoch.every is None]
+    protocols = study.battery.protocols
     for number, protocol in enumerate(protocols):
         if progress is not None:
             progress(number, len(protocols), protocol.name)
@@ -96,8 +97,12 @@ def example_figures(study: Study, progress: Progress | None = None) -> Iterator[
         row, file = found
         reading = study.reading({**row, "file": file}, protocol)
         emg = protocol.modality == "emg"
+        who = f"participant {row['participant']}, {row.get('timepoint') or row['session']}"
         try:
             raw = read(file, **(reading.get("options") or {}))
+            if protocol.epoch.every is not None:
+                yield from ((protocol.name, *words) for words in _rest(study, raw, protocol, row, who))
+                continue
             done = run_all(
                 raw,
                 _with_onsets(protocol) if emg else protocol,
@@ -108,12 +113,20 @@ def example_figures(study: Study, progress: Progress | None = None) -> Iterator[
         except (OSError, ValueError) as error:
             warnings.warn(f"no example of {protocol.name}: {error}", stacklevel=2)
             continue
-        who = f"participant {row['participant']}, {row.get('timepoint') or row['session']}"
         yield from (
             (protocol.name, *words) for words in (_emg(done, who) if emg else evoked_figures(done, raw, who, _EXAMPLE))
         )
     if progress is not None:
         progress(len(protocols), len(protocols), "done")
+
+
+def _rest(study: Study, raw: Any, protocol: Protocol, row: pd.Series, who: str) -> Iterator[tuple[str, Figure, str]]:
+    """The spectrum of a recording at rest; its values are those of the study."""
+    if protocol.modality != "eeg":
+        return
+    done = study.results[study.results["protocol"] == protocol.name]
+    mine = (done["participant"] == row["participant"]) & (done["session"] == row["session"])
+    yield from resting_figures(clean(raw, protocol)[0], done[mine], who, _EXAMPLE)
 
 
 def _with_onsets(protocol: Protocol) -> Protocol:

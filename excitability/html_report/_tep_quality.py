@@ -121,7 +121,7 @@ def _readable(values: dict[str, float]) -> str:
     if "usable_from" not in values:
         return ""
     factor, unit = display("s")
-    return f"It can be read from {values['usable_from'] * factor:.0f} {unit} on."
+    return f"The potential can be read from {values['usable_from'] * factor:.0f} {unit} on."
 
 
 def over_sessions(measured: pd.DataFrame) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._style import BLUE, FAINT, PALETTE, SMALL, SOFT
+from ._style import BLUE, FAINT, PALETTE, SMALL, SOFT, tidy
 
 if TYPE_CHECKING:
     import mne
@@ -92,4 +92,5 @@ def colour_bar(part: Any, image: Any, cax: Axes, scale: tuple[float, str]) -> No
     bar.set_label(unit, size=SMALL)
     bar.outline.set_edgecolor(FAINT)
     bar.outline.set_linewidth(0.4)
+    tidy(bar.ax)
     bar.ax.tick_params(labelsize=6.5, length=2, width=0.6)
