@@ -12,7 +12,9 @@ import numpy as np
 import pandas as pd
 
 from ..schema import join_flags, unknown_word
-from .design import _groups, _levels_asked, as_text, level_column
+from ._labels import as_text
+from ._units import groups_of_people
+from .design import _levels_asked, level_column
 
 _NEEDED = ("participant", "evoked")
 _FEWEST_CHANNELS = 2  # fewer have no neighbours
@@ -94,7 +96,7 @@ def read_changes(
     table = table.assign(**{name: as_text(table[name]) for name in ("participant", level_name)})
     afters = _levels_asked(table, level_name, before, after)
     participants = tuple(sorted(table["participant"].unique()))
-    names, codes = _groups(table, by, participants)
+    names, codes = groups_of_people(table, by, participants)
     group_of = dict(zip(participants, codes, strict=True))
     found = []
     for (protocol, condition), own in table.groupby(["protocol", "condition"], sort=False):

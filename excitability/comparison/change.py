@@ -1,4 +1,4 @@
-"""The change from one time point to another, in each group and between groups."""
+"""The change from one time point to another, in each group and between groups or arms."""
 
 from __future__ import annotations
 
@@ -12,24 +12,32 @@ import numpy as np
 import pandas as pd
 
 from ..schema import COMPARISON_COLUMNS, join_flags
-from .design import SERIES, Design, read_design
+from ._fairness import changed_test_mep, series_of_test_meps
+from ._methods import Fit, Method, check_method, fit_groups, in_words
+from ._rows import as_row, size_flag, words_of
+from .crossover import combined_arms, pair_arms
+from .design import Design, read_design
 from .detectable import Detectable, smallest_detectable_change
 from .effect_sizes import small_sample_correction
-from .estimation import Contrast, GroupChanges, group_changes
-from .sentences import Words, percent, sentence
+from .estimation import Contrast
+from .omnibus import joint_rows
+from .sentences import Kind
 from .trial_models import TrialFit, TrialModels
+
+_NOTHING = Contrast(math.nan, math.nan, math.nan)
 
 
 def compare(
     results: pd.DataFrame,
     within: str = "session",
-    before: str = "pre",
+    before: str | Sequence[str] = "pre",
     after: str | Sequence[str] = "post0",
     by: str | None = None,
     covariates: Sequence[str] = (),
     trials: pd.DataFrame | None = None,
+    method: Method = "t",
 ) -> pd.DataFrame:
-    """Compare time points within participants, and their change between groups.
+    """Compare time points within participants, and their change between groups or arms.
 
     Parameters
     ----------
@@ -39,19 +47,28 @@ def compare(
     within : str
         Column of the levels compared within participants. ``"session"`` means the column ``timepoint``
         where there is one, else the session label.
-    before : str
-        Baseline level.
+    before : str or list of str
+        Baseline level. Of several (repeated baselines) the mean of those a person has is taken, on the scale of
+        estimation.
     after : str or list of str
-        Level or levels compared with it.
+        Level or levels compared with it. Several also give one row for all together (``form`` omnibus, a p value
+        without an estimate), where the method is ``"t"`` and no covariates enter.
     by : str, optional
-        Column that parts the participants into groups. Gives one row a group and one row for each
-        difference of changes, ``"patient - control"``; a group named like a control is subtracted.
+        Column that parts the sessions. Where every participant has one value, these are groups of people: one row a
+        group and one row for each difference of changes, ``"patient - control"``; a group named like a control is
+        subtracted. Where participants have each time point in several (``by="arm"``), it is a crossover: one row an
+        arm, and each difference of changes is taken within people, from those with both arms.
     covariates : sequence of str
         Participant columns (the value at the baseline is used) entered as centred regressors of the change,
         with one slope for all groups. ``"baseline"`` is the measure itself before (analysis of covariance).
     trials : DataFrame, optional
         Trial table with ``participant`` and the level column. Measures with a column of their own, and
-        ``conditioned_ratio``, are then estimated by a mixed model on the trials.
+        ``conditioned_ratio``, are then estimated by a mixed model on the trials. Not in a crossover, nor with several
+        baselines (flag ``participant_level``).
+    method : {"t", "trimmed", "permutation"}
+        How means are judged. ``"trimmed"``: 20 % trimmed means (Yuen), for a few unusual people; ``"permutation"``:
+        means judged by sign flips, or by exchanging people between groups, with intervals by inversion of the test
+        (fixed seed). Neither takes covariates nor trials.
 
     Returns
     -------
@@ -81,6 +98,16 @@ def compare(
     of people; with covariates there is a warning, because their slopes are shrunken too. Only the two levels of the
     contrast are used, so no assumption links the time points; a participant without both is left out and counted.
 
+    *Crossover.* A difference between arms has the paired t interval. Where the order of the arms is known (a column
+    ``period``, or sessions numbered through) and both orders were used, the difference is the mean of those of the two
+    orders, so that practice or fatigue from period to period does not enter, and a row ``"second - first"`` gives the
+    effect of the period. An effect of the first arm that lasts into the second cannot be told from these data; it
+    needs a pause long enough. Covariates that are the same in both arms cancel.
+
+    *Doses.* Where the names of three or more groups or arms are numbers (``"0 min"``, ``"20 min"``, ``"40 min"``; not
+    for ``by="group"``), or each has one value in a column ``dose``, a row of ``form`` trend gives the change per unit
+    of dose, the slope of the means of the groups.
+
     Examples
     --------
     >>> import numpy as np, pandas as pd
@@ -97,9 +124,10 @@ def compare(
     >>> bool(change["percent_ci_low"][0] < 40 < change["percent_ci_high"][0])
     True
     """
+    check_method(method, covariates, trials)
     design = read_design(results, within, before, after, by, covariates)
-    models = None if trials is None else TrialModels(trials, design)
-    tests = _test_meps(design)
+    by_trial = trials is not None and not design.units.crossed and len(design.baselines) == 1
+    models = TrialModels(trials, design) if trials is not None and by_trial else None
     if design.covariates and design.series["shrunken"].any():
         names = ", ".join(dict.fromkeys(design.series["measure"][design.series["shrunken"]]))
         warnings.warn(
@@ -107,31 +135,35 @@ def compare(
             "people, and with them the slopes of covariates, are too small; use the curves fitted alone for these",
             stacklevel=2,
         )
+    tests = series_of_test_meps(design)
     rows: list[dict[str, object]] = []
     for number in range(len(design.series)):
         for level in range(1, len(design.after) + 1):
-            rows.extend(_Series(design, number, level, models, tests[number]).rows())
+            one = _Series(design, number, level, models, tests[number], method, trials is not None)
+            rows.extend(one.rows())
+        if len(design.after) > 1 and method == "t" and not design.covariates:
+            rows.extend(joint_rows(design, number))
+    return as_table(rows)
+
+
+def as_table(rows: list[dict[str, object]]) -> pd.DataFrame:
+    """Rows as a comparison table."""
     table = pd.DataFrame(rows, columns=list(COMPARISON_COLUMNS))
     return table.astype({name: "int64" for name, column in COMPARISON_COLUMNS.items() if column.dtype == "int"})
 
 
-def _test_meps(design: Design) -> list[int | None]:
-    """For each paired-pulse series the series of its test MEP, None for any other; −1 where it is not there."""
-    keys = {
-        (row.protocol, row.channel, row.measure, row.condition): i
-        for i, row in enumerate(design.series.itertuples(index=False))
-        if row.scale == "log_ratio"
-    }
-    found: list[int | None] = []
-    for row in design.series.itertuples(index=False):
-        if not str(row.measure).startswith("conditioned_ratio"):
-            found.append(None)
-            continue
-        candidates = [("test_amplitude", row.condition), ("test_amplitude", "test"), ("test_amplitude", "all")]
-        candidates.append(("mep_amplitude", "test"))
-        places = [keys.get((row.protocol, row.channel, *candidate)) for candidate in candidates]
-        found.append(next((place for place in places if place is not None), -1))
-    return found
+@dataclass(frozen=True)
+class _Estimate:
+    """One row before it is put into words."""
+
+    groups: tuple[int, ...]
+    contrast: Contrast
+    members: list[np.ndarray]  # units that enter, one array a group
+    n: int
+    method: str
+    formula: str
+    flag: str = ""
+    kind: Kind = "change"
 
 
 @dataclass(frozen=True)
@@ -143,31 +175,32 @@ class _Series:
     level: int
     models: TrialModels | None
     test: int | None
+    asked: str  # method
+    trials_given: bool
 
     def rows(self) -> list[dict[str, object]]:
-        design, info = self.design, self.design.records[self.number]
-        values = design.values[self.number]
-        change = values[:, self.level] - values[:, 0]
-        covariates = self._covariates(values[:, 0])
+        design = self.design
+        change = design.change(self.number, self.level)
+        covariates = self._covariates(design.values[self.number][:, 0])
         complete = np.isfinite(change) & np.isfinite(covariates).all(axis=1)
-        flag = "" if np.isfinite(covariates[np.isfinite(change)]).all() else "covariate_missing"
+        lost = "" if np.isfinite(covariates[np.isfinite(change)]).all() else "covariate_missing"
         detectable = smallest_detectable_change(design, self.number, self.level)
         if self.shrunken:  # every source of it is a spread of values
             detectable = Detectable(math.nan, "sdc_unknown")
-        fit, kept, model = self._fit(change, covariates, complete)
-        base = dict(info=info, change=change, complete=complete, detectable=detectable, model=model)
-        rows = []
-        for group in range(len(design.group_names)):
-            rows.append(self._row((group,), fit, kept, flag, **base))
-        if design.by is not None:
-            for one, two in itertools.combinations(range(len(design.group_names)), 2):
-                rows.append(self._row((one, two), fit, kept, flag, **base))
-        return rows
+        found = self._within(change, covariates, complete)
+        if design.units.crossed:
+            found += self._between_arms(change, covariates, complete)
+        return [self._row(one, change, detectable, lost) for one in found]
 
     @property
     def shrunken(self) -> bool:
         """Whether the values are shrunken to the population, so that their spread says too little."""
         return bool(self.design.series["shrunken"].iloc[self.number])
+
+    @property
+    def method(self) -> str:
+        """What is used: only the t interval can give back what shrinking took."""
+        return "t" if self.shrunken else self.asked
 
     def _covariates(self, baseline: np.ndarray) -> np.ndarray:
         columns = self.design.covariate_values
@@ -175,191 +208,157 @@ class _Series:
             columns = np.column_stack([columns, baseline])
         return columns
 
+    def _within(self, change: np.ndarray, covariates: np.ndarray, complete: np.ndarray) -> list[_Estimate]:
+        """Every group, and where the groups are different people their differences and the trend over doses."""
+        design, n_groups = self.design, len(self.design.group_names)
+        kept = [g for g in range(n_groups) if (complete & (design.groups == g)).any()]
+        fit, formula = self._fit(change, covariates, complete, kept)
+        method = "trials" if isinstance(fit, TrialFit) else self.method
+        flag = fit.flag if isinstance(fit, TrialFit) else ""
+
+        def estimate(weights: np.ndarray, groups: tuple[int, ...], kind: Kind = "change") -> _Estimate:
+            members = [complete & (design.groups == g) for g in groups]
+            contrast = _NOTHING
+            if fit is not None and all(member.any() for member in members):
+                contrast = fit.contrast(weights[kept])
+            words = self._in_words(method, contrast, int(np.count_nonzero(weights)))
+            return _Estimate(groups, contrast, members, sum(int(m.sum()) for m in members), words, formula, flag, kind)
+
+        each = np.eye(n_groups)
+        found = [estimate(each[g], (g,)) for g in range(n_groups)]
+        if design.by is not None and not design.units.crossed:
+            pairs = itertools.combinations(range(n_groups), 2)
+            found += [estimate(each[one] - each[two], (one, two)) for one, two in pairs]
+            if design.units.doses:
+                found.append(estimate(slope(design.units.doses), tuple(range(n_groups)), "trend"))
+        return found
+
     def _fit(
-        self, change: np.ndarray, covariates: np.ndarray, complete: np.ndarray
-    ) -> tuple[GroupChanges | TrialFit | None, list[int], str]:
-        """The fit, the groups that are in it, and the model in words."""
+        self, change: np.ndarray, covariates: np.ndarray, complete: np.ndarray, kept: list[int]
+    ) -> tuple[Fit | None, str]:
+        """The fit of the groups that have people, and its formula."""
         design = self.design
-        kept = [g for g in range(len(design.group_names)) if (complete & (design.groups == g)).any()]
-        codes = np.searchsorted(kept, design.groups[complete]) if kept else np.empty(0, dtype=int)
         if self.models is not None:
             fit = self.models.fit(self.number, self.level, kept, complete, covariates)
             if fit is not None:
-                return fit, kept, fit.formula
-        plain = group_changes(change[complete], codes, len(kept), covariates[complete])
-        if plain is not None and self.shrunken:
-            plain = plain.unshrunken(design.unknown_of_changes(self.number, self.level)[complete])
-        return plain, kept, self._formula()
+                return fit, fit.formula
+        codes = np.searchsorted(kept, design.groups[complete]) if kept else np.empty(0, dtype=int)
+        unknown = design.unknown_of_changes(self.number, self.level)[complete] if self.shrunken else None
+        plain = fit_groups(self.method, change[complete], codes, len(kept), covariates[complete], unknown=unknown)
+        return plain, self._formula()
+
+    def _between_arms(self, change: np.ndarray, covariates: np.ndarray, complete: np.ndarray) -> list[_Estimate]:
+        """Differences of the arms within people, the effect of the period, and the trend over doses."""
+        design, units = self.design, self.design.units
+        unknown = design.unknown_of_changes(self.number, self.level) if self.shrunken else None
+        n_arms, found = len(units.names), []
+        for arms in itertools.combinations(range(n_arms), 2):
+            pairs = pair_arms(units, change, covariates, complete, arms, self.method, unknown)
+            members = [pairs.members & (design.groups == arm) for arm in arms]
+            contrast = pairs.fit.contrast(pairs.weights) if pairs.fit is not None else _NOTHING
+            words = self._in_words(self.method, contrast, len(pairs.weights))
+            formula = f"{self._formula()}, within participants" + " + period" * pairs.ordered
+            found.append(_Estimate(arms, contrast, members, pairs.n, words, formula, pairs.flag))
+            if n_arms == 2 and pairs.period_fit is not None:  # in the second order the first arm came second
+                contrast = pairs.period_fit.contrast(-pairs.weights)
+                words = self._in_words(self.method, contrast, 2)
+                found.append(_Estimate(arms, contrast, members, pairs.n, words, formula, kind="period"))
+        if units.doses:
+            weights = slope(units.doses)
+            fit, n = combined_arms(units, change, covariates, complete, weights, self.method)
+            contrast = fit.contrast(np.ones(1)) if fit is not None else _NOTHING
+            words = self._in_words(self.method, contrast, 1)
+            formula = f"{self._formula()}, within participants"
+            everyone = [complete & (design.groups == arm) for arm in range(n_arms)]
+            found.append(_Estimate(tuple(range(n_arms)), contrast, everyone, n, words, formula, kind="trend"))
+        return found
+
+    def _in_words(self, method: str, contrast: Contrast, n_samples: int) -> str:
+        if method == "trials":
+            return "REML, Satterthwaite" + (f", df = {contrast.df:.1f}" if math.isfinite(contrast.df) else "")
+        return in_words(method, contrast, n_samples=n_samples, covariates=bool(self.design.covariates))
 
     def _formula(self) -> str:
-        after, before = self.design.after[self.level - 1], self.design.before
-        change = (
-            f"log({after}) - log({before})"
-            if self.design.records[self.number]["scale"] == "log_ratio"
-            else f"{after} - {before}"
-        )
         terms = [self.design.by or "1", *self.design.covariates]
-        return f"{change} ~ {' + '.join(terms)}"
+        return f"{change_formula(self.design, self.number, self.level)} ~ {' + '.join(terms)}"
 
-    def _row(
-        self,
-        groups: tuple[int, ...],
-        fit: GroupChanges | TrialFit | None,
-        kept: list[int],
-        flag: str,
-        *,
-        info: dict[str, str],
-        change: np.ndarray,
-        complete: np.ndarray,
-        detectable: Detectable,
-        model: str,
-    ) -> dict[str, object]:
-        design = self.design
-        members = [complete & (design.groups == g) for g in groups]
-        sizes = [int(member.sum()) for member in members]
-        among = np.isin(design.groups, groups)
-        missing = int((design.expected[self.number] & among & ~complete).sum())
-        contrast = _contrast(fit, kept, groups) if min(sizes) else Contrast(math.nan, math.nan, math.nan)
-        low, high = contrast.interval
-        test_flag, test_words = self._test_mep(members)
-        from_trials = isinstance(fit, TrialFit)
+    def _row(self, one: _Estimate, change: np.ndarray, detectable: Detectable, lost: str) -> dict[str, object]:
+        design, info = self.design, self.design.records[self.number]
+        plain = one.kind == "change"
+        if not plain:
+            detectable = Detectable(math.nan, "")
+        sizes = [one.n] if design.units.crossed else [int(member.sum()) for member in one.members]
+        missing = design.took_part(self.number, one.groups) - one.n
+        test_flag, test_words = changed_test_mep(design, self.test, self.level, one.members) if plain else ("", "")
+        from_trials = one.method.startswith("REML")
         flags = join_flags(
             info["flag"],
-            _size_flag(sizes, contrast),
+            size_flag(sizes, one.contrast),
             "missing_sessions" if missing else "",
-            flag,
+            lost,
             test_flag,
             detectable.flag,
-            "participant_level" if self.models is not None and not from_trials else "",
-            fit.flag if isinstance(fit, TrialFit) else "",
+            "participant_level" if self.trials_given and not from_trials else "",
+            "t_instead" if self.method != self.asked else "",
+            one.flag,
         )
-        words = Words(
-            **{name: info[name] for name in (*SERIES, "unit")},
-            log=info["scale"] == "log_ratio",
+        low, high = one.contrast.interval
+        words = words_of(
+            info,
             before=design.before,
             after=design.after[self.level - 1],
-            groups=tuple(design.group_names[g] for g in groups),
-            estimate=contrast.estimate,
+            groups=tuple(design.group_names[g] for g in one.groups),
+            estimate=one.contrast.estimate,
             low=low,
             high=high,
-            p_value=contrast.p_value,
-            n=sum(sizes),
+            p_value=one.contrast.p_value,
+            n=one.n,
             missing=missing,
             detectable=detectable.one_person,
-            group_detectable=detectable.of_group(*sizes),
-            responders=self._responders(change, members, detectable),
+            group_detectable=detectable.of_group(*(int(member.sum()) for member in one.members)),
+            responders=self._responders(change, one, detectable),
             source=detectable.source,
             detectable_interval=detectable.interval,
             uncertain=detectable.uncertain,
             test_changed=test_words,
+            kind=one.kind,
+            crossed=design.units.crossed,
+            dose=design.units.dose_unit or "unit of dose",
         )
-        effect = self._effect_size(contrast.estimate, members)
-        model = _model_words(model, len(groups), contrast, design, from_trials)
-        return _as_row(words, model, effect, flags)
+        effect = self._effect_size(one) if plain and self.method != "trimmed" else math.nan
+        return as_row(words, f"{one.formula}; {one.method}", effect, flags)
 
-    def _responders(self, change: np.ndarray, members: list[np.ndarray], detectable: Detectable) -> float:
+    def _responders(self, change: np.ndarray, one: _Estimate, detectable: Detectable) -> float:
         unknown = not math.isfinite(detectable.one_person) or detectable.uncertain
-        if unknown or len(members) > 1 or not members[0].any():
+        if unknown or len(one.members) > 1 or not one.members[0].any():
             return math.nan
-        return float(np.mean(np.abs(change[members[0]]) > detectable.one_person))
+        return float(np.mean(np.abs(change[one.members[0]]) > detectable.one_person))
 
-    def _effect_size(self, estimate: float, members: list[np.ndarray]) -> float:
-        """Hedges g_av in a group, Morris d_ppc2 between groups, both on the scale of the estimate."""
+    def _effect_size(self, one: _Estimate) -> float:
+        """Hedges g_av in a group, Morris d_ppc2 between groups or arms, both on the scale of the estimate."""
         values = self.design.values[self.number]
-        held = [values[member] for member in members]
+        held = [values[member] for member in one.members]
         if self.shrunken or min(len(part) for part in held) < 2:
             return math.nan
+        df = one.n - len(held) if not self.design.units.crossed else one.n - 1
         if len(held) == 1:
-            df = len(held[0]) - 1
             spread = float((held[0][:, 0].std(ddof=1) + held[0][:, self.level].std(ddof=1)) / 2)
         else:
-            df = sum(len(part) for part in held) - 2
-            spread = math.sqrt(sum((len(p) - 1) * float(p[:, 0].var(ddof=1)) for p in held) / df)
-        return small_sample_correction(df) * estimate / spread if spread > 0 else math.nan
-
-    def _test_mep(self, members: list[np.ndarray]) -> tuple[str, str]:
-        """Fairness of a ratio: whether the test MEP stayed the same between the two time points."""
-        if self.test is None:
-            return "", ""
-        if self.test < 0:
-            return "test_mep_unknown", ""
-        values = self.design.values[self.test]
-        changes = [(values[:, self.level] - values[:, 0])[member] for member in members]
-        changes = [part[np.isfinite(part)] for part in changes]
-        held = np.concatenate(changes)
-        if not len(held):
-            return "test_mep_unknown", ""
-        beyond = int(np.sum((np.expm1(held) > 0.25) | (np.expm1(held) < -0.25)))
-        means = [float(part.mean()) for part in changes if len(part)]
-        strongest = max(means, key=abs)
-        if not -0.25 <= math.expm1(strongest) <= 0.25:
-            words = f"Caution: the test MEP itself changed by {percent(strongest):+.0f} %".replace("-", "−")
-            return "test_mep_changed", f"{words} (beyond 25 % in {beyond} of {len(held)})."
-        if beyond:
-            return "test_mep_changed_in_some", f"The test MEP changed by more than 25 % in {beyond} of {len(held)}."
-        return "", ""
+            pooled = sum((len(p) - 1) * float(p[:, 0].var(ddof=1)) for p in held)
+            spread = math.sqrt(pooled / sum(len(p) - 1 for p in held))
+        return small_sample_correction(df) * one.contrast.estimate / spread if spread > 0 else math.nan
 
 
-def _as_row(words: Words, model: str, effect: float, flags: str) -> dict[str, object]:
-    """A row of the comparison table."""
-    limits = (words.estimate, words.low, words.high)
-    back = [percent(limit) if words.log else math.nan for limit in limits]
-    return {
-        "protocol": words.protocol,
-        "measure": words.measure,
-        "channel": words.channel,
-        "condition": words.condition,
-        "group": " - ".join(words.groups),
-        "contrast": f"{words.after} - {words.before}",
-        "estimate": words.estimate,
-        "unit": "1" if words.log else words.unit,
-        "form": "log_ratio" if words.log else "difference",
-        "ci_low": words.low,
-        "ci_high": words.high,
-        "p_value": words.p_value,
-        "n": words.n,
-        "model": model,
-        "percent_change": back[0],
-        "percent_ci_low": back[1],
-        "percent_ci_high": back[2],
-        "effect_size": effect,
-        "smallest_detectable_change": words.detectable,
-        "smallest_detectable_group_change": words.group_detectable,
-        "smallest_detectable_ci_low": words.detectable_interval[0],
-        "smallest_detectable_ci_high": words.detectable_interval[1],
-        "responders": words.responders,
-        "flag": flags,
-        "sentence": sentence(words),
-    }
+def slope(doses: Sequence[float]) -> np.ndarray:
+    """Weights of the means of groups whose sum is their slope over the doses, every group counted once."""
+    centred = np.asarray(doses, dtype=float) - np.mean(doses)
+    return centred / np.sum(centred**2)
 
 
-def _contrast(fit: GroupChanges | TrialFit | None, kept: list[int], groups: tuple[int, ...]) -> Contrast:
-    if fit is None:
-        return Contrast(math.nan, math.nan, math.nan)
-    weights = np.zeros(len(kept))
-    for sign, group in zip((1.0, -1.0), groups, strict=False):
-        weights[kept.index(group)] = sign
-    return fit.contrast(weights)
-
-
-def _size_flag(sizes: list[int], contrast: Contrast) -> str:
-    if not min(sizes):
-        return "no_complete_pairs"
-    if not math.isfinite(contrast.estimate):
-        return "not_estimable"
-    if contrast.standard_error == 0:
-        return "no_variation"
-    if not math.isfinite(contrast.standard_error) or contrast.df < 1:
-        return "too_few_participants"
-    return "few_participants" if min(sizes) < 5 else ""
-
-
-def _model_words(model: str, n_groups: int, contrast: Contrast, design: Design, from_trials: bool) -> str:
-    if from_trials:
-        method = "REML, Satterthwaite"
-    elif design.covariates:
-        method = "regression, group variances, Satterthwaite" if design.by else "regression"
-    else:
-        method = "one-sample t" if n_groups == 1 else "Welch t"
-    df = f", df = {contrast.df:.1f}" if math.isfinite(contrast.df) else ""
-    return f"{model}; {method}{df}"
+def change_formula(design: Design, number: int, level: int) -> str:
+    """What is modelled, such as 'log(post0) - log(pre)'."""
+    after, before = design.after[level - 1], design.before
+    if len(design.baselines) > 1:
+        before = f"mean({before.replace('+', ', ')})"
+    log = design.records[number]["scale"] == "log_ratio"
+    return f"log({after}) - log({before})" if log else f"{after} - {before}"

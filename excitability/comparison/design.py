@@ -1,21 +1,22 @@
-"""The design of a comparison: a result table checked and laid out as series × participant × time point."""
+"""The design of a comparison: a result table checked and laid out as series × unit × time point."""
 
 from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from ..schema import COVARIATES, QUALITY, RESULT_COLUMNS, join_flags, unknown_word, validate
+from ..schema import QUALITY, RESULT_COLUMNS, join_flags, unknown_word, validate
+from ._covariates import read_covariates
+from ._labels import CONTROL, as_text, some
+from ._scale import LOG_FORMS, to_scale
+from ._units import Units, read_units
 
 SERIES = ("protocol", "measure", "channel", "condition")
-_CONTROL = re.compile(r"^(healthy|pain.?free|no.?pain|control|ctrl|con$|hc$|sham|placebo|rest)", re.IGNORECASE)
-_NORMAL = 1.959963984540054
-_LOG_FORMS = ("ratio", "percent", "percent_inhibition", "log_ratio")
 #: Values shrunken towards the population of the study: their spread is not that of people, nor of measurement.
 _SHRUNKEN = ("hierarchical", "hierarchical_hbmep")
 _WITHOUT_CURVE = ("area_under_curve",)  # trapezoids through the mean responses: in their rows, but not shrunken
@@ -24,27 +25,45 @@ _WITHOUT_CURVE = ("area_under_curve",)  # trapezoids through the mean responses:
 _SHARED = 0.3
 #: Flags of values that are flags of what is concluded from them.
 _LASTING = ("exploratory",)
-_LOG_UNITS = ("V", "V*s", "V^2", "V/%MSO", "V*%MSO", "V*m^2", "m^2")
+#: Columns of a sessions table that tell sessions apart which have one time point.
+_APART = ("arm", "period", "group", "dose", "session")
 
 
 @dataclass(frozen=True)
 class Design:
-    """A result table ready for estimation; every array of values is (n_series, n_participants, n_levels)."""
+    """A result table ready for estimation; every array of values is (n_series, n_units, n_levels).
+
+    A unit is a person, or in a crossover a person in one arm.
+    """
 
     level_name: str
-    before: str
+    before: str  # several baselines are joined by +
+    baselines: tuple[int, ...]  # numbers of the levels whose mean is the baseline, (0,) where there is one
     after: tuple[str, ...]
-    levels: tuple[str, ...]
-    participants: tuple[str, ...]
+    levels: tuple[str, ...]  # the baseline, those after, all others
+    units: Units
     by: str | None
-    group_names: tuple[str, ...]  # a control group comes last
-    groups: np.ndarray  # (n_participants,) number of the participant's group
     covariates: tuple[str, ...]
-    covariate_values: np.ndarray  # (n_participants, n_columns), NaN where unknown
+    covariate_values: np.ndarray  # (n_units, n_columns), NaN where unknown
     series: pd.DataFrame  # SERIES columns, unit, form, scale, flag, shrunken
     values: np.ndarray  # on the scale of estimation
     standard_errors: np.ndarray  # from the intervals of the results, same scale
-    expected: np.ndarray  # (n_series, n_participants): took part in the protocol
+    expected: np.ndarray  # (n_series, n_units): the person took part in the protocol
+
+    @property
+    def participants(self) -> tuple[str, ...]:
+        """Label of each unit."""
+        return self.units.labels
+
+    @property
+    def group_names(self) -> tuple[str, ...]:
+        """Names of the groups or arms; a control comes last."""
+        return self.units.names
+
+    @property
+    def groups(self) -> np.ndarray:
+        """Number of the group of each unit."""
+        return self.units.groups
 
     @functools.cached_property
     def records(self) -> list[dict[str, str]]:
@@ -54,32 +73,43 @@ class Design:
     @property
     def control(self) -> int | None:
         """Number of the control group, where a group's name says that it is one."""
-        found = [i for i, name in enumerate(self.group_names) if _CONTROL.match(name)]
+        found = [i for i, name in enumerate(self.group_names) if CONTROL.match(name)]
         return found[0] if len(found) == 1 and self.by else None
 
+    def change(self, number: int, level: int) -> np.ndarray:
+        """Change of a series from the baseline to a level, (n_units,)."""
+        return self.values[number][:, level] - self.values[number][:, 0]
+
     def unknown_of_changes(self, number: int, level: int) -> np.ndarray:
-        """Variance of each person's change given the trials, (n_participants,), from the intervals of both sessions."""
+        """Variance of each person's change given the trials, (n_units,), from the intervals of both sessions."""
         squares = self.standard_errors[number] ** 2
         return (1 - _SHARED) * (squares[:, 0] + squares[:, level])
 
+    def took_part(self, number: int, groups: Sequence[int]) -> int:
+        """People of the groups who took part in the protocol of a series."""
+        return len(np.unique(self.units.people[self.expected[number] & np.isin(self.groups, groups)]))
+
     def repeats(self) -> list[int]:
-        """Levels that repeat the baseline: its name, where that says baseline, with a suffix (pre, pre2)."""
-        if not (stem := re.match(r"(pre|base|baseline)(?![^\W\d_])", self.before.lower())):
-            return []  # after "T0" or "day1", "T2" and "day3" are later time points
+        """Levels that repeat the baseline: those it is the mean of, and those named like it (pre, pre2)."""
+        own = list(self.baselines)
+        name = self.levels[own[0]]
+        if not (stem := re.match(r"(pre|base|baseline)(?![^\W\d_])", name.lower())):
+            return own  # after "T0" or "day1", "T2" and "day3" are later time points
         pattern = re.compile(rf"{stem.group(1)}[\W_]?(\d+|[a-z]|retest|repeat)?$")
-        used = {self.before, *self.after}
-        return [i for i, level in enumerate(self.levels) if level not in used and pattern.match(level.lower())]
+        used = {self.before, *self.after, *(self.levels[i] for i in own)}
+        more = [i for i, level in enumerate(self.levels) if level not in used and pattern.match(level.lower())]
+        return own + more
 
 
 def read_design(
     results: pd.DataFrame,
     within: str,
-    before: str,
+    before: str | Sequence[str],
     after: str | Sequence[str],
     by: str | None,
     covariates: Sequence[str],
 ) -> Design:
-    """Check a result table and lay it out.
+    """Check a result table and lay it out; without ``after`` there is one level and no change.
 
     Raises
     ------
@@ -88,49 +118,69 @@ def read_design(
         time points or columns, fewer than two groups, a group that changes within a participant, and
         covariates that are constant or not numbers.
     """
+    table, level_name = tidy(results, within)
+    befores = (before,) if isinstance(before, str) else tuple(before)
+    afters = _levels_asked(table, level_name, befores, after)
+    units, labels = read_units(table, by, level_name, (*befores, *afters))
+    table["_unit"] = labels
+    covariate_values, names = read_covariates(table, tuple(covariates), units.labels, level_name, befores[0])
+    rows = table[table["_usable"] & table["_unit"].ne("")]
+    _check_units(rows)
+    series, codes = _series(rows)
+    several = len(befores) > 1
+    first = ("+".join(befores),) if several else befores
+    present = [level for level in rows[level_name].unique() if level not in {*first, *afters}]
+    levels = (*first, *afters, *sorted(present))
+    place = (
+        codes,
+        pd.Index(units.labels).get_indexer(pd.Index(rows["_unit"])),
+        pd.Index(levels).get_indexer(rows[level_name]),
+    )
+    _check_duplicates(rows, place, level_name, by)
+    values, low, high = (_cube(rows[name], place, len(series), units.labels, levels) for name in _NUMBERS)
+    series, values, errors = to_scale(series, values, low, high)
+    baselines = tuple(levels.index(name) for name in befores) if several else (0,)
+    if several:
+        values[:, :, 0], errors[:, :, 0] = _mean_baseline(values[:, :, baselines], errors[:, :, baselines])
+    return Design(
+        level_name=level_name,
+        before=first[0],
+        baselines=baselines,
+        after=afters,
+        levels=levels,
+        units=units,
+        by=by,
+        covariates=names,
+        covariate_values=covariate_values,
+        series=series,
+        values=values,
+        standard_errors=errors,
+        expected=_expected(table, series, units),
+    )
+
+
+_NUMBERS = ("value", "ci_low", "ci_high")
+
+
+def tidy(results: pd.DataFrame, within: str) -> tuple[pd.DataFrame, str]:
+    """A result table with text where text belongs and numbers where numbers do, and its column of levels."""
     if not isinstance(results, pd.DataFrame):
         raise ValueError(f"compare takes a result table (pandas DataFrame), not {type(results).__name__}")
     if not len(results):
         raise ValueError("the result table is empty; compare needs the rows that run or run_batch returned")
     validate(results, RESULT_COLUMNS, required=("participant", "measure", "value", "unit"), what="result table")
     level_name = level_column(results, within)
-    table = _tidy(results[~results["measure"].astype(str).str.startswith(QUALITY)], level_name)
-    afters = _levels_asked(table, level_name, before, after)
-    participants = tuple(sorted(table["participant"].unique()))
-    group_names, groups = _groups(table, by, participants)
-    covariate_values, names = _covariates(table, tuple(covariates), participants, level_name, before)
-    rows = table[table["_usable"]]
-    _check_units(rows)
-    series, codes = _series(rows)
-    present = [level for level in rows[level_name].unique() if level not in {before, *afters}]
-    levels = (before, *afters, *sorted(present))
-    place = (
-        codes,
-        pd.Index(participants).get_indexer(rows["participant"]),
-        pd.Index(levels).get_indexer(rows[level_name]),
-    )
-    _check_duplicates(rows, place, level_name)
-    values, low, high = (_cube(rows[name], place, len(series), participants, levels) for name in _NUMBERS)
-    series, values, errors = _to_scale(series, values, low, high)
-    return Design(
-        level_name=level_name,
-        before=before,
-        after=afters,
-        levels=levels,
-        participants=participants,
-        by=by,
-        group_names=group_names,
-        groups=groups,
-        covariates=names,
-        covariate_values=covariate_values,
-        series=series,
-        values=values,
-        standard_errors=errors,
-        expected=_expected(table, series, participants),
-    )
+    return _tidy(results[~results["measure"].astype(str).str.startswith(QUALITY)], level_name), level_name
 
 
-_NUMBERS = ("value", "ci_low", "ci_high")
+def _mean_baseline(values: np.ndarray, errors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean of the baselines a person has, and its standard error; the levels are on the last axis."""
+    held = np.isfinite(values)
+    n = held.sum(axis=-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(held, values, 0.0).sum(axis=-1) / n
+        error = np.sqrt((np.where(held, errors, 0.0) ** 2).sum(axis=-1)) / n
+    return mean, error
 
 
 def level_column(table: pd.DataFrame, within: str) -> str:
@@ -140,13 +190,6 @@ def level_column(table: pd.DataFrame, within: str) -> str:
     if within not in table:
         raise ValueError(unknown_word("column for within", within, map(str, table.columns)))
     return within
-
-
-def as_text(column: pd.Series) -> pd.Series:
-    """Labels as text; a missing one is the empty text. Whole numbers read as floats lose their '.0'."""
-    if column.dtype.kind == "f" and (column.dropna() % 1 == 0).all():
-        column = column.astype("Int64")
-    return column.astype("string").fillna("").replace("n/a", "").astype(object)
 
 
 def _tidy(results: pd.DataFrame, level_name: str) -> pd.DataFrame:
@@ -160,103 +203,28 @@ def _tidy(results: pd.DataFrame, level_name: str) -> pd.DataFrame:
         table[name] = results[name]
     nameless = table["participant"].eq("")
     if nameless.any():
-        raise ValueError(f"result table: no participant in row {_some(table.index[nameless])}")
+        raise ValueError(f"result table: no participant in row {some(table.index[nameless])}")
     table["_words"] = ";" + (as_text(results["flag"]) if "flag" in results else "") + ";"
     # the message of a failed session is a row without a measure; it counts as a missing session
     table["_usable"] = table["measure"].ne("") & table["error"].eq("") & table[level_name].ne("")
     return table
 
 
-def _levels_asked(table: pd.DataFrame, level_name: str, before: str, after: str | Sequence[str]) -> tuple[str, ...]:
+def _levels_asked(
+    table: pd.DataFrame, level_name: str, before: str | Sequence[str], after: str | Sequence[str]
+) -> tuple[str, ...]:
+    befores = (before,) if isinstance(before, str) else tuple(before)
     afters = (after,) if isinstance(after, str) else tuple(after)
     known = [level for level in table[level_name].unique() if level]
-    for level in (before, *afters):
+    for level in (*befores, *afters):
         if level not in known:
             raise ValueError(unknown_word(level_name, level, known))
-    if not afters or before in afters or len(set(afters)) < len(afters):
+    if not befores or not afters or len({*befores, *afters}) < len(befores) + len(afters):
         raise ValueError(
             f"after must name one or more {level_name} labels other than before={before!r}, each once; "
             f"got {after!r}; the table has {', '.join(sorted(known))}"
         )
     return afters
-
-
-def _groups(table: pd.DataFrame, by: str | None, participants: tuple[str, ...]) -> tuple[tuple[str, ...], np.ndarray]:
-    if by is None:
-        return ("all",), np.zeros(len(participants), dtype=int)
-    if by not in table:
-        columns = [name for name in table.columns if not str(name).startswith("_")]
-        raise ValueError(unknown_word("column for by", by, columns))
-    label = as_text(table[by])
-    known = label.ne("")
-    pairs = pd.DataFrame({"participant": table["participant"], by: label})[known].drop_duplicates()
-    twice = pairs["participant"][pairs["participant"].duplicated()].unique()
-    if len(twice):
-        raise ValueError(
-            f"by={by!r} must be the same in all rows of a participant, but changes in {_some(twice)}; "
-            f"for a crossover select one {by} first"
-        )
-    lost = sorted(set(participants) - set(pairs["participant"]))
-    if lost:
-        raise ValueError(f"column {by!r} is empty for participant {_some(lost)}")
-    names = sorted(pairs[by].unique(), key=lambda name: (bool(_CONTROL.match(name)), name))
-    if len(names) < 2:
-        raise ValueError(f"by={by!r} needs two or more groups; all rows are {names[0]!r}. Leave by out")
-    group_of = pairs.set_index("participant")[by]
-    return tuple(names), pd.Index(names).get_indexer(group_of.loc[list(participants)])
-
-
-def _covariates(
-    table: pd.DataFrame,
-    names: tuple[str, ...],
-    participants: tuple[str, ...],
-    level_name: str,
-    before: str,
-) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Columns of participant-level regressors; the value at the baseline is taken."""
-    columns, kept = [], []
-    for name in names:
-        if name == "baseline" and name not in table:
-            kept.append(name)  # filled in for each series by the estimation
-            continue
-        if name not in table:
-            known = [c for c in table.columns if c not in RESULT_COLUMNS and not str(c).startswith("_")]
-            raise ValueError(unknown_word("covariate", name, [*known, "baseline"]))
-        baseline = table[level_name].eq(before)
-        held = table[name][baseline].groupby(table["participant"][baseline]).first()
-        anywhere = table[name].groupby(table["participant"]).first()
-        values = held.reindex(list(participants)).where(lambda s: s.notna(), anywhere.reindex(list(participants)))
-        changing = table[name][baseline].groupby(table["participant"][baseline]).nunique() > 1
-        if changing.any():
-            raise ValueError(
-                f"covariate {name!r} has more than one value at {before!r} in participant "
-                f"{_some(changing.index[changing])}"
-            )
-        columns.extend(_numeric(values, name))
-        kept.append(name)
-    if not columns:
-        return np.empty((len(participants), 0)), tuple(kept)
-    return np.column_stack(columns), tuple(kept)
-
-
-def _numeric(values: pd.Series, name: str) -> list[np.ndarray]:
-    """One column for a number, one fewer than its classes for a text."""
-    text = as_text(values)
-    numbers = pd.to_numeric(text.where(text.ne("")), errors="coerce").astype(float)
-    bad = text.ne("") & numbers.isna()
-    declared = COVARIATES[name].dtype if name in COVARIATES else ""
-    if bad.any() and (declared == "float" or numbers.notna().any()):
-        raise ValueError(
-            f"covariate {name!r} must hold numbers, but has {text[bad].iloc[0]!r} in participant "
-            f"{_some(text.index[bad])}"
-        )
-    classes = sorted(text[text.ne("")].unique())
-    if len(classes) < 2:
-        given = repr(classes[0]) if classes else "empty"
-        raise ValueError(f"covariate {name!r} is {given} in every participant; a constant explains nothing")
-    if bad.any():
-        return [np.where(text.eq(""), np.nan, text.eq(word).astype(float)) for word in classes[1:]]
-    return [numbers.to_numpy()]
 
 
 def _check_units(rows: pd.DataFrame) -> None:
@@ -267,15 +235,15 @@ def _check_units(rows: pd.DataFrame) -> None:
             bad = held[several]
             first = bad[(bad["protocol"] == bad["protocol"].iloc[0]) & (bad["measure"] == bad["measure"].iloc[0])]
             examples = [
-                f"{word!r} in row {_some(first.index[first[name] == word][:3])}" for word in first[name].unique()
+                f"{word!r} in row {some(first.index[first[name] == word][:3])}" for word in first[name].unique()
             ]
             raise ValueError(
                 f"measure {first['measure'].iloc[0]!r} has more than one {name}: {'; '.join(examples)}. "
                 f"Bring them to one {name} before comparing"
             )
-    wrong = sorted(set(held["form"]) - {"", *_LOG_FORMS, *_SHRUNKEN})
+    wrong = sorted(set(held["form"]) - {"", *LOG_FORMS, *_SHRUNKEN})
     if wrong:
-        raise ValueError(unknown_word("form", wrong[0], [*_LOG_FORMS, *_SHRUNKEN]))
+        raise ValueError(unknown_word("form", wrong[0], [*LOG_FORMS, *_SHRUNKEN]))
 
 
 def _series(rows: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
@@ -293,16 +261,19 @@ def _series(rows: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
     return series, codes
 
 
-def _check_duplicates(rows: pd.DataFrame, place: tuple[np.ndarray, ...], level_name: str) -> None:
+def _check_duplicates(rows: pd.DataFrame, place: tuple[np.ndarray, ...], level_name: str, by: str | None) -> None:
     twice = pd.DataFrame(dict(enumerate(place))).duplicated(keep=False).to_numpy()
     if not twice.any():
         return
     first = rows[twice].iloc[0]
     same = rows.index[twice & np.logical_and.reduce([part == part[twice][0] for part in place])]
+    apart = [name for name in _APART if name in rows and name != by and as_text(rows.loc[same, name]).nunique() > 1]
+    told = "Keep one"
+    if apart:
+        told = f"They differ in {apart[0]!r}: " + ("by='arm' compares the arms" if apart[0] == "arm" else "select one")
     raise ValueError(
         f"participant {first['participant']!r} has {len(same)} values of {first['measure']!r} "
-        f"({first['channel']}, {first['condition']}) at {level_name} {first[level_name]!r}: rows {_some(same)}. "
-        f"Keep one, or select one arm or run first"
+        f"({first['channel']}, {first['condition']}) at {level_name} {first[level_name]!r}: rows {some(same)}. {told}"
     )
 
 
@@ -314,59 +285,11 @@ def _cube(
     return cube
 
 
-def _expected(table: pd.DataFrame, series: pd.DataFrame, participants: tuple[str, ...]) -> np.ndarray:
-    """Who took part in the protocol of each series, failed sessions included."""
+def _expected(table: pd.DataFrame, series: pd.DataFrame, units: Units) -> np.ndarray:
+    """Who took part in the protocol of each series, failed sessions included; in a crossover, in any arm."""
+    person = table["participant"].map({who: i for i, who in enumerate(sorted(table["participant"].unique()))})
     took_part = {
-        protocol: np.isin(participants, table["participant"][table["protocol"].isin([protocol, ""])].unique())
+        protocol: np.isin(units.people, person[table["protocol"].isin([protocol, ""])].unique())
         for protocol in series["protocol"].unique()
     }
-    return np.array([took_part[protocol] for protocol in series["protocol"]]).reshape(-1, len(participants))
-
-
-def is_signed(protocol: str, measure: str) -> bool:
-    """Whether a measure in volts has a sign, as the peaks of an evoked potential do."""
-    evoked = "tep" in re.split(r"[/_]", protocol)
-    return bool(re.match(r"^[np]\d+_amplitude$", measure)) or (evoked and measure.endswith("_amplitude"))
-
-
-def is_log(protocol: str, measure: str, unit: str, form: str) -> bool:
-    """Whether changes and means of a measure are taken of logarithms: ratios, amplitudes, areas.
-
-    >>> is_log("m1/mep", "mep_amplitude", "V", ""), is_log("dlpfc/tep", "n100_amplitude", "V", "")
-    (True, False)
-    """
-    return form in _LOG_FORMS or (unit in _LOG_UNITS and not is_signed(protocol, measure))
-
-
-def _to_scale(
-    series: pd.DataFrame, values: np.ndarray, low: np.ndarray, high: np.ndarray
-) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
-    """Bring every series to the scale on which its change is estimated; one scale a protocol × measure."""
-    values, spread = values.copy(), np.full(values.shape, np.nan)
-    scales, flags = np.full(len(series), "difference", dtype=object), series["flag"].to_numpy(dtype=object)
-    codes, names = pd.MultiIndex.from_frame(series[["protocol", "measure"]]).factorize()
-    for code, (protocol, measure) in enumerate(names):
-        rows = np.flatnonzero(codes == code)
-        form, unit = series["form"].iloc[rows].max(), series["unit"].iloc[rows].max()
-        part, ends = values[rows], np.stack([low[rows], high[rows]])
-        wanted = is_log(protocol, measure, unit, form)
-        flag = ""
-        if form == "percent_inhibition" and not (part >= 100).any():
-            part, ends, flag = 1 - part / 100, 1 - ends / 100, "as_ratio"
-        if wanted and form != "log_ratio":
-            if (part <= 0).any() or (form == "percent_inhibition" and not flag):
-                wanted, flag = False, "not_positive_so_difference"
-            else:
-                with np.errstate(divide="ignore", invalid="ignore"):
-                    part, ends = np.log(part), np.log(ends)
-        with np.errstate(invalid="ignore"):
-            values[rows], spread[rows] = part, np.abs(ends[1] - ends[0])
-        scales[rows] = "log_ratio" if wanted else "difference"
-        flags[rows] = [join_flags(old, flag) for old in flags[rows]]
-    errors = np.where(np.isfinite(spread), spread / (2 * _NORMAL), np.nan)
-    return series.assign(scale=scales, flag=flags), values, errors
-
-
-def _some(labels: Iterable, limit: int = 5) -> str:
-    words = [str(label) for label in labels]
-    return ", ".join(words[:limit]) + (f" and {len(words) - limit} more" if len(words) > limit else "")
+    return np.array([took_part[protocol] for protocol in series["protocol"]]).reshape(-1, len(units.labels))

@@ -1,9 +1,11 @@
 """The smallest change that one person, or a group, must show to be more than the error of measurement.
 
-``SDC = 1.96 · √2 · SEM`` and, for the mean of n people, ``SDC / √n``. The error of measurement comes from
-the best source that the table holds, and the flag says which:
+``SDC = 1.96 · √2 · SEM`` and, for the mean of n people, ``SDC / √n``; from the mean of k baselines it is
+``1.96 · √(1 + 1/k) · SEM``. The error of measurement comes from the best source that the table holds, and the flag
+says which:
 
-1. ``sdc_from_repeats``: repeated baselines (levels named like ``before``: pre, pre2), no intervention between.
+1. ``sdc_from_repeats``: repeated baselines (those given as ``before``, and levels named like it: pre, pre2), no
+   intervention between.
 2. ``sdc_from_controls``: the spread of the control group's own changes. Where controls were treated too,
    their different responses are in it, and it is an upper bound.
 3. ``sdc_from_intervals``: the intervals of the single results. They hold the scatter of trials but not the
@@ -36,7 +38,7 @@ from scipy import special
 from ..schema import join_flags
 from .design import Design
 
-_FACTOR = 1.96 * math.sqrt(2)
+_NORMAL = 1.96
 #: Degrees of freedom from which the spread of people is known well enough to judge by.
 FEWEST_DF = 10
 
@@ -75,19 +77,18 @@ class Detectable:
 
 def smallest_detectable_change(design: Design, number: int, level: int) -> Detectable:
     """Smallest detectable change of series ``number`` from the baseline to ``level``."""
-    values = design.values[number]
-    change = values[:, level] - values[:, 0]
+    change = design.change(number, level)
     by_group = [change[design.groups == g] for g in range(len(design.group_names))]
-    bound = _FACTOR * _intervals(design.standard_errors[number][:, [0, level]])
+    bound = _NORMAL * math.sqrt(2) * _intervals(design.standard_errors[number][:, [0, level]])
     bound = bound if bound > 0 else math.nan
-    sources = [("sdc_from_repeats", _repeats(design, values))]
+    sources = [("sdc_from_repeats", _repeats(design, number))]
     if design.control is not None:
         sources.append(("sdc_from_controls", _spread([by_group[design.control]])))
     if math.isnan(bound):
         sources.append(("sdc_from_changes", _spread(by_group)))
     for source, (error, df) in sources:
         if math.isfinite(error) and error > 0:
-            found = _FACTOR * error
+            found = _NORMAL * error
             low, high = (np.fmax(limit, bound) for limit in interval_of_spread(found, df))
             return Detectable(float(np.fmax(found, bound)), source, df, (float(low), float(high)), found < bound)
     return Detectable(bound, "sdc_unknown" if math.isnan(bound) else "sdc_from_intervals")
@@ -104,17 +105,25 @@ def interval_of_spread(spread: float, df: float) -> tuple[float, float]:
     return spread * math.sqrt(df / upper), spread * math.sqrt(df / lower)
 
 
-def _repeats(design: Design, values: np.ndarray) -> tuple[float, int]:
-    changes = [
-        (values[:, level] - values[:, 0])[design.groups == group]
-        for level in design.repeats()
-        for group in range(len(design.group_names))
-    ]
-    return _spread(changes)
+def _repeats(design: Design, number: int) -> tuple[float, int]:
+    """Standard deviation of a change without any intervention, from the people who have all repeats of the baseline."""
+    levels = design.repeats()
+    if len(levels) < 2:
+        return math.nan, 0
+    squares, df = 0.0, 0
+    for group in range(len(design.group_names)):
+        held = design.values[number][np.ix_(design.groups == group, levels)]
+        held = held[np.isfinite(held).all(axis=1)]
+        if len(held) > 1:
+            rest = held - held.mean(axis=1, keepdims=True) - held.mean(axis=0) + held.mean()
+            squares += float(np.sum(rest**2))
+            df += (len(held) - 1) * (len(levels) - 1)
+    error = math.sqrt(squares / df) if df >= 2 else math.nan
+    return error * math.sqrt(1 + 1 / len(design.baselines)), df
 
 
 def _spread(samples: Iterable[np.ndarray]) -> tuple[float, int]:
-    """Error of measurement from differences of two sessions, their pooled SD by √2, and its degrees of freedom.
+    """Pooled standard deviation of changes, and its degrees of freedom.
 
     The means of the samples are removed; fewer than two degrees of freedom tell nothing.
     """
@@ -124,7 +133,7 @@ def _spread(samples: Iterable[np.ndarray]) -> tuple[float, int]:
         if len(held) > 1:
             squares += float(np.sum((held - held.mean()) ** 2))
             df += len(held) - 1
-    return (math.sqrt(squares / df / 2) if df >= 2 else math.nan), df
+    return (math.sqrt(squares / df) if df >= 2 else math.nan), df
 
 
 def _intervals(errors: np.ndarray) -> float:

@@ -98,7 +98,12 @@ def _squares(m: np.ndarray, groups: np.ndarray, held: np.ndarray) -> np.ndarray:
 
 
 def group_changes(
-    changes: np.ndarray, groups: np.ndarray, n_groups: int, covariates: np.ndarray | None = None
+    changes: np.ndarray,
+    groups: np.ndarray,
+    n_groups: int,
+    covariates: np.ndarray | None = None,
+    *,
+    centre: bool = True,
 ) -> GroupChanges | None:
     """Fit the changes of ``n_groups`` groups.
 
@@ -112,6 +117,8 @@ def group_changes(
         Number of groups; every one must have a member.
     covariates : ndarray, shape (n, n_covariates), optional
         Centred here at the mean of all participants, with one slope for all groups.
+    centre : bool
+        False for covariates whose zero is what is asked for: differences between two arms.
 
     Returns
     -------
@@ -130,10 +137,10 @@ def group_changes(
         squares = np.bincount(groups, weights=(changes - means[groups]) ** 2, minlength=n_groups)
         variances = np.where(sizes > 1, squares / np.maximum(sizes - 1, 1), np.nan)
         return GroupChanges(means, rows, groups, _cleared(variances, smallest), None)
-    centred = covariates - covariates.mean(axis=0)
     if (np.ptp(covariates, axis=0) == 0).any():
         return None
-    design = np.column_stack([members, centred / centred.std(axis=0)])
+    centred = covariates - covariates.mean(axis=0) if centre else covariates
+    design = np.column_stack([members, centred / covariates.std(axis=0)])
     if len(changes) <= design.shape[1] or np.linalg.matrix_rank(design) < design.shape[1]:
         return None
     projection = np.linalg.solve(design.T @ design, design.T)

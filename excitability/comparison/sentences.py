@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 from ..labels import capital, change_of_ratio, channel_label, condition_label, measure_in_words, name_in_words
 from ..schema import display
@@ -19,6 +20,12 @@ SOURCES = {
 }
 #: Of whom there are too few.
 _WHOM = {"sdc_from_controls": "controls", "sdc_from_repeats": "repeats"}
+_ALPHA = 0.05
+
+
+#: A change or a difference of changes; their trend over doses; second period against first; all time points together;
+#: a mean at one time point, and a difference of two such means.
+Kind = Literal["change", "trend", "period", "omnibus", "mean", "level"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,9 @@ class Words:
     test_changed: str = ""
     detectable_interval: tuple[float, float] = (math.nan, math.nan)  # of one person
     uncertain: bool = False  # what is detectable is known from too few people
+    kind: Kind = "change"
+    crossed: bool = False  # the groups are arms that the same people went through
+    dose: str = ""  # what one unit of the dose is called
 
 
 def subject(protocol: str, measure: str, channel: str, condition: str) -> str:
@@ -94,32 +104,80 @@ def _where(channel: str) -> str:
 def sentence(words: Words) -> str:
     """One contrast: what happened in plain words, the statistics in brackets behind them."""
     name = capital(subject(words.protocol, words.measure, words.channel, words.condition))
+    if words.kind == "omnibus":
+        return f"{_together(name, words)} ({_statistics(words)})."
     if not math.isfinite(words.estimate):
         whom = " and ".join(_group(group) for group in words.groups if group != "all")
-        return (
-            f"{name.rstrip(',')}: the change from {words.before} to {words.after} cannot be estimated"
-            f"{' in ' * bool(whom)}{whom} ({words.n} with both sessions)."
-        )
+        what = f"at {words.before}" if words.kind in ("mean", "level") else f"the change {_span(words)}"
+        held = "a value" if words.kind in ("mean", "level") else _lacking(words)
+        return f"{name.rstrip(',')}: {what} cannot be estimated{_whom(whom, words)} ({words.n} with {held})."
     text = f"{_plain(name, words)} ({_statistics(words)})."
     if words.test_changed:
         text += f" {words.test_changed}"
     return text
 
 
+def _whom(told: str, words: Words) -> str:
+    """Those in whom, or that after which: ' in patients', ' after exercise'."""
+    return f" {_joint(words)} {told}" if told else ""
+
+
+def _joint(words: Words) -> str:
+    return "after" if words.crossed else "in"
+
+
+def _span(words: Words) -> str:
+    return f"from {words.before.replace('+', ' and ')} to {words.after}"
+
+
+def _together(name: str, words: Words) -> str:
+    """The test of all time points together, which has no size."""
+    times = words.after.replace(", ", " and ")
+    known = math.isfinite(words.p_value)
+    if len(words.groups) == 2:
+        one, two = (_arm(group, words) for group in words.groups)
+        course = f"{name.rstrip(',')}: the course over {times} together"
+        if not known:
+            return f"{course} cannot be compared between {one} and {two}"
+        differs = "differs" if words.p_value < _ALPHA else "shows no clear difference"
+        return f"{course} {differs} between {one} and {two}"
+    whom = "" if words.groups[0] == "all" else f" {_joint(words)} {_arm(words.groups[0], words)}"
+    if not known:
+        return f"{name.rstrip(',')}: {times} together cannot be judged{whom}"
+    if words.p_value < _ALPHA:
+        return f"{name} differs from {words.before} over {times} together{whom}"
+    return f"{name} shows no clear change from {words.before} over {times} together{whom}"
+
+
 def _plain(name: str, words: Words) -> str:
     """What happened, without a number but the size of a clear change."""
-    size, span = _amount(words, signed=False), f"from {words.before} to {words.after}"
+    size, span = _amount(words, signed=False), _span(words)
     means = _and([word for word in (_meaning(words), _beyond_error(words)) if word])
     means = f", {means}" if means else ""
-    if len(words.groups) == 2:
-        one, two = (_group(name) for name in words.groups)
-        change = f"{name.rstrip(',')}: the change {span}"
+    if words.kind == "mean":
+        whom = "" if words.groups[0] == "all" else f" {_joint(words)} {_arm(words.groups[0], words)}"
+        return f"{name} was {_mean(words.estimate, words)} at {words.before}{whom}"
+    change = f"{name.rstrip(',')}: the change {span}"
+    higher = "higher" if words.estimate > 0 else "lower"
+    if words.kind == "trend":
         if _clear(words):
-            return f"{change} was {size} {'higher' if words.estimate > 0 else 'lower'} in {one} than in {two}{means}"
+            return f"{change} is {size} {higher} with every further {words.dose}{means}"
+        return f"{change} shows no clear trend over the doses"
+    if words.kind == "period":
+        if _clear(words):
+            return f"{change} was {size} {higher} in the second period than in the first"
+        return f"{change} shows no clear difference between the first and the second period"
+    if len(words.groups) == 2:
+        one, two = (_arm(name, words) for name in words.groups)
+        if words.kind == "level":
+            change = f"{name} at {words.before}" if not name.endswith(",") else f"{name} at {words.before},"
+        if _clear(words):
+            joint = _joint(words)
+            return f"{change} was {size} {higher} {joint} {one} than {joint} {two}{means}"
         if math.isnan(words.low):
             return f"{change} differed between {one} and {two}, with no interval to judge it by"
         return f"{change} shows no clear difference between {one} and {two}"
-    whom = "" if words.groups[0] == "all" else f" in {_group(words.groups[0])}"
+    whom = "" if words.groups[0] == "all" else f" {_joint(words)} {_arm(words.groups[0], words)}"
     if math.isnan(words.low):
         return f"{name} changed {span}{whom}, with no interval to judge it by"
     if not _clear(words):
@@ -127,21 +185,44 @@ def _plain(name: str, words: Words) -> str:
     return f"{name} {'rose' if words.estimate > 0 else 'fell'} by {size} {span}{whom}{means}"
 
 
+def _arm(name: str, words: Words) -> str:
+    return name if words.crossed else _group(name)
+
+
+def _mean(value: float, words: Words) -> str:
+    """A mean in its own unit."""
+    factor, label = display(words.unit, abs(math.exp(value) if words.log else value))
+    text = f"{(math.exp(value) if words.log else value) * factor:.3g}".replace("-", "−")
+    return text + f" {label}" * bool(label)
+
+
 def _statistics(words: Words) -> str:
     """Size where the words do not say it, interval, people, p value, and what is detectable."""
     told = []
-    if not _clear(words):
+    if words.kind == "mean":
+        if math.isfinite(words.low):
+            told.append(f"95 % interval {_mean(words.low, words)} to {_mean(words.high, words)}")
+        return "; ".join([*told, f"n = {words.n}" + f", {words.missing} without a value" * bool(words.missing)])
+    if words.kind != "omnibus" and not _clear(words):
         meaning = _meaning(words)
         told.append(_amount(words, signed=True) + f", {meaning}" * bool(meaning))
     if math.isfinite(words.low):
         told.append(f"95 % interval {_interval(words)}")
-    people = f"n = {words.n}" + (f", {words.missing} without both sessions" if words.missing else "")
+    people = f"n = {words.n}" + (f", {words.missing} without {_lacking(words)}" if words.missing else "")
     told.append(people + (f", {_p(words.p_value)}" if math.isfinite(words.p_value) else ""))
     if math.isfinite(words.group_detectable):
         told.append(f"detectable: {_detectable(words.group_detectable, words)}")
         if words.uncertain:
             told[-1] += f", but too few {_WHOM.get(words.source, 'people')} to say"
     return "; ".join(told)
+
+
+def _lacking(words: Words) -> str:
+    if words.kind == "level":
+        return "a value"
+    if words.kind in ("trend", "period") or len(words.groups) == 2:
+        return ("all arms" if words.kind == "trend" else "both arms") if words.crossed else "both sessions"
+    return "all sessions" if words.kind == "omnibus" else "both sessions"
 
 
 def _beyond_error(words: Words) -> str:
@@ -176,7 +257,7 @@ def _meaning(words: Words) -> str:
         what = change_of_ratio(words.protocol, rise=rise)
     else:
         return ""
-    toward = len(words.groups) == 2 or not _clear(words)
+    toward = not _clear(words) or (words.kind != "level" and (len(words.groups) == 2 or words.kind == "trend"))
     return f"{'towards ' * toward}{what}" if what else ""
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..comparison.design import is_log
+from ..comparison._scale import is_log
 from ..labels import (
     channel_label,
     condition_label,
