@@ -198,7 +198,7 @@ def test_balanced_trial_model_is_the_t_of_the_mean_logs():
     log = trials.assign(y=np.log(trials["mep_amplitude"]))
     wide = log.groupby(["participant", "timepoint", "condition"])["y"].mean().unstack(["timepoint", "condition"])
     change = wide["post0"]["isi_0.0025"] - wide["post0"]["test"] - wide["pre"]["isi_0.0025"] + wide["pre"]["test"]
-    oracle = stats.ttest_ind(change[:10], change[10:], equal_var=True)
+    oracle = stats.ttest_ind(change[:10], change[10:], equal_var=False)
     row = found.loc["patient - control"]
     assert row["estimate"] == pytest.approx(change[:10].mean() - change[10:].mean(), rel=1e-6)
     assert row["ci_low"] == pytest.approx(oracle.confidence_interval().low, rel=1e-3, abs=1e-3)
@@ -272,9 +272,12 @@ def test_variance_leaves_zero_again():
         change = (wide["post0"]["isi_0.0025"] - wide["post0"]["test"]) - (
             wide["pre"]["isi_0.0025"] - wide["pre"]["test"]
         )
-        pooled = np.sqrt((change[:8].var() + change[8:].var()) / 2 / 8)
         half = (found["ci_high"] - found["ci_low"]).iloc[0] / 2
-        assert half >= 0.99 * pooled * stats.t.ppf(0.975, 14)
+        own = change[:8].std() / np.sqrt(8) * stats.t.ppf(0.975, 7)
+        # where a variance is rightly zero its mean square is pooled with the next, otherwise this is the paired t
+        assert half >= 0.85 * own
+        if "singular_fit" not in found["flag"].iloc[0]:
+            assert half == pytest.approx(own, rel=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -561,7 +564,7 @@ def test_several_time_points_and_three_groups():
     table = rows("conditioned_ratio", values, form="ratio", group=np.tile(np.repeat(["high", "control", "low"], 4), 3))
     found = compare(table, after=["post0", "post30"], by="group")
     assert list(found["group"][:6]) == ["high", "low", "control", "high - low", "high - control", "low - control"]
-    assert set(found["contrast"]) == {"post0 - pre", "post30 - pre"}
+    assert set(found["contrast"]) == {"post0 - pre", "post30 - pre", "post0, post30 - pre"}
 
 
 def test_settings_that_differ_between_sessions_are_flagged():
