@@ -21,6 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import excitability as ex
 from excitability.batch import load_results
+from excitability.comparison import compare_planned
 from excitability.html_report import report_folder
 from excitability.tables import write_table
 
@@ -56,7 +57,7 @@ def main(folder):
     # %%
     # Read and measure every session, with both batteries. Failures would be rows of the table.
     sessions = ex.find_sessions(study)
-    changes = []
+    changes, folders = [], [output / battery for battery in ("m1_exercise", "dlpfc_exercise")]
     for battery in ("m1_exercise", "dlpfc_exercise"):
         with progress(battery) as advance:
             ex.run_batch(sessions, battery, output / battery, n_jobs=2, progress=advance)
@@ -68,8 +69,13 @@ def main(folder):
         changes.append(change)
 
     # %%
+    # Whole evoked potentials, beside their peaks: the cluster tests that the battery plans.
+    planned, plan = load_results(folders[1])[2].clusters, {"before": "pre", "after": ["post0"], "by": "group"}
+    clusters = compare_planned(ex.load_evoked(folders[1]), planned, plan)
+    write_table(clusters, folders[1] / "clusters.tsv", facts={"Plan": plan})
+
+    # %%
     # One HTML file with the figures people look at.
-    folders = [output / battery for battery in ("m1_exercise", "dlpfc_exercise")]
     with progress("reports") as advance:
         reports = []
         for report in Parallel(n_jobs=2, return_as="generator")(delayed(report_folder)(path) for path in folders):

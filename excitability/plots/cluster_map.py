@@ -76,7 +76,8 @@ def cluster_map(
         )
     shown = (times >= tmin) & (times <= tmax)
     drawn = _drawn(clusters)
-    reach = float(np.max(np.abs(t[:, shown]))) or 1.0
+    size = np.abs(t[:, shown])
+    reach = float(np.quantile(size, 0.995)) or float(size.max()) or 1.0  # a few large values would pale the rest
     order = np.argsort([-channel["loc"][1] for channel in info["chs"]], kind="stable")  # frontal above
     figure = new_figure(TWO_COLUMNS * 0.8, 4.6 if len(drawn) else 3.2)
     arrange(figure, hspace=0.02)
@@ -90,7 +91,8 @@ def cluster_map(
     ax.set_yticks(range(len(names)), names, size=SMALL if len(names) <= 20 else 5.5)
     _outlines(ax, t[order], times, names, drawn, clusters)
     tidy(ax)
-    bar = parts[1].colorbar(image, ax=ax, pad=0.01, fraction=0.04)
+    further = "both" if size.max() > reach else "neither"
+    bar = parts[1].colorbar(image, ax=ax, pad=0.01, fraction=0.04, extend=further, extendfrac=0.03)
     bar.set_label("t of the change", size=SMALL)
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=6, length=2, width=0.6)
@@ -135,9 +137,11 @@ def _outlines(
         x = np.concatenate([[times[0] - step], times, [times[-1] + step]]) * ms
         look = "solid" if row["p_value"] <= _ALPHA else "dashed"
         ax.contour(x, np.arange(-1, len(t) + 1), edge, levels=[0.5], colors=INK, linewidths=0.9, linestyles=look)
-        middle = (row["t0"] + row["t1"]) / 2 * ms
-        top = np.flatnonzero(mask.any(axis=1))[0] if mask.any() else 0
-        ax.annotate(str(number), (middle, top), ha="center", va="center", size=SMALL, weight="bold", color=INK,
+        if not mask.any():
+            continue
+        place, sample = np.unravel_index(int(np.argmax(np.where(mask, np.abs(t), -1))), t.shape)
+        strongest = (times[sample] * ms, place)  # numbers in the middle would stand upon one another
+        ax.annotate(str(number), strongest, ha="center", va="center", size=SMALL, weight="bold", color=INK,
                     bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.85})  # fmt: skip
 
 
