@@ -15,6 +15,8 @@ _HOMES = {
     "clean": "protocol",
     "compare": "comparison",
     "compare_evoked": "comparison",
+    "compare_groups": "comparison",
+    "describe_design": "comparison",
     "find_sessions": "sessions",
     "inspect": "inspection",
     "list_batteries": "protocol",

@@ -299,12 +299,15 @@ def _write_study(
 
 
 def plan_of(battery: Battery, results: pd.DataFrame) -> dict[str, Any]:
-    """Arguments of :func:`excitability.compare` that a battery planned, for the time points that were recorded.
+    """What a battery planned, for the time points that were recorded.
 
-    A planned time point that nobody was measured at is left out, with a warning.
+    These are the arguments of :func:`excitability.compare`, and ``at`` of :func:`excitability.compare_groups`. A
+    planned time point that nobody was measured at is left out, with a warning.
     """
     recorded = set(results["timepoint" if "timepoint" in results else "session"])
-    plan: dict[str, Any] = {"before": battery.before} if battery.before in recorded else {}
+    befores = (battery.before,) if isinstance(battery.before, str) else battery.before
+    present = [label for label in befores if label in recorded]
+    plan: dict[str, Any] = {"before": present if len(present) > 1 else present[0]} if present else {}
     after = [label for label in battery.after if label in recorded]
     if len(after) < len(battery.after):
         absent = ", ".join(label for label in battery.after if label not in recorded)
@@ -315,6 +318,10 @@ def plan_of(battery: Battery, results: pd.DataFrame) -> dict[str, Any]:
         plan["by"] = battery.by
     if battery.covariates:
         plan["covariates"] = list(battery.covariates)
+    if at := [label for label in battery.at if label in recorded]:
+        plan["at"] = at
+    if battery.method != "t":
+        plan["method"] = battery.method
     return plan
 
 

@@ -149,7 +149,9 @@ SESSION_COLUMNS = _columns(
     ("protocol", "", "str", "protocol the recording belongs to", "task"),
     ("timepoint", "", "str", "time point of the session: pre, post0, post30, …"),
     ("group", "", "str", "group of the participant: patient, control, …"),
-    ("arm", "", "str", "intervention the participant received"),
+    ("arm", "", "str", "intervention of the session; in a crossover the same participant has several"),
+    ("period", "1", "int", "crossover: when the participant had this arm, 1, 2, …"),
+    ("dose", "", "float", "dose of the arm, in any unit"),
 )
 
 COMPARISON_COLUMNS = _columns(
@@ -157,11 +159,23 @@ COMPARISON_COLUMNS = _columns(
     ("measure", "", "str", "name of the measure"),
     ("channel", "", "str", "EMG channel, EEG region or electrode"),
     ("condition", "", "str", "condition of the protocol"),
-    ("group", "", "str", "group, 'all', or 'patient - control' for a difference of changes"),
-    ("contrast", "", "str", "what is compared, e.g. 'post0 - pre'"),
-    ("estimate", "as in unit", "float", "estimated change"),
+    (
+        "group",
+        "",
+        "str",
+        "group or arm, 'all', 'patient - control' for a difference of changes, 'per min' for a trend over doses, or "
+        "'second - first' for the effect of the period of a crossover",
+    ),
+    ("contrast", "", "str", "what is compared, e.g. 'post0 - pre'; the time point where groups are compared at one"),
+    ("estimate", "as in unit", "float", "estimated change, difference or mean"),
     ("unit", "", "str", "unit of estimate, ci_low and ci_high"),
-    ("form", "", "str", "log_ratio where a ratio of time points is estimated, else difference"),
+    (
+        "form",
+        "",
+        "str",
+        "log_ratio where a ratio is estimated, else difference; trend: change per unit of dose; period: second period "
+        "against first; omnibus: all time points in one test, no estimate; mean, geometric_mean: of a group",
+    ),
     ("ci_low", "as in unit", "float", "lower limit of the 95 % interval"),
     ("ci_high", "as in unit", "float", "upper limit of the 95 % interval"),
     ("p_value", "1", "float", "two-sided p value"),
@@ -170,7 +184,7 @@ COMPARISON_COLUMNS = _columns(
     ("percent_change", "%", "float", "back-transformed change where the estimate is a log ratio"),
     ("percent_ci_low", "%", "float", "lower limit of percent_change"),
     ("percent_ci_high", "%", "float", "upper limit of percent_change"),
-    ("effect_size", "1", "float", "Hedges g_av (within) or d_ppc2 (between groups)"),
+    ("effect_size", "1", "float", "Hedges g_av (within), d_ppc2 (changes of groups) or g (groups at one time)"),
     ("smallest_detectable_change", "as in unit", "float", "smallest detectable change of one person"),
     ("smallest_detectable_group_change", "as in unit", "float", "smallest detectable change of the group"),
     ("smallest_detectable_ci_low", "as in unit", "float", "lower 95 % limit of that of one person, by chi-square"),
@@ -179,6 +193,9 @@ COMPARISON_COLUMNS = _columns(
     ("flag", "", "str", "what a reader of the estimate must know"),
     ("sentence", "", "str", "the result in plain words"),
 )
+
+#: Forms of the rows of a comparison that are not a change, and not drawn among changes.
+NOT_A_CHANGE = ("trend", "period", "omnibus", "mean", "geometric_mean")
 
 CLUSTER_COLUMNS = _columns(
     ("protocol", "", "str", "protocol name"),

@@ -32,6 +32,7 @@ from ._options import (
     Unit,
     Variable,
     asked_clusters,
+    asked_plan,
     constants,
     listed,
     named,
@@ -183,10 +184,20 @@ def batch(
 @app.command()
 def compare(
     results: Annotated[Path, typer.Argument(help="Folder that 'batch' wrote.")],
-    before: Annotated[str | None, typer.Option(help="Time point before; the battery's plan by default.")] = None,
+    before: Annotated[
+        list[str] | None, typer.Option(help="Baseline, or several to take the mean of; the battery's plan by default.")
+    ] = None,
     after: Annotated[list[str] | None, typer.Option(help="Time points after; the battery's plan by default.")] = None,
-    by: Annotated[str | None, typer.Option(help="Column of the groups; the battery's plan by default.")] = None,
-    covariate: Annotated[list[str] | None, typer.Option(help="Covariates of the change.")] = None,
+    by: Annotated[
+        str | None, typer.Option(help="Column of the groups, or of the arms of a crossover; the battery's plan.")
+    ] = None,
+    at: Annotated[
+        list[str] | None, typer.Option(help="Time points at which the groups are compared, instead of a change.")
+    ] = None,
+    covariate: Annotated[list[str] | None, typer.Option(help="Covariates; 'baseline' is the measure before.")] = None,
+    method: Annotated[
+        str | None, typer.Option(help="t, trimmed (20 % trimmed means) or permutation; the battery's plan.")
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="TSV; RESULTS/comparison.tsv by default.")
     ] = None,
@@ -199,20 +210,17 @@ def compare(
         typer.Option(help="Findings of the literature: on all measures, or none; on the primary outcome by default."),
     ] = None,
 ) -> None:
-    """Compare time points, by group, under the plan of the battery or as said here."""
+    """Compare time points, by group or arm, or groups at one time, under the plan of the battery or as said here."""
     from excitability.batch import load_evoked, load_results, plan_of
-    from excitability.comparison import compare as compare_results
-    from excitability.comparison import compare_planned, finding_in_words, findings_on
+    from excitability.comparison import compare_by_plan, compare_planned, describe_design, finding_in_words, findings_on
     from excitability.tables import write_table
 
     table, _, battery = load_results(results)
-    plan = plan_of(battery, table)
-    given = {"before": before, "after": listed(after), "by": by, "covariates": covariate}
-    plan = {**plan, **{name: value for name, value in given.items() if value is not None}}
-    if "before" not in plan or "after" not in plan:
-        labels = ", ".join(dict.fromkeys(map(str, table["timepoint" if "timepoint" in table else "session"])))
-        raise ValueError(f"say what to compare: --before LABEL --after LABEL, with two of: {labels}")
-    change = compare_results(table, **plan)
+    given = {"before": listed(before), "after": listed(after), "by": by, "at": listed(at)}
+    plan = asked_plan(plan_of(battery, table), table, **given, covariates=listed(covariate), method=method)
+    if "after" in plan:
+        typer.echo(" ".join(describe_design(table, before=plan["before"], after=plan["after"], by=plan.get("by"))))
+    change = compare_by_plan(table, plan)
     path = write_table(change, output or results / "comparison.tsv", facts={"Plan": plan})
     show_changes(battery.planned(change))
     found = findings_on(change if evidence else battery.planned(change))

@@ -94,3 +94,20 @@ def asked_clusters(words: list[str] | None, battery: Any) -> list[Any]:
                 raise ValueError(f"--clusters takes early, late or START:STOP in s, such as 0.015:0.08, not {word!r}")
         found += [PlannedClusters(protocol=entry.name, condition="", window=window) for entry in evoked]
     return found
+
+
+def asked_plan(plan: dict[str, Any], table: Any, **given: Any) -> dict[str, Any]:
+    """The plan of a battery with what was said on the command line in its place."""
+    asked = {name: value for name, value in given.items() if value is not None}
+    if len(asked.get("before", ())) == 1:
+        asked["before"] = asked["before"][0]
+    unasked = {"after", "at"} - set(asked)
+    if len(unasked) == 1:  # one of the two was asked for, so that the other is not meant
+        plan = {name: value for name, value in plan.items() if name not in unasked}
+    plan = {**plan, **asked}
+    if "at" not in plan and not {"before", "after"} <= set(plan):
+        labels = ", ".join(dict.fromkeys(map(str, table["timepoint" if "timepoint" in table else "session"])))
+        raise ValueError(
+            f"say what to compare: --before LABEL --after LABEL, or --by COLUMN --at LABEL, with labels of: {labels}"
+        )
+    return plan

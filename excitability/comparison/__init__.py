@@ -2,9 +2,12 @@
 
 from .change import compare
 from .clusters import change_map, compare_evoked
+from .describe import describe_design
 from .effect_sizes import d_av, d_ppc2, d_rm, d_z, g_av, hedges_g, small_sample_correction
 from .evidence import beside_evidence, contested_claims, evidence, finding_in_words, findings_on
+from .groups import compare_groups
 from .mixed_models import MixedFit, mixed_model
+from .plan import compare_by_plan
 from .planned_clusters import compare_planned
 from .reliability import ICC_FORMS, bland_altman, ccc, cv, icc, sdc, sem
 
@@ -16,7 +19,9 @@ __all__ = [
     "ccc",
     "change_map",
     "compare",
+    "compare_by_plan",
     "compare_evoked",
+    "compare_groups",
     "compare_planned",
     "contested_claims",
     "cv",
@@ -24,6 +29,7 @@ __all__ = [
     "d_ppc2",
     "d_rm",
     "d_z",
+    "describe_design",
     "evidence",
     "finding_in_words",
     "findings_on",

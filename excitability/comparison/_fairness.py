@@ -53,3 +53,18 @@ def changed_test_mep(design: Design, test: int | None, level: int, members: list
     if beyond:
         return "test_mep_changed_in_some", f"The test MEP changed by more than 25 % in {beyond} of {len(held)}."
     return "", ""
+
+
+def different_test_mep(design: Design, test: int | None, members: list[np.ndarray], where: str) -> tuple[str, str]:
+    """Flag and words for a test MEP that is not as large in one group as in another."""
+    if test is None or len(members) < 2:
+        return "", ""
+    values = [design.values[test][member, 0] for member in members] if test >= 0 else []
+    values = [part[np.isfinite(part)] for part in values]
+    if not values or not all(map(len, values)):
+        return "test_mep_unknown", ""
+    apart = float(values[0].mean() - values[1].mean())
+    if -_LIMIT <= math.expm1(apart) <= _LIMIT:
+        return "", ""
+    told = f"Caution: the test MEP itself was {percent(apart):+.0f} % in the first against the second{where}."
+    return "test_mep_differs", told.replace("-", "−")

@@ -6,11 +6,14 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
+
+from ..schema import COMPARISON_COLUMNS
 from .estimation import Contrast
 from .sentences import Words, percent, sentence
 
 #: Form of the rows that are not one change: what they hold cannot be read as one.
-_FORMS = {"trend": "trend", "omnibus": "omnibus"}
+_FORMS = {"trend": "trend", "period": "period", "omnibus": "omnibus"}
 
 
 def words_of(info: Mapping[str, str], **rest: Any) -> Words:
@@ -78,3 +81,9 @@ def size_flag(sizes: list[int], contrast: Contrast, nobody: str = "no_complete_p
     if not all(map(math.isfinite, contrast.interval)):
         return "too_few_participants"
     return "few_participants" if min(sizes) < 5 else ""
+
+
+def as_table(rows: list[dict[str, object]]) -> pd.DataFrame:
+    """Rows as a comparison table."""
+    table = pd.DataFrame(rows, columns=list(COMPARISON_COLUMNS))
+    return table.astype({name: "int64" for name, column in COMPARISON_COLUMNS.items() if column.dtype == "int"})

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..schema import COMPARISON_COLUMNS, join_flags
+from ..schema import join_flags
 from ._fairness import changed_test_mep, series_of_test_meps
 from ._methods import Fit, Method, check_method, fit_groups, in_words
-from ._rows import as_row, size_flag, words_of
+from ._rows import as_row, as_table, size_flag, words_of
 from .crossover import combined_arms, pair_arms
 from .design import Design, read_design
 from .detectable import Detectable, smallest_detectable_change
@@ -146,12 +146,6 @@ def compare(
     return as_table(rows)
 
 
-def as_table(rows: list[dict[str, object]]) -> pd.DataFrame:
-    """Rows as a comparison table."""
-    table = pd.DataFrame(rows, columns=list(COMPARISON_COLUMNS))
-    return table.astype({name: "int64" for name, column in COMPARISON_COLUMNS.items() if column.dtype == "int"})
-
-
 @dataclass(frozen=True)
 class _Estimate:
     """One row before it is put into words."""
@@ -187,9 +181,12 @@ class _Series:
         detectable = smallest_detectable_change(design, self.number, self.level)
         if self.shrunken:  # every source of it is a spread of values
             detectable = Detectable(math.nan, "sdc_unknown")
-        found = self._within(change, covariates, complete)
-        if design.units.crossed:
+        groups = range(len(design.group_names))
+        if design.units.crossed:  # the same people are in all arms, so that each arm has a fit of its own
+            found = [one for g in groups for one in self._within(change, covariates, complete, [g])]
             found += self._between_arms(change, covariates, complete)
+        else:
+            found = self._within(change, covariates, complete, groups)
         return [self._row(one, change, detectable, lost) for one in found]
 
     @property
@@ -208,10 +205,13 @@ class _Series:
             columns = np.column_stack([columns, baseline])
         return columns
 
-    def _within(self, change: np.ndarray, covariates: np.ndarray, complete: np.ndarray) -> list[_Estimate]:
-        """Every group, and where the groups are different people their differences and the trend over doses."""
+    def _within(
+        self, change: np.ndarray, covariates: np.ndarray, complete: np.ndarray, wanted: Sequence[int]
+    ) -> list[_Estimate]:
+        """The wanted groups of different people, their differences and the trend over doses."""
         design, n_groups = self.design, len(self.design.group_names)
-        kept = [g for g in range(n_groups) if (complete & (design.groups == g)).any()]
+        complete = complete & np.isin(design.groups, wanted)
+        kept = [g for g in wanted if (complete & (design.groups == g)).any()]
         fit, formula = self._fit(change, covariates, complete, kept)
         method = "trials" if isinstance(fit, TrialFit) else self.method
         flag = fit.flag if isinstance(fit, TrialFit) else ""
@@ -225,12 +225,10 @@ class _Series:
             return _Estimate(groups, contrast, members, sum(int(m.sum()) for m in members), words, formula, flag, kind)
 
         each = np.eye(n_groups)
-        found = [estimate(each[g], (g,)) for g in range(n_groups)]
-        if design.by is not None and not design.units.crossed:
-            pairs = itertools.combinations(range(n_groups), 2)
-            found += [estimate(each[one] - each[two], (one, two)) for one, two in pairs]
-            if design.units.doses:
-                found.append(estimate(slope(design.units.doses), tuple(range(n_groups)), "trend"))
+        found = [estimate(each[g], (g,)) for g in wanted]
+        found += [estimate(each[one] - each[two], (one, two)) for one, two in itertools.combinations(wanted, 2)]
+        if design.units.doses and len(wanted) == n_groups:
+            found.append(estimate(slope(design.units.doses), tuple(wanted), "trend"))
         return found
 
     def _fit(

@@ -10,7 +10,7 @@ from ._methods import Fit, fit_groups
 from ._units import Units
 
 #: Fewest people in each order of two arms for the effect of the period to be told from that of the arms.
-_FEWEST = 2
+FEWEST = 2
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def pair_arms(
     first = np.sign(units.periods[two] - units.periods[one])  # 1 where the first arm came first
     known = bool(len(one)) and bool(np.isfinite(first).all())
     sizes = [int((first == sign).sum()) for sign in (1, -1)]
-    if not known or min(sizes) < _FEWEST or sum(sizes) < len(one):
+    if not known or min(sizes) < FEWEST or sum(sizes) < len(one):
         flag = "" if not len(one) else "one_order" if known else "order_unknown"
         whole = np.zeros(len(one), dtype=int)
         fit = fit_groups(method, difference, whole, 1, apart, centre=False, unknown=left_open) if len(one) else None

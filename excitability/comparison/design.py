@@ -105,11 +105,11 @@ def read_design(
     results: pd.DataFrame,
     within: str,
     before: str | Sequence[str],
-    after: str | Sequence[str],
+    after: str | Sequence[str] | None,
     by: str | None,
     covariates: Sequence[str],
 ) -> Design:
-    """Check a result table and lay it out; without ``after`` there is one level and no change.
+    """Check a result table and lay it out; with ``after=None`` there is one level and no change.
 
     Raises
     ------
@@ -120,7 +120,9 @@ def read_design(
     """
     table, level_name = tidy(results, within)
     befores = (before,) if isinstance(before, str) else tuple(before)
-    afters = _levels_asked(table, level_name, befores, after)
+    if after is None and befores[0] not in set(table[level_name]):
+        raise ValueError(unknown_word(level_name, befores[0], [level for level in table[level_name].unique() if level]))
+    afters = () if after is None else _levels_asked(table, level_name, befores, after)
     units, labels = read_units(table, by, level_name, (*befores, *afters))
     table["_unit"] = labels
     covariate_values, names = read_covariates(table, tuple(covariates), units.labels, level_name, befores[0])

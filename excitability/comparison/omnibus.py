@@ -72,7 +72,9 @@ def joint_rows(design: Design, number: int) -> list[dict[str, object]]:
         if units.crossed and len(groups) == 2:
             one, two = (np.arange(arm, len(changes), n_groups) for arm in groups)
             both = complete[one] & complete[two]
-            samples = [changes[one[both]] - changes[two[both]]]
+            samples = _in_order(
+                changes[one[both]] - changes[two[both]], units.periods[two[both]] - units.periods[one[both]]
+            )
         shrunken = bool(design.series["shrunken"].iloc[number])
         weights = np.array([1.0, -1.0])[: len(samples)]
         p_value = math.nan if shrunken else joint_test(samples, weights)
@@ -97,3 +99,13 @@ def joint_rows(design: Design, number: int) -> list[dict[str, object]]:
         flag = "" if math.isfinite(p_value) else "not_estimable" if shrunken else "too_few_participants"
         rows.append(as_row(words, model, math.nan, join_flags(info["flag"], flag, "missing_sessions" * bool(missing))))
     return rows
+
+
+def _in_order(differences: np.ndarray, later: np.ndarray) -> list[np.ndarray]:
+    """Differences of two arms by the order of the arms, those of the second with their sign changed; else as they are.
+
+    Their difference is then twice that of the arms, without the effect of the period.
+    """
+    parts = [differences[later > 0], -differences[later < 0]]
+    whole = sum(map(len, parts)) == len(differences)
+    return parts if whole and min(map(len, parts)) >= differences.shape[1] + 2 else [differences]

@@ -107,7 +107,7 @@ def sentence(words: Words) -> str:
     if words.kind == "omnibus":
         return f"{_together(name, words)} ({_statistics(words)})."
     if not math.isfinite(words.estimate):
-        whom = " and ".join(_group(group) for group in words.groups if group != "all")
+        whom = " and ".join(_arm(group, words) for group in words.groups if group != "all")
         what = f"at {words.before}" if words.kind in ("mean", "level") else f"the change {_span(words)}"
         held = "a value" if words.kind in ("mean", "level") else _lacking(words)
         return f"{name.rstrip(',')}: {what} cannot be estimated{_whom(whom, words)} ({words.n} with {held})."
@@ -123,7 +123,7 @@ def _whom(told: str, words: Words) -> str:
 
 
 def _joint(words: Words) -> str:
-    return "after" if words.crossed else "in"
+    return "after" if words.crossed and words.kind not in ("mean", "level") else "in"
 
 
 def _span(words: Words) -> str:
@@ -186,7 +186,9 @@ def _plain(name: str, words: Words) -> str:
 
 
 def _arm(name: str, words: Words) -> str:
-    return name if words.crossed else _group(name)
+    if not words.crossed:
+        return _group(name)
+    return f"the {name} arm" if words.kind in ("mean", "level") else name
 
 
 def _mean(value: float, words: Words) -> str:

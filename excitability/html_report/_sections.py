@@ -13,6 +13,7 @@ from .. import __version__
 from ..labels import protocol_label, times_in_order
 from ..plots import change_forest
 from ..protocol import Derived
+from ..schema import NOT_A_CHANGE
 from . import _page as html
 from . import _tables as tables
 from ._derived import derived_methods
@@ -125,6 +126,8 @@ def _main(change: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     }
     keys = zip(change["protocol"], change["measure"], strict=True)
     finite = np.isfinite(pd.to_numeric(change["estimate"], errors="coerce"))
+    if "form" in change:
+        finite &= ~change["form"].isin(NOT_A_CHANGE)
     return change[finite & np.array([key in drawn for key in keys], dtype=bool)]
 
 

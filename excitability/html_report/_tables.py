@@ -22,7 +22,7 @@ from ..labels import (
 )
 from ..measures._tables import is_kept
 from ..plots._panels import centre
-from ..schema import DERIVED, display_units
+from ..schema import DERIVED, NOT_A_CHANGE, display_units
 from ._words import flag_in_words, reasons_in_words
 
 _TEXT = ("participant", "session", "protocol", "channel", "condition", "measure", "unit", "form", "flag", "error")
@@ -170,12 +170,13 @@ def comparison_rows(comparison: pd.DataFrame) -> Rows:
 
 
 def _contrast(row: Mapping[Any, Any], shown_in: tuple[float, str]) -> list[object]:
-    ratio = row.get("form") == "log_ratio"
+    form = str(row.get("form", ""))
+    ratio = form == "log_ratio" or (form in NOT_A_CHANGE and math.isfinite(float(row.get("percent_change", math.nan))))
     factor, unit = (1.0, "%") if ratio else shown_in
     values = [float(row.get(name, math.nan)) for name in ("estimate", "ci_low", "ci_high")]
     with np.errstate(over="ignore"):
         values = [float(100 * np.expm1(value)) if ratio else value * factor for value in values]
-    change = with_interval(*values, sign=True)
+    change = with_interval(*values, sign=form not in ("mean", "geometric_mean"))
     names = ("smallest_detectable_change", "smallest_detectable_group_change")
     bands = [_detectable(row.get(name), factor, ratio=ratio) for name in names]
     return [

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..labels import series_label
+from ..schema import NOT_A_CHANGE
 from ._style import (
     INK,
     SOFT,
@@ -46,7 +47,8 @@ def change_forest(comparison: pd.DataFrame, *, contrasts: Sequence[str] | None =
 
     Changes that were estimated as log ratios share one axis in percent; each other measure has its own axis in
     its own unit. Grey bands reach as far as the smallest detectable change: of one person (light) and of the
-    group's mean (dark). A difference of changes between groups is a black diamond.
+    group's mean (dark). A difference of changes between groups is a black diamond. Rows that are no change (means,
+    trends over doses, tests of several time points together) are not drawn.
 
     Parameters
     ----------
@@ -94,6 +96,8 @@ def change_forest(comparison: pd.DataFrame, *, contrasts: Sequence[str] | None =
 
 def _rows(comparison: pd.DataFrame, contrasts: Sequence[str] | None) -> pd.DataFrame:
     rows = comparison[np.isfinite(pd.to_numeric(comparison["estimate"], errors="coerce"))].copy()
+    if "form" in rows:
+        rows = rows[~rows["form"].isin(NOT_A_CHANGE)]
     if contrasts is not None:
         rows = rows[rows["contrast"].isin(list(contrasts))]
     if rows.empty:

@@ -128,10 +128,12 @@ class _BatteryFile(_Strict):
     description: str = ""
     protocols: list[str]
     timepoints: list[str] = []
-    before: str = "pre"
+    before: str | list[str] = "pre"
     after: list[str] = []
     by: str = ""
+    at: list[str] = []
     covariates: list[str] = []
+    method: Literal["t", "trimmed", "permutation"] = "t"
     primary: list[dict[str, str]] = []
     secondary: list[dict[str, str]] = []
     exploratory: list[dict[str, str]] = []
@@ -148,7 +150,7 @@ class Battery:
     description: str
     protocols: tuple[Protocol, ...]
     timepoints: tuple[str, ...]
-    before: str
+    before: str | tuple[str, ...]
     after: tuple[str, ...]
     by: str
     covariates: tuple[str, ...]
@@ -157,6 +159,8 @@ class Battery:
     exploratory: tuple[Mapping[str, str], ...]
     derived: tuple[Derived, ...] = ()
     clusters: tuple[PlannedClusters, ...] = ()
+    at: tuple[str, ...] = ()
+    method: str = "t"
 
     def content(self) -> dict[str, Any]:
         """The battery with all its protocols as plain values: what was run, for whoever wants to run it again."""
@@ -164,8 +168,8 @@ class Battery:
         values["protocols"] = {protocol.name: protocol.content() for protocol in self.protocols}
         values["derived"] = [entry.content() for entry in self.derived]
         values["clusters"] = [entry.model_dump() for entry in self.clusters]
-        for name in ("derived", "clusters"):
-            if not values[name]:
+        for name, unsaid in (("derived", []), ("clusters", []), ("at", ()), ("method", "t")):
+            if values[name] == unsaid:
                 del values[name]
         return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
 

@@ -1,0 +1,53 @@
+"""The comparison that a battery, or a command, plans."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from .change import compare
+from .groups import compare_groups
+
+
+def compare_by_plan(results: pd.DataFrame, plan: Mapping[str, Any]) -> pd.DataFrame:
+    """Run what a plan asks for: changes where it has ``after``, groups at one time point where it has ``at``.
+
+    Parameters
+    ----------
+    results : DataFrame
+        Result table, as for :func:`compare`.
+    plan : mapping
+        ``before``, ``after``, ``by``, ``covariates`` and ``method``, as for :func:`compare`; ``at``, as for
+        :func:`compare_groups`, which then needs ``by``.
+
+    Returns
+    -------
+    DataFrame
+        Columns of :data:`excitability.schema.COMPARISON_COLUMNS`, changes first.
+
+    Raises
+    ------
+    ValueError
+        Where the plan asks for nothing, or a comparison cannot be made.
+
+    Examples
+    --------
+    >>> results = pd.DataFrame({"participant": list("abcdef"), "session": "pre", "group": ["patient", "control"] * 3,
+    ...     "measure": "mep_latency", "value": [0.022, 0.021, 0.023, 0.020, 0.022, 0.021], "unit": "s"})
+    >>> compare_by_plan(results, {"at": "pre", "by": "group"})["contrast"].tolist()
+    ['pre', 'pre', 'pre']
+    """
+    common = {name: plan[name] for name in ("by", "covariates", "method") if name in plan}
+    parts = []
+    if "after" in plan:
+        parts.append(compare(results, **common, **{name: plan[name] for name in ("before", "after") if name in plan}))
+    if "at" in plan:
+        if not plan.get("by"):
+            raise ValueError(f"at = {plan['at']!r} compares groups; say by which column, such as by = 'group'")
+        own = [name for name in plan.get("covariates", ()) if name != "baseline"]
+        parts.append(compare_groups(results, **{**common, "covariates": own}, at=plan["at"]))
+    if not parts:
+        raise ValueError("the plan compares nothing: give before and after, or by and at")
+    return pd.concat(parts, ignore_index=True)
