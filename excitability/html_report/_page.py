@@ -182,6 +182,6 @@ def as_bitmap(figure: Figure, alt: str) -> str:
     """The figure as a bitmap within the page, at twice the resolution of a plain screen."""
     held = io.BytesIO()
     with style():
-        figure.savefig(held, format="webp", dpi=192, pil_kwargs={"quality": 90})  # a third of the size of a PNG
+        figure.savefig(held, format="webp", dpi=192, pil_kwargs={"quality": 84})  # a third of the size of a PNG
     data = base64.b64encode(held.getvalue()).decode("ascii")
     return f'<img alt="{escape(alt)}" style="width:{_pixels(figure)}px" src="data:image/webp;base64,{data}">'
