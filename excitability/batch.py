@@ -322,6 +322,10 @@ def plan_of(battery: Battery, results: pd.DataFrame) -> dict[str, Any]:
         plan["at"] = at
     if battery.method != "t":
         plan["method"] = battery.method
+    if battery.trials:
+        plan["trials"] = True
+    if battery.trial_covariates:
+        plan["trial_covariates"] = list(battery.trial_covariates)
     return plan
 
 

@@ -10,13 +10,20 @@ from typing import Annotated, Any
 import typer
 
 from ._options import (
+    After,
+    At,
     Axes,
+    Before,
+    By,
     Child,
+    Clusters,
     Columns,
+    Covariates,
     DataFormat,
     File,
     Format,
     Jobs,
+    Method,
     Montage,
     Muscles,
     Names,
@@ -26,7 +33,9 @@ from ._options import (
     Rate,
     Select,
     Sidecar,
+    SingleTrials,
     Stimuli,
+    TrialCovariates,
     Trigger,
     Types,
     Unit,
@@ -184,27 +193,18 @@ def batch(
 @app.command()
 def compare(
     results: Annotated[Path, typer.Argument(help="Folder that 'batch' wrote.")],
-    before: Annotated[
-        list[str] | None, typer.Option(help="Baseline, or several to take the mean of; the battery's plan by default.")
-    ] = None,
-    after: Annotated[list[str] | None, typer.Option(help="Time points after; the battery's plan by default.")] = None,
-    by: Annotated[
-        str | None, typer.Option(help="Column of the groups, or of the arms of a crossover; the battery's plan.")
-    ] = None,
-    at: Annotated[
-        list[str] | None, typer.Option(help="Time points at which the groups are compared, instead of a change.")
-    ] = None,
-    covariate: Annotated[list[str] | None, typer.Option(help="Covariates; 'baseline' is the measure before.")] = None,
-    method: Annotated[
-        str | None, typer.Option(help="t, trimmed (20 % trimmed means) or permutation; the battery's plan.")
-    ] = None,
+    before: Before = None,
+    after: After = None,
+    by: By = None,
+    at: At = None,
+    covariate: Covariates = None,
+    method: Method = None,
+    trials: SingleTrials = None,
+    trial_covariate: TrialCovariates = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="TSV; RESULTS/comparison.tsv by default.")
     ] = None,
-    clusters: Annotated[
-        list[str] | None,
-        typer.Option(help="Cluster test of evoked potentials: early, late, or START:STOP in s; the battery's plan."),
-    ] = None,
+    clusters: Clusters = None,
     evidence: Annotated[
         bool | None,
         typer.Option(help="Findings of the literature: on all measures, or none; on the primary outcome by default."),
@@ -215,12 +215,13 @@ def compare(
     from excitability.comparison import compare_by_plan, compare_planned, describe_design, finding_in_words, findings_on
     from excitability.tables import write_table
 
-    table, _, battery = load_results(results)
-    given = {"before": listed(before), "after": listed(after), "by": by, "at": listed(at)}
-    plan = asked_plan(plan_of(battery, table), table, **given, covariates=listed(covariate), method=method)
+    table, single, battery = load_results(results)
+    given: dict[str, Any] = {"before": listed(before), "after": listed(after), "by": by, "at": listed(at)}
+    given |= {"covariates": listed(covariate), "method": method, "trials": trials}
+    plan = asked_plan(plan_of(battery, table), table, **given, trial_covariates=listed(trial_covariate))
     if "after" in plan:
         typer.echo(" ".join(describe_design(table, before=plan["before"], after=plan["after"], by=plan.get("by"))))
-    change = compare_by_plan(table, plan)
+    change = compare_by_plan(table, plan, single)
     path = write_table(change, output or results / "comparison.tsv", facts={"Plan": plan})
     show_changes(battery.planned(change))
     found = findings_on(change if evidence else battery.planned(change))

@@ -32,6 +32,19 @@ Child = Annotated[bool, typer.Option("--child", help="Look for responses where c
 Picks = Annotated[list[str] | None, typer.Option(help="Channels or muscles, repeated or separated by commas.")]
 Jobs = Annotated[int, typer.Option("--n-jobs", "-j", help="Recordings at a time; -1: one a core.")]
 
+# of compare: what is not given follows the plan of the battery
+Before = Annotated[list[str] | None, typer.Option(help="Baseline, or several to take the mean of.")]
+After = Annotated[list[str] | None, typer.Option(help="Time points after.")]
+By = Annotated[str | None, typer.Option(help="Column of the groups, or of the arms of a crossover.")]
+At = Annotated[list[str] | None, typer.Option(help="Time points at which groups are compared, instead of a change.")]
+Covariates = Annotated[list[str] | None, typer.Option(help="Covariates; 'baseline' is the measure before.")]
+Method = Annotated[str | None, typer.Option(help="t, trimmed (20 % trimmed means) or permutation.")]
+SingleTrials = Annotated[bool | None, typer.Option("--trials/--no-trials", help="Mixed models of single trials.")]
+Clusters = Annotated[
+    list[str] | None, typer.Option(help="Cluster test of evoked potentials: early, late, or START:STOP in s.")
+]
+TrialCovariates = Annotated[list[str] | None, typer.Option(help="Trial columns that enter these models.")]
+
 
 def listed(words: list[str] | None) -> list[str] | None:
     """Words of an option that was repeated or separated by commas; None where there is none."""

@@ -36,6 +36,7 @@ def compare(
     covariates: Sequence[str] = (),
     trials: pd.DataFrame | None = None,
     method: Method = "t",
+    trial_covariates: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Compare time points within participants, and their change between groups or arms.
 
@@ -69,6 +70,9 @@ def compare(
         How means are judged. ``"trimmed"``: 20 % trimmed means (Yuen), for a few unusual people; ``"permutation"``:
         means judged by sign flips, or by exchanging people between groups, with intervals by inversion of the test
         (fixed seed). Neither takes covariates nor trials.
+    trial_covariates : sequence of str
+        Columns of the trial table that enter the mixed models with one slope for all trials, such as
+        ``background_emg`` (as its logarithm) and ``trial``.
 
     Returns
     -------
@@ -125,9 +129,11 @@ def compare(
     True
     """
     check_method(method, covariates, trials)
+    if trial_covariates and trials is None:
+        raise ValueError(f"trial_covariates={list(trial_covariates)!r} are columns of a trial table; give trials too")
     design = read_design(results, within, before, after, by, covariates)
     by_trial = trials is not None and not design.units.crossed and len(design.baselines) == 1
-    models = TrialModels(trials, design) if trials is not None and by_trial else None
+    models = TrialModels(trials, design, trial_covariates) if trials is not None and by_trial else None
     if design.covariates and design.series["shrunken"].any():
         names = ", ".join(dict.fromkeys(design.series["measure"][design.series["shrunken"]]))
         warnings.warn(

@@ -11,7 +11,7 @@ from .change import compare
 from .groups import compare_groups
 
 
-def compare_by_plan(results: pd.DataFrame, plan: Mapping[str, Any]) -> pd.DataFrame:
+def compare_by_plan(results: pd.DataFrame, plan: Mapping[str, Any], trials: pd.DataFrame | None = None) -> pd.DataFrame:
     """Run what a plan asks for: changes where it has ``after``, groups at one time point where it has ``at``.
 
     Parameters
@@ -19,8 +19,11 @@ def compare_by_plan(results: pd.DataFrame, plan: Mapping[str, Any]) -> pd.DataFr
     results : DataFrame
         Result table, as for :func:`compare`.
     plan : mapping
-        ``before``, ``after``, ``by``, ``covariates`` and ``method``, as for :func:`compare`; ``at``, as for
-        :func:`compare_groups`, which then needs ``by``.
+        ``before``, ``after``, ``by``, ``covariates``, ``method`` and ``trial_covariates``, as for :func:`compare`;
+        ``at``, as for :func:`compare_groups`, which then needs ``by``; ``trials``, whether changes are estimated from
+        single trials.
+    trials : DataFrame, optional
+        Trial table for a plan with ``trials``.
 
     Returns
     -------
@@ -42,12 +45,17 @@ def compare_by_plan(results: pd.DataFrame, plan: Mapping[str, Any]) -> pd.DataFr
     common = {name: plan[name] for name in ("by", "covariates", "method") if name in plan}
     parts = []
     if "after" in plan:
-        parts.append(compare(results, **common, **{name: plan[name] for name in ("before", "after") if name in plan}))
+        own = {name: plan[name] for name in ("before", "after", "trial_covariates") if name in plan}
+        if plan.get("trials", "trial_covariates" in plan):
+            own["trials"] = trials
+        else:
+            own.pop("trial_covariates", None)
+        parts.append(compare(results, **common, **own))
     if "at" in plan:
         if not plan.get("by"):
             raise ValueError(f"at = {plan['at']!r} compares groups; say by which column, such as by = 'group'")
-        own = [name for name in plan.get("covariates", ()) if name != "baseline"]
-        parts.append(compare_groups(results, **{**common, "covariates": own}, at=plan["at"]))
+        named = [name for name in plan.get("covariates", ()) if name != "baseline"]
+        parts.append(compare_groups(results, **{**common, "covariates": named}, at=plan["at"]))
     if not parts:
         raise ValueError("the plan compares nothing: give before and after, or by and at")
     return pd.concat(parts, ignore_index=True)

@@ -123,6 +123,10 @@ class PlannedClusters(_Strict):
         return self
 
 
+#: Words of a battery that are not written where they say nothing.
+_UNSAID = {"derived": [], "clusters": [], "at": (), "method": "t", "trials": False, "trial_covariates": ()}
+
+
 class _BatteryFile(_Strict):
     title: str
     description: str = ""
@@ -134,6 +138,8 @@ class _BatteryFile(_Strict):
     at: list[str] = []
     covariates: list[str] = []
     method: Literal["t", "trimmed", "permutation"] = "t"
+    trials: bool = False
+    trial_covariates: list[str] = []
     primary: list[dict[str, str]] = []
     secondary: list[dict[str, str]] = []
     exploratory: list[dict[str, str]] = []
@@ -161,6 +167,8 @@ class Battery:
     clusters: tuple[PlannedClusters, ...] = ()
     at: tuple[str, ...] = ()
     method: str = "t"
+    trials: bool = False
+    trial_covariates: tuple[str, ...] = ()
 
     def content(self) -> dict[str, Any]:
         """The battery with all its protocols as plain values: what was run, for whoever wants to run it again."""
@@ -168,7 +176,7 @@ class Battery:
         values["protocols"] = {protocol.name: protocol.content() for protocol in self.protocols}
         values["derived"] = [entry.content() for entry in self.derived]
         values["clusters"] = [entry.model_dump() for entry in self.clusters]
-        for name, unsaid in (("derived", []), ("clusters", []), ("at", ()), ("method", "t")):
+        for name, unsaid in _UNSAID.items():
             if values[name] == unsaid:
                 del values[name]
         return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
