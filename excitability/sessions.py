@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from .covariates import check_covariates
 from .protocol import protocol_of_task
 from .schema import RESULT_COLUMNS, TRIAL_COLUMNS
 from .store import ENTITIES
@@ -39,7 +41,8 @@ def find_sessions(path: str | Path) -> pd.DataFrame:
     Raises
     ------
     FileNotFoundError, ValueError
-        When there is nothing to find, or a column is missing.
+        When there is nothing to find, a column is missing, or a covariate holds text, an impossible number or
+        another unit than expected (:data:`excitability.schema.COVARIATES`).
 
     Examples
     --------
@@ -57,7 +60,19 @@ def find_sessions(path: str | Path) -> pd.DataFrame:
             f"{path} holds no recording; expected files such as sub-01/ses-pre/emg/sub-01_ses-pre_task-sici_emg.bdf, "
             "or give a TSV with the columns participant, session, file"
         )
-    return sessions
+    return check_covariates(sessions, _units(path), f"the study {path.name}" if path.is_dir() else path.name)
+
+
+def _units(path: Path) -> dict[str, str]:
+    """Units of the columns that the JSON beside the tables of people and sessions tell."""
+    files = [path / "participants.json", *sorted(path.glob("sub-*/sub-*_sessions.json"))[:1]]
+    found: dict[str, str] = {}
+    for file in files if path.is_dir() else [path.with_suffix(".json")]:
+        if file.is_file():
+            for name, entry in json.loads(file.read_text(encoding="utf-8")).items():
+                if isinstance(entry, dict) and isinstance(entry.get("Units"), str):
+                    found[name] = entry["Units"]
+    return found
 
 
 def _from_table(path: Path) -> pd.DataFrame:
@@ -145,6 +160,7 @@ def checked_sessions(sessions: pd.DataFrame) -> pd.DataFrame:
     taken = [name for name in table if name in {*RESULT_COLUMNS, *TRIAL_COLUMNS} - {*_KEYS}]
     if taken:
         raise ValueError(f"the sessions table has a column {taken[0]!r}, which results have too; rename it")
+    table = check_covariates(table)
     twice = table.duplicated(list(_KEYS))
     if twice.any():
         row = table[twice].iloc[0]

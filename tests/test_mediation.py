@@ -11,7 +11,7 @@ def study(n=30, a=5.0, b=0.1, seed=1, groups=False):
     """Exercise raises lactate by a, and a unit of lactate the logarithm of the SICI ratio by b."""
     rng = np.random.default_rng(seed)
     treated = np.arange(n) % 2 == 0 if groups else np.ones(n, dtype=bool)
-    before = rng.normal(1.2, 0.2, n)
+    before = rng.normal(6, 0.2, n)
     lactate = a * treated + rng.normal(0, 1, n)
     log = b * lactate + 0.05 * treated + rng.normal(0, 0.15, n)
     table = pd.DataFrame(

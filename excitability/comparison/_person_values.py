@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ..covariates import check_covariates
 from ..labels import capital, name_in_words
 from ..schema import COVARIATES, QUALITY, RESULT_COLUMNS, unknown_word
 from .design import SERIES, level_column, read_design
@@ -113,6 +114,7 @@ def _rows_of(results: pd.DataFrame, what: Name) -> pd.DataFrame:
 def _covariate(results: pd.DataFrame, name: str, within: str, before: str, after: str, of: str) -> PersonValues:
     level_name = level_column(results, within)
     table = results[["participant", level_name, name]].astype({"participant": str, level_name: str})
+    table = check_covariates(table, what="result table")
     for level in (before, after) if of == "change" else (before,):
         if level not in set(table[level_name]):
             raise ValueError(unknown_word(level_name, level, table[level_name].unique()))
