@@ -1,11 +1,11 @@
 """Do the intervals of the EEG measures cover? Every registered one, on clean trials whose truth is known.
 
-    python benchmarks/tep_measure_calibration.py --sessions 300 --seed 1
+    python benchmarks/tep_measure_calibration.py --sessions 200 --seed 1
 
 writes ``benchmarks/results/tep_measure_calibration_<date>.tsv`` and ``.md``. Trials hold a known response, a 1/f
-background, alpha and beta rhythms and no artefact: what is judged is the interval, not the cleaning. Measures and their settings
-are those of the protocols; a registered measure of averages or of sets of trials that no session judges and that has no
-reason stated is an error (exit status 1), and so is a number with an interval and no truth.
+background, alpha and beta rhythms and no artefact: what is judged is the interval, not the cleaning. Measures and
+their settings are those of the protocols. A registered measure of averages or of sets of trials that no session judges
+and that has no reason stated is an error (exit status 1), and so is a number with an interval and no truth.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from scipy.fft import irfft
 
 import excitability as ex
 from excitability.measures import get_measure, list_measures
+from excitability.measures._evoked import window_mask
 from excitability.measures.bootstrap import bootstrap_average, bootstrap_epochs
 from excitability.measures.tep_quality import peak_snr, similarity
 from excitability.protocol.rows import items
@@ -45,7 +46,7 @@ REASONS = {
     "ipsilateral_silent_period": "EMG: silent_period_accuracy",
     "silent_period_average": "EMG: silent_period_accuracy",
 }
-NUMBERS = (30, 60, 100)
+NUMBERS = (30, 100)
 RATE = 1000.0
 TIMES = np.arange(-500, 500) / RATE
 #: Both regions and a few beside them: what is judged does not depend on the size of the cap.
@@ -64,11 +65,21 @@ Judged = tuple[str, str, Any, float]  # measure, key, estimate, truth
 
 @dataclass(frozen=True)
 class Scenario:
-    """One construction of sessions; ``simulate(rng, n)`` yields what was found and what is true."""
+    """One construction of sessions; ``simulate(rng, n)`` yields what was found and what is true.
+
+    ``judges`` names measures, or the section of a protocol whose measures it judges.
+    """
 
     name: str
     simulate: Callable[[np.random.Generator, int], Iterator[Judged]]
+    judges: tuple[str, ...]
     numbers: tuple[int, ...] = NUMBERS
+
+    def measures(self) -> set[str]:
+        """Names of the measures judged."""
+        if self.judges[0] not in ("average", "epochs"):
+            return set(self.judges)
+        return {entry[1] for entry in _entries(*self.judges)}
 
 
 # ---- trials ----
@@ -164,8 +175,7 @@ def evoked(rng, n, target, form):
     sham = gains(rng, n, form)[:, None, None] * heard + noise_of(rng, n, form)
     windows = {"middle": (0.060, 0.140), "late": (0.140, 0.250)}
     for name, value in similarity(x, sham, TIMES, windows, seed=seed).items():
-        start, stop = windows[name]
-        inside = (TIMES >= start) & (TIMES <= stop)
+        inside = window_mask(TIMES, windows[name], name)
         true = np.corrcoef(clean[:, inside].mean(axis=1), heard[:, inside].mean(axis=1))[0, 1]
         yield "similarity", f"similarity_{name}", value, float(true)
 
@@ -298,20 +308,22 @@ def _rest_truth() -> dict[str, float]:
     return {name: value for _, name, value in rows}
 
 
+_PAIRED = ("paired_pulse_tep", "paired_pulse_tep_change")
+_POWER = ("natural_frequency", "band_power_change", "band_phase_locking")
 SCENARIOS = [
     *(
-        Scenario(f"evoked: {target}, {form} trials", partial(evoked, target=target, form=form))
-        for target, form in (("DLPFC", "normal"), ("M1", "skewed"))
+        Scenario(f"evoked: {target}, {form} trials", partial(evoked, target=target, form=form), ("average", protocol))
+        for target, form, protocol in (("DLPFC", "normal", "dlpfc/tep"), ("M1", "skewed", "m1/tep"))
     ),
-    *(Scenario(f"oscillations: {target}", partial(oscillations, target=target)) for target in ("DLPFC", "M1")),
+    *(Scenario(f"oscillations: {target}", partial(oscillations, target=target), _POWER) for target in ("DLPFC", "M1")),
     *(
-        Scenario(f"pairs: {target} {kind}", partial(pairs, kind=kind, target=target))
-        for target, kind in (("M1", "sici"), ("M1", "icf"), ("DLPFC", "lici"))
+        Scenario(f"pairs: {target} {kind}", partial(pairs, kind=kind, target=target), judges)
+        for target, kind, judges in (("M1", "sici", _PAIRED), ("M1", "icf", _PAIRED), ("DLPFC", "lici", ("lici_tep",)))
     ),
-    Scenario("complexity: DLPFC", partial(complexity, target="DLPFC"), (60,)),
-    Scenario("fast waves", fast_waves, (60, 200)),
-    *(Scenario(f"association {rho:g}", partial(association, rho=rho)) for rho in (0.0, 0.6)),
-    Scenario("rest", rest),
+    Scenario("complexity: DLPFC", partial(complexity, target="DLPFC"), ("pci_st",), (60,)),
+    Scenario("fast waves", fast_waves, ("immediate_tep",), (60, 200)),
+    *(Scenario(f"association {rho:g}", partial(association, rho=rho), ("mep_tep_association",)) for rho in (0.0, 0.6)),
+    Scenario("rest", rest, ("epochs", "dlpfc/resting_eeg")),
 ]
 
 
@@ -358,12 +370,9 @@ def judge(scenario: Scenario, n: int, sessions: int, seed: list[int]) -> list[di
 
 def missing() -> list[str]:
     """Registered measures of averages and of sets of trials that nothing judges."""
-    judged = set(REASONS)
-    for scenario in SCENARIOS:
-        judged |= {measure for measure, *_ in scenario.simulate(np.random.default_rng(0), 12)}
-    return [
-        f"{name}: not judged" for kind in ("average", "epochs") for name in list_measures(kind) if name not in judged
-    ]
+    judged = set(REASONS).union(*(scenario.measures() for scenario in SCENARIOS))
+    known = [name for kind in ("average", "epochs") for name in list_measures(kind)]
+    return [f"{name}: not judged" for name in known if name not in judged]
 
 
 def outside(table: pd.DataFrame) -> pd.Series:
@@ -375,7 +384,7 @@ def outside(table: pd.DataFrame) -> pd.Series:
 def main() -> None:
     """Simulate, measure, write, and say what is missing."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sessions", type=int, default=300, help="simulated sessions of each scenario")
+    parser.add_argument("--sessions", type=int, default=200, help="simulated sessions of each scenario")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--scenario", action="append", help="those whose name begins so (nothing is written)")
     parser.add_argument("--trials", type=int, help="this number of trials only")
@@ -395,7 +404,9 @@ def main() -> None:
         print(shown.to_string(float_format="{:.3g}".format))
         return
     unknown = table[table["truth"].isna()]
-    faults = missing() + [f"{key} has an interval and no truth" for key in unknown["key"].unique()]
+    promised = set().union(*(scenario.measures() for scenario in SCENARIOS))
+    faults = missing() + [f"{name}: no session had it" for name in sorted(promised - set(table["measure"]))]
+    faults += [f"{key} has an interval and no truth" for key in unknown["key"].unique()]
     _write(table, faults, options)
     if faults:
         sys.exit("\n".join(faults))

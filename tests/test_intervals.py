@@ -16,6 +16,7 @@ from excitability.measures import (
     change_in_baseline_deviations,
     intensity_for_target,
     latency_difference,
+    tep_peak,
     trial_mean,
 )
 from excitability.measures.bootstrap import bootstrap_average
@@ -36,6 +37,24 @@ def calibration():
 
 def covered(estimate, truth):
     return estimate.ci_low <= truth <= estimate.ci_high
+
+
+def test_no_eeg_measure_escapes_its_benchmark(calibration):
+    import tep_measure_calibration
+
+    assert tep_measure_calibration.missing() == []
+
+
+def test_the_latency_of_a_broad_wave_has_an_interval_that_covers():
+    """Taking off what resampling adds, as amplitudes want it, held it in 81 % of the sessions."""
+    rng, times = np.random.default_rng(11), np.arange(60, 200) / 1000.0
+    wave = -np.exp(-0.5 * ((times - 0.11) / np.where(times > 0.11, 0.027, 0.013)) ** 2)
+    held = 0
+    for run in range(80):
+        frequency, phase = rng.uniform(8, 20, (40, 1, 1)), rng.uniform(0, 2 * np.pi, (40, 1, 1))
+        noise = 1.5 * rng.rayleigh(1, (40, 1, 1)) * np.cos(2 * np.pi * frequency * times + phase)
+        held += covered(bootstrap_average(wave + noise, times, tep_peak, seed=run)["latency"], 0.11)
+    assert held >= 73  # of 80; 76 expected
 
 
 def test_no_summary_measure_escapes_the_benchmark(calibration):

@@ -16,6 +16,9 @@ from scipy.special import stdtrit
 from ..schema import Estimate, join_flags
 
 _AT_ONCE = 20_000_000  # values of resampled averages held in memory at a time
+#: Places, which noise moves to either side and does not make larger: nothing is to be taken off them.
+_PLACES = ("latency", "frequency")
+_NORMAL = 1.959963984540054
 
 
 def bootstrap_average(
@@ -49,8 +52,9 @@ def bootstrap_average(
     Estimate or dict of Estimate
         The interval lies around the estimate minus what resampling adds to it, so that a measure which noise makes
         larger, as any measure of size, has an interval that is not; it is Student's, for resampling of 8 trials finds
-        6 % too little scatter, and does not know that it is uncertain. It covers 91–96 % from 8 trials on. ``unstable``
-        is flagged where one resample in ten has no value.
+        6 % too little scatter, and does not know that it is uncertain. It covers 91–96 % from 8 trials on. Of a
+        mapping's ``latency`` and ``frequency`` nothing is taken off; their interval holds the resamples, too, which
+        jump between the peaks of a broad wave. ``unstable`` is flagged where one resample in ten has no value.
 
     Examples
     --------
@@ -131,7 +135,12 @@ def _over_channels(value: Any) -> Any:
 def _with_interval(estimate: Any, replicates: list[Any], n_trials: int, interval: Callable[..., Any]) -> Any:
     if isinstance(estimate, dict):
         return {
-            key: _with_interval(value, [one[key] for one in replicates], n_trials, interval)
+            key: _with_interval(
+                value,
+                [one[key] for one in replicates],
+                n_trials,
+                _place if interval is _resampling and key in _PLACES else interval,
+            )
             for key, value in estimate.items()
         }
     value = float(estimate)
@@ -156,6 +165,16 @@ def _resampling(value: float, known: np.ndarray, n_trials: int) -> tuple[float, 
     half = float(stdtrit(n_trials - 1, 0.975)) * error
     centre = 2 * value - float(known.mean())
     return centre - half, centre + half
+
+
+def _place(value: float, known: np.ndarray, n_trials: int) -> tuple[float, float]:
+    """Student's interval around a place, and as far as 95 % of the resamples, stretched like it, reach."""
+    if n_trials < 2:
+        return np.nan, np.nan
+    stretch = float(stdtrit(n_trials - 1, 0.975)) * np.sqrt(n_trials / (n_trials - 1))
+    half = stretch * float(known.std(ddof=1))
+    low, high = value + (np.quantile(known, [0.025, 0.975]) - value) * stretch / _NORMAL
+    return min(low, value - half), max(high, value + half)
 
 
 def _jackknife(value: float, known: np.ndarray, n_trials: int) -> tuple[float, float]:
