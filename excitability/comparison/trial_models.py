@@ -24,11 +24,12 @@ import pandas as pd
 
 from ..measures._tables import is_kept
 from ..schema import TRIAL_COLUMNS, join_flags, unknown_word, validate
+from ._trial_rows import Rows, after_only, is_logged, own_changes, trial_covariate
 from .bootstrap_refits import Refits, bootstrap_refits
 from .design import Design, as_text
 from .estimation import Contrast
 from .mixed_models import MixedFit, mixed_model
-from .permutation_test import Permutation, permutation_test
+from .permutation import permuted_groups
 
 
 @dataclass(frozen=True)
@@ -60,52 +61,17 @@ class TrialFit:
         """Interval and p value of ``weights @ group_changes`` from refits of simulated studies."""
         return bootstrap_refits(self.fit, self._whole(weights), n, seed)
 
-    def permutation(self, weights: np.ndarray, n: int = 10_000, seed: int = 0) -> Permutation:
-        """Permutation test of a group's change (signs within people) or of a difference (labels between people)."""
-        used = np.flatnonzero(weights)
-        here = np.isin(self.groups, used)
-        if len(used) == 1:
-            return permutation_test(float(weights[used[0]]) * self.changes[here], n=n, seed=seed)
-        if len(used) != 2 or not np.isclose(np.sum(weights), 0):
-            raise ValueError(f"a permutation test takes one group or a difference of two, got weights {weights}")
-        first = self.groups[here] == int(np.argmax(weights))
-        return permutation_test(float(np.max(weights)) * self.changes[here], first, n=n, seed=seed)
+    def permutation(self, weights: np.ndarray) -> Contrast:
+        """Permutation test of ``weights @ group_changes`` with its interval, from each person's own change.
+
+        Signs are flipped within people for one group; people are exchanged for a difference of groups.
+        """
+        return permuted_groups(self.changes, self.groups, len(self.columns)).contrast(np.asarray(weights, dtype=float))
 
     def _whole(self, weights: np.ndarray) -> np.ndarray:
         full = np.zeros(len(self.fit.coefficients))
         full[list(self.columns)] = weights
         return full
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """Trials of one series at two time points."""
-
-    y: np.ndarray
-    person: np.ndarray
-    time: np.ndarray  # 0, 1
-    paired: np.ndarray  # 1 where conditioned
-    session: np.ndarray  # labels, where sessions repeat within a time point
-    extra: np.ndarray  # (n, n_trial_covariates)
-    is_pair: bool
-
-    @property
-    def cell(self) -> np.ndarray:
-        """Number of the participant × time point × condition."""
-        return (self.person * 2 + self.time) * 2 + self.paired
-
-    @property
-    def repeats(self) -> bool:
-        """Whether most participants have several sessions at a time point."""
-        sessions = np.unique(np.column_stack([self.person, self.time, self.session]), axis=0)
-        several = np.bincount(sessions[:, 0] * 2 + sessions[:, 1]).reshape(-1) > 1
-        people = len(np.unique(self.person))
-        return len(np.unique(np.flatnonzero(several) // 2)) > people / 2
-
-    def where(self, keep: np.ndarray) -> _Rows:
-        """Some of the rows."""
-        names = ("y", "person", "time", "paired", "session", "extra")
-        return replace(self, **{name: getattr(self, name)[keep] for name in names})
 
 
 class TrialModels:
@@ -155,7 +121,7 @@ class TrialModels:
         self._measures = {name: self._numbers(name) for name in ("mep_amplitude", *set(design.series["measure"]))}
         self._covariates = tuple(trial_covariates)
         self._extra = np.column_stack(
-            [np.empty((len(trials), 0)), *(_trial_covariate(trials, name) for name in trial_covariates)]
+            [np.empty((len(trials), 0)), *(trial_covariate(trials, name) for name in trial_covariates)]
         )
         apart = "session" in trials and design.level_name != "session"
         self._session = pd.factorize(as_text(trials["session"]))[0] if apart else np.zeros(len(trials), dtype=np.int64)
@@ -190,10 +156,10 @@ class TrialModels:
         rows, words, flags = self._with_trial_covariates(rows)
         if len(rows.y) < 1.5 * len(np.unique(rows.cell)) or not self._enough(kept, complete, rows):
             return None
-        own, people = _own_changes(rows)
+        own, people = own_changes(rows)
         adjusted = "baseline" in self._design.covariates
         if adjusted:
-            rows, covariates = _after_only(rows, covariates, own, people)
+            rows, covariates = after_only(rows, covariates, own, people)
         x, columns = self._matrix(rows, kept, covariates, adjusted)
         if len(rows.y) <= x.shape[1] or np.linalg.matrix_rank(x.T @ x) < x.shape[1]:
             return None
@@ -203,7 +169,7 @@ class TrialModels:
         if min(most_df) < 1 or sum(most_df) - covariates.shape[1] < 1:
             return None
         beta = model.coefficients[x.shape[1] - rows.extra.shape[1] :]
-        changes, people = _own_changes(replace(rows, y=rows.y - rows.extra @ beta), adjusted)
+        changes, people = own_changes(replace(rows, y=rows.y - rows.extra @ beta), adjusted)
         return TrialFit(
             model,
             columns,
@@ -234,7 +200,7 @@ class TrialModels:
         level: int,
         kept: Sequence[int],
         covariates: np.ndarray,
-    ) -> _Rows | None:
+    ) -> Rows | None:
         design, values = self._design, self._measures[name]
         row = design.records[number]
         found = [self._find(row["channel"], condition, row["protocol"]) for condition in conditions]
@@ -252,11 +218,11 @@ class TrialModels:
                 return None
             y = np.log(y, where=keep, out=np.zeros_like(y))
         after = (time == level).astype(np.int64)
-        return _Rows(y, person, after, paired, self._session[place], self._extra[place], len(conditions) == 2).where(
+        return Rows(y, person, after, paired, self._session[place], self._extra[place], len(conditions) == 2).where(
             keep
         )
 
-    def _with_trial_covariates(self, rows: _Rows) -> tuple[_Rows, list[str], list[str]]:
+    def _with_trial_covariates(self, rows: Rows) -> tuple[Rows, list[str], list[str]]:
         """Trial covariates centred and scaled, those that say nothing left out; what is in, and flags."""
         finite = np.isfinite(rows.extra)
         spread = [
@@ -270,7 +236,7 @@ class TrialModels:
         if len(rows.y):
             rows = replace(rows, extra=(rows.extra - rows.extra.mean(axis=0)) / (rows.extra.std(axis=0) + 1e-300))
         named = [name for name, here in zip(self._covariates, used, strict=True) if here]
-        return rows, [f"log({name})" if _is_logged(name) else name for name in named], flags
+        return rows, [f"log({name})" if is_logged(name) else name for name in named], flags
 
     def _find(self, channel: str, condition: str, protocol: str) -> np.ndarray | None:
         if not self._has_protocol:
@@ -280,7 +246,7 @@ class TrialModels:
                 return found
         return None
 
-    def _enough(self, kept: Sequence[int], complete: np.ndarray, rows: _Rows) -> bool:
+    def _enough(self, kept: Sequence[int], complete: np.ndarray, rows: Rows) -> bool:
         """Every group has two people whose trials fill all their cells."""
         people, filled = np.unique(np.unique(rows.cell) // 4, return_counts=True)
         whole = np.zeros(len(complete), dtype=bool)
@@ -288,7 +254,7 @@ class TrialModels:
         return all((whole & complete & (self._design.groups == group)).sum() >= 2 for group in kept)
 
     def _matrix(
-        self, rows: _Rows, kept: Sequence[int], covariates: np.ndarray, adjusted: bool
+        self, rows: Rows, kept: Sequence[int], covariates: np.ndarray, adjusted: bool
     ) -> tuple[np.ndarray, tuple[int, ...]]:
         """Fixed effects: time and condition in each group, covariates of people, covariates of trials."""
         inner = [np.ones(len(rows.y))] if adjusted else [np.ones(len(rows.y)), rows.time]
@@ -320,7 +286,7 @@ class TrialModels:
         return f"{response} ~ {fixed} + {' + '.join(f'({effect})' for effect in random)}{kinds}"
 
 
-def _fit(rows: _Rows, x: np.ndarray, groups: np.ndarray | None, adjusted: bool) -> tuple[MixedFit, list[str], str]:
+def _fit(rows: Rows, x: np.ndarray, groups: np.ndarray | None, adjusted: bool) -> tuple[MixedFit, list[str], str]:
     """The richest random effects that the trials bear, their words, and a flag where they are not all asked for."""
     time = rows.person * 2 + rows.time
     random = {"participant": rows.person}
@@ -344,61 +310,6 @@ def _fit(rows: _Rows, x: np.ndarray, groups: np.ndarray | None, adjusted: bool) 
     if sloped is not None and not sloped.singular:
         return sloped, ["1 + time | participant", *(f"1 | {name}" for name in level if name != "participant")], ""
     return mixed_model(rows.y, x, random, by=by), words, "random_slope_left_out"
-
-
-def _own_changes(rows: _Rows, adjusted: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """Change of every person whose cells are all filled, from the means of cells, and who they are."""
-    people, person = np.unique(rows.person, return_inverse=True)
-    cell = (person * 2 + rows.time) * 2 + rows.paired
-    with np.errstate(invalid="ignore"):
-        means = np.bincount(cell, weights=rows.y, minlength=4 * len(people)) / np.bincount(
-            cell, minlength=4 * len(people)
-        )
-    means = means.reshape(-1, 2, 2)
-    values = means[:, :, 1] - means[:, :, 0] if rows.is_pair else means[:, :, 0]
-    changes = values[:, 1] if adjusted else values[:, 1] - values[:, 0]
-    whole = np.isfinite(changes)
-    return changes[whole], people[whole]
-
-
-def _after_only(rows: _Rows, covariates: np.ndarray, own: np.ndarray, people: np.ndarray) -> tuple[_Rows, np.ndarray]:
-    """Analysis of covariance: trials after, less the mean before, which is a covariate too.
-
-    Trial covariates become their difference from the person's mean before, so that the change is that at an
-    unchanged background. The last of the covariates, the baseline of the results, becomes that of the trials.
-    """
-    held = rows.where(np.isin(rows.person, people))
-    before = held.time == 0
-    cell = held.person * 2 + held.paired
-    n_cells = int(cell.max()) + 1
-
-    def mean(column: np.ndarray) -> np.ndarray:
-        with np.errstate(invalid="ignore"):
-            sums = np.bincount(cell[before], weights=column[before], minlength=n_cells)
-            return sums / np.bincount(cell[before], minlength=n_cells)
-
-    level = mean(held.y)
-    moved = np.column_stack([np.empty((len(held.y), 0)), *(c - mean(c)[cell] for c in held.extra.T)])
-    after = replace(held, y=held.y - level[cell], extra=moved).where(~before)
-    covariates = covariates.copy()
-    covariates[people, -1] = level[people * 2 + 1] - level[people * 2] if rows.is_pair else level[people * 2]
-    return after, covariates
-
-
-def _is_logged(name: str) -> bool:
-    return name.startswith("background_")
-
-
-def _trial_covariate(trials: pd.DataFrame, name: str) -> np.ndarray:
-    """A column of numbers, as its logarithm where it is the size of the background."""
-    values = pd.to_numeric(trials[name], errors="coerce").to_numpy(dtype=float)
-    bad = ~np.isfinite(values) & trials[name].notna().to_numpy() & as_text(trials[name]).ne("").to_numpy()
-    if bad.any():
-        row = trials.index[bad][0]
-        raise ValueError(f"trial covariate {name!r} must hold numbers, but has {trials[name][row]!r} in row {row}")
-    if _is_logged(name):
-        values = np.log(np.where(values > 0, values, np.nan))
-    return values
 
 
 def _places(known: Sequence[str], labels: pd.Series) -> np.ndarray:
