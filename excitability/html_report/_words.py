@@ -115,6 +115,7 @@ FLAGS = {
     "participant_level": "estimated from one value a participant, not from single trials",
     "plateau_extrapolated": "the plateau follows from the shape of the curve, no response reached it",
     "protocol_changed": "the protocol was not the same in all sessions",
+    "random_slope_left_out": "the mixed model has no slope of each participant's own: the sessions could not bear it",
     "recording_cut_short": "the file ends before the recording did: pulses may be missing",
     "region_incomplete": "some channels of the region are missing or bad",
     "root": "the peripheral part comes from root stimulation, so that the root itself counts as central",
@@ -128,7 +129,7 @@ FLAGS = {
     "shrunken": "values are shrunken to the population of the study: changes of groups hold, but differences between "
     "people are too small, so no effect size, reliability or correlation may be computed from them",
     "silent_period_outlasts_epoch": "EMG is silent to the end of the epoch: the silent period is longer than that",
-    "singular_fit": "the mixed model found no variance between participants",
+    "singular_fit": "the mixed model found a variance of zero, or two effects that go wholly together",
     "slope_unknown": "the slope cannot be known",
     "some_channels_missing": "some channels of the region are missing or bad",
     "some_responses_doubtful": "some responses counted towards the threshold hardly stand out of the noise",
@@ -141,6 +142,8 @@ FLAGS = {
     "test_mep_unknown": "the size of the test response is not in the results",
     "too_few_participants": "too few participants for an interval",
     "too_few_trials": "too few trials",
+    "trial_covariate_constant": "a covariate of the trials is the same in all and not in the model",
+    "trial_covariate_missing": "trials without a value of the covariate are not in the model",
     "trials_lost_by_stated_interval": "further pairs have an interval of this protocol by their artefacts, but were "
     "stated with another, so they are not among the trials (see the notes)",
     "trials_without_condition": "the recording has further trials, which belong to no condition of this protocol",
