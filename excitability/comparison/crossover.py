@@ -89,7 +89,8 @@ def combined_arms(
     n_arms, used = len(units.names), np.flatnonzero(weights)
     held = complete.reshape(-1, n_arms)[:, used].all(axis=1)
     own = changes.reshape(-1, n_arms)[np.ix_(held, used)] @ weights[used]
-    apart = np.einsum("pac,a->pc", covariates.reshape(-1, n_arms, covariates.shape[1])[held][:, used], weights[used])
+    values = covariates.reshape(len(held), n_arms, covariates.shape[1])
+    apart = np.einsum("pac,a->pc", values[held][:, used], weights[used])
     if not len(own):
         return None, 0
     apart = apart[:, np.ptp(apart, axis=0) > 0]
