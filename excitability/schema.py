@@ -431,13 +431,13 @@ def data_dictionary(
     ----------
     table : DataFrame
     measures : mapping, optional
-        Unit and meaning of columns that this module does not declare: one column a measure.
+        Unit and meaning of columns that this module does not declare, or declares for another table.
     """
     measures = measures or {}
     described = {}
     own = COMPARISON_COLUMNS if "estimate" in table else CLUSTER_COLUMNS if "mass" in table else {}
     for name in map(str, table.columns):
-        column = own.get(name) or _ALL.get(name)
+        column = None if name in measures else own.get(name) or _ALL.get(name)
         if column is None:
             unit, meaning = measures.get(name, ("", "column of the study"))
             described[name] = {"Description": meaning}

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ._answers import register
 from ._options import (
     After,
     At,
@@ -59,6 +60,7 @@ app = typer.Typer(
 )
 protocols_app = typer.Typer(help="The protocols: list them, show one.", no_args_is_help=True)
 app.add_typer(protocols_app, name="protocols")
+register(app)
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -205,3 +205,9 @@ def adjusting(
 def heading(words: str) -> str:
     """Words at the beginning of a sentence."""
     return capital(words)
+
+
+def session_values(results: pd.DataFrame, what: Name, sessions: Sequence[str]) -> tuple[np.ndarray, bool]:
+    """Values of one measure, (n_participants, n_sessions), as they are compared, and whether they are logarithms."""
+    design = read_design(_rows_of(results, what), "session", sessions[0], list(sessions[1:]), None, ())
+    return design.values[0][:, : len(sessions)], design.records[0]["scale"] == "log_ratio"
