@@ -10,6 +10,7 @@ from excitability.comparison import (
     d_rm,
     d_z,
     g_av,
+    hedges_g,
     icc,
     sdc,
     sem,
@@ -47,6 +48,22 @@ def test_shrout_fleiss_1979_six_forms(form, value):
     assert icc(SHROUT_FLEISS, form) == pytest.approx(value, abs=5e-8)
 
 
+@pytest.mark.parametrize(
+    ("form", "low", "high"),
+    [
+        ("1,1", -0.132932325, 0.72256006),
+        ("2,1", 0.018786513, 0.76108437),
+        ("3,1", 0.342464765, 0.94585826),
+        ("1,k", -0.884442155, 0.91241542),
+        ("2,k", 0.071136815, 0.92723204),
+        ("3,k", 0.675674714, 0.98589168),
+    ],
+)
+def test_limits_of_the_six_forms_are_those_of_r_psych_2_2_9(form, low, high):
+    found = icc(SHROUT_FLEISS, form)
+    assert (found.ci_low, found.ci_high) == pytest.approx((low, high), abs=5e-9)
+
+
 @pytest.mark.parametrize("form", ["1,1", "3,1"])
 def test_icc_interval_holds_the_f_distribution(form):
     """The limits are the coefficients at which the observed F sits at its 2.5 % and 97.5 % points."""
@@ -73,6 +90,14 @@ def test_paired_effect_sizes():
     assert d_rm(PRE, POST) == pytest.approx(0.4412634, abs=5e-8)
     assert g_av(PRE, POST) == pytest.approx(0.7570769, abs=5e-8)
     assert small_sample_correction(5) * d_z(PRE, POST) == pytest.approx(1.2013197, abs=5e-8)
+
+
+def test_effect_sizes_are_those_of_r_effectsize_0_8_3():
+    one, two = [1.2, 0.4, 2.2, 1.7, 0.9, 1.1, 2.5, 0.3, 1.9], [0.2, 0.9, 1.1, -0.4, 0.6, 1.3, 0.1]
+    g = hedges_g(one, two)
+    assert (g, g.ci_low, g.ci_high) == pytest.approx((1.088051599, 0.0562891562, 2.08722905), rel=1e-5)
+    d = d_z(PRE, POST)
+    assert (d, d.ci_low, d.ci_high) == pytest.approx((1.428869017, 0.2256225155, 2.574053993), rel=1e-5)
 
 
 @pytest.mark.parametrize(("df", "value"), [(9, 0.913875), (18, 0.957646), (38, 0.980110)])

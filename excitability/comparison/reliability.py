@@ -166,7 +166,7 @@ def _agreement(ms: MeanSquares) -> tuple[float, float, float]:
     return value, low, high
 
 
-def sem(values: np.ndarray, kind: str = "agreement") -> float:
+def sem(values: np.ndarray, kind: str = "agreement") -> Estimate:
     """Standard error of measurement, in the unit of the values.
 
     Parameters
@@ -176,6 +176,12 @@ def sem(values: np.ndarray, kind: str = "agreement") -> float:
         With or without the systematic difference between sessions. For two sessions ``consistency`` is
         the standard deviation of the differences divided by √2.
 
+    Returns
+    -------
+    Estimate
+        Its 95 % interval is that of a standard deviation: exact for ``consistency``, with Satterthwaite's degrees of
+        freedom for ``agreement``, where it is that of these sessions: two or three say little of what others would add.
+
     Raises
     ------
     ValueError
@@ -183,17 +189,29 @@ def sem(values: np.ndarray, kind: str = "agreement") -> float:
 
     Examples
     --------
-    >>> round(sem([[9, 2], [6, 1], [8, 4]], kind="consistency"), 4)
-    1.0801
+    >>> error = sem([[9, 2], [6, 1], [8, 4]], kind="consistency")
+    >>> round(error, 4), round(error.ci_low, 2), round(error.ci_high, 2)
+    (1.0801, 0.56, 6.79)
     """
     if kind not in ("agreement", "consistency"):
         raise ValueError(unknown_word("kind of error", kind, ("agreement", "consistency")))
     ms = mean_squares(values)
-    session = max(0.0, (ms.columns - ms.error) / ms.n) if kind == "agreement" else 0.0
-    return math.sqrt(session + ms.error)
+    df = float((ms.n - 1) * (ms.k - 1))
+    variance = ms.error
+    if kind == "agreement" and ms.columns > ms.error:
+        parts = ms.columns / ms.n, ms.error * (1 - 1 / ms.n)
+        variance = sum(parts)
+        df = variance**2 / (parts[0] ** 2 / (ms.k - 1) + parts[1] ** 2 / df)
+    return _spread(math.sqrt(variance), df, ms.n)
 
 
-def sdc(values: np.ndarray, kind: str = "agreement", n: int = 1) -> float:
+def _spread(value: float, df: float, n: int) -> Estimate:
+    """A standard deviation with its 95 % interval by chi-square."""
+    low, high = (math.sqrt(df / float(special.chdtri(df, tail))) for tail in (0.025, 0.975))
+    return Estimate(value, value * low, value * high, n=n)
+
+
+def sdc(values: np.ndarray, kind: str = "agreement", n: int = 1) -> Estimate:
     """Smallest detectable change, ``1.96 · √2 · SEM``, of one person or of a group of ``n``.
 
     Parameters
@@ -203,6 +221,11 @@ def sdc(values: np.ndarray, kind: str = "agreement", n: int = 1) -> float:
     kind : {"agreement", "consistency"}
     n : int
         People averaged; the change of a group is detected ``√n`` times more finely.
+
+    Returns
+    -------
+    Estimate
+        With the interval of the standard error of measurement.
 
     Raises
     ------
@@ -216,10 +239,11 @@ def sdc(values: np.ndarray, kind: str = "agreement", n: int = 1) -> float:
     """
     if n < 1:
         raise ValueError(f"n is the number of people averaged, 1 or more, not {n}")
-    return 1.96 * math.sqrt(2) * sem(values, kind) / math.sqrt(n)  # 1.96 by convention, not the exact quantile
+    error, factor = sem(values, kind), 1.96 * math.sqrt(2) / math.sqrt(n)  # 1.96 by convention, not the exact quantile
+    return Estimate(factor * error, factor * error.ci_low, factor * error.ci_high, n=error.n)
 
 
-def cv(values: np.ndarray, log: bool = True) -> float:
+def cv(values: np.ndarray, log: bool = True) -> Estimate:
     """Coefficient of variation within participants, as a fraction.
 
     Parameters
@@ -227,6 +251,11 @@ def cv(values: np.ndarray, log: bool = True) -> float:
     values : array-like, shape (n_participants, n_sessions)
     log : bool
         From the logarithms, ``√(exp(s²) − 1)`` (for positive, skewed measures), or ``SD_within / mean``.
+
+    Returns
+    -------
+    Estimate
+        With the interval of the standard deviation within participants; without logarithms the mean counts as known.
 
     Raises
     ------
@@ -239,12 +268,16 @@ def cv(values: np.ndarray, log: bool = True) -> float:
     0.067
     """
     table = np.asarray(values, dtype=float)
+    if log and (table <= 0).any():
+        raise ValueError("cv(log=True) needs values above zero; use log=False")
+    ms = mean_squares(np.log(table) if log else table)
+    within = _spread(math.sqrt(ms.within), ms.n * (ms.k - 1), ms.n)
     if log:
-        if (table <= 0).any():
-            raise ValueError("cv(log=True) needs values above zero; use log=False")
-        return math.sqrt(math.expm1(mean_squares(np.log(table)).within))
-    whole = table[np.isfinite(table).all(axis=1)] if table.ndim == 2 else table
-    return math.sqrt(mean_squares(table).within) / abs(float(whole.mean()))
+        value, low, high = (math.sqrt(math.expm1(spread**2)) for spread in (within, within.ci_low, within.ci_high))
+    else:
+        mean = abs(float(table[np.isfinite(table).all(axis=1)].mean()))
+        value, low, high = (spread / mean for spread in (within, within.ci_low, within.ci_high))
+    return Estimate(value, low, high, n=ms.n)
 
 
 def bland_altman(first: Sequence[float], second: Sequence[float]) -> dict[str, Estimate]:
