@@ -215,8 +215,9 @@ def similarity(
     Returns
     -------
     dict of Estimate
-        Noise in either draws the correlation towards zero: a low value of a noisy sham says little. Percentiles of
-        the resamples, on Fisher's scale around the estimate.
+        Noise in either draws the correlation towards zero: a low value of a noisy sham says little. The interval is
+        normal on Fisher's scale, from the resamples. It held the truth in 88–96 % of simulated sessions where the
+        topographies differ; where they are the same but for noise (a truth near 1) the truth lies above it.
 
     Examples
     --------
