@@ -51,9 +51,9 @@ def pci_st(
     -------
     float
         0 when no component stands out from the baseline; NaN when a sample is missing. Depends on sampling rate,
-        filters, windows, noise and thus the number of trials: compare only sessions that share them. Flags: ``unusual_sampling_rate`` outside 500 to
-        1500 Hz, where published values do not apply (``resample`` first), ``baseline_not_subtracted`` where the level
-        before the pulse is off zero by more than its own noise.
+        filters, windows, noise and thus the number of trials: compare only sessions that share them. Flags:
+        ``unusual_sampling_rate`` outside 500 to 1500 Hz, where published values do not apply (``resample`` first),
+        ``baseline_not_subtracted`` where the level before the pulse is off zero by more than its own noise.
 
     Raises
     ------
