@@ -215,8 +215,8 @@ def line(name: str, people: str, label: str, found: pd.DataFrame, truth: float) 
 
 _TEXT = (
     f"Lines of trials: `compare(trials=...)`, two groups, {N_TRIALS} trials a session and condition, log-normal. "
-    "Thresholds: 12 %MSO between people, changes with an SD of 6 and 4 %MSO in the two groups, limit 100 %MSO; the truth "
-    "is in %MSO. Response probability: the log odds ratio of the population."
+    "Thresholds: 12 %MSO between people, changes with an SD of 6 and 4 %MSO in the two groups, limit 100 %MSO; the "
+    "truth is in %MSO. Response probability: the log odds ratio of the population."
 )
 
 
