@@ -143,6 +143,13 @@ def test_noncentrality_interval_is_the_t_distribution():
     assert stats.nct.cdf(2.5, 12, high) == pytest.approx(0.025, abs=1e-6)
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.floats(-40, 40), st.integers(2, 400))
+def test_noncentrality_interval_is_there_for_every_t(t, df):
+    low, high = noncentrality_interval(t, df)  # scipy's noncentral t is NaN at some arguments of the search
+    assert low < t < high or df < 5
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.floats(0.1, 100), st.floats(-50, 50), st.integers(0, 1000))
 def test_reliability_does_not_depend_on_unit_or_offset(gain, offset, seed):

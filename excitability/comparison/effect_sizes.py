@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 
@@ -250,11 +251,31 @@ def noncentrality_interval(t: float, df: float, level: float = 0.95) -> tuple[fl
 
 
 def _noncentrality(t: float, df: float, probability: float) -> float:
-    from scipy import optimize, stats
+    from scipy import optimize
 
     # the spread of t around its noncentrality grows with t; ten of these always bracket the root
     reach = 10 * math.sqrt(1 + t * t / max(df, 1.0)) + 1
-    return float(optimize.brentq(lambda nc: stats.nct.cdf(t, df, nc) - probability, t - reach, t + reach))
+    ratios, weights = _spreads(df)
+
+    def excess(noncentrality: float) -> float:
+        return float(weights @ special.ndtr(t * ratios - noncentrality)) - probability
+
+    return float(optimize.brentq(excess, t - reach, t + reach))
+
+
+@functools.lru_cache(maxsize=64)
+def _spreads(df: float) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes and weights for averages over estimated / true standard deviation, by Gauss and Legendre.
+
+    With them the noncentral t distribution is an average of normal ones (scipy's is NaN at some of its arguments).
+    """
+    low, high = (
+        math.sqrt(2 * limit / df) for limit in (special.gammaincinv(df / 2, 1e-14), special.gammainccinv(df / 2, 1e-14))
+    )
+    nodes, weights = np.polynomial.legendre.leggauss(200)
+    ratios = low + (high - low) * (nodes + 1) / 2
+    log = (df / 2) * math.log(df / 2) - special.gammaln(df / 2) + (df - 1) * np.log(ratios) - df * ratios**2 / 2
+    return ratios, weights * (high - low) * np.exp(log)
 
 
 def _sample(values: Sequence[float], name: str) -> np.ndarray:
