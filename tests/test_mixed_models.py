@@ -309,6 +309,14 @@ def test_a_random_slope_that_is_not_there_is_left_out_and_told():
     assert all("1 + time" not in fit.formula for fit in fallen)
 
 
+def test_sessions_that_repeat_in_one_group_alone_are_put_together():
+    trials = trial_table(0, visits=2)
+    once = trials[~((trials["group"] == "control") & trials["session"].str.endswith("1"))]
+    fit = trial_fit(once)
+    assert "(1 | participant) + (1 | participant:session), variances by group" in fit.formula
+    assert "1 + time" in trial_fit(trials).formula or "participant:time" in trial_fit(trials).formula
+
+
 def test_analysis_of_covariance_of_trials_is_that_of_the_means():
     """With equal numbers of trials the model of trials must agree with the regression on means of logarithms."""
     import statsmodels.formula.api as smf

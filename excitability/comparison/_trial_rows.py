@@ -27,13 +27,14 @@ class Rows:
         """Number of the participant × time point × condition."""
         return (self.person * 2 + self.time) * 2 + self.paired
 
-    @property
-    def repeats(self) -> bool:
-        """Whether most participants have several sessions at a time point."""
+    def repeats(self, groups: np.ndarray | None) -> bool:
+        """Whether most participants of every group have several sessions at a time point."""
         sessions = np.unique(np.column_stack([self.person, self.time, self.session]), axis=0)
-        several = np.bincount(sessions[:, 0] * 2 + sessions[:, 1]).reshape(-1) > 1
-        people = len(np.unique(self.person))
-        return len(np.unique(np.flatnonzero(several) // 2)) > people / 2
+        several = np.flatnonzero(np.bincount(sessions[:, 0] * 2 + sessions[:, 1]) > 1) // 2
+        people = np.unique(self.person)
+        repeated = np.isin(people, several)
+        of_people = np.zeros(len(people), dtype=int) if groups is None else groups[people]
+        return all(repeated[of_people == group].mean() > 0.5 for group in np.unique(of_people))
 
     def where(self, keep: np.ndarray) -> Rows:
         """Some of the rows."""

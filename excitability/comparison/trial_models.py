@@ -290,7 +290,7 @@ def _fit(rows: Rows, x: np.ndarray, groups: np.ndarray | None, adjusted: bool) -
     """The richest random effects that the trials bear, their words, and a flag where they are not all asked for."""
     time = rows.person * 2 + rows.time
     random = {"participant": rows.person}
-    repeats = rows.repeats
+    repeats = rows.repeats(groups)
     if not adjusted:
         random |= {"participant:time" if repeats else "participant:session": time}
     if repeats:
@@ -303,11 +303,8 @@ def _fit(rows: Rows, x: np.ndarray, groups: np.ndarray | None, adjusted: bool) -
     if not repeats or rows.is_pair or adjusted:
         return mixed_model(rows.y, x, random, by=by), words, ""
     level = {name: labels for name, labels in random.items() if name != "participant:time"}
-    try:
-        sloped = mixed_model(rows.y, x, level, slope={"time": rows.time.astype(float)}, by=by)
-    except ValueError:  # the sessions of some group do not repeat
-        sloped = None
-    if sloped is not None and not sloped.singular:
+    sloped = mixed_model(rows.y, x, level, slope={"time": rows.time.astype(float)}, by=by)
+    if not sloped.singular:
         return sloped, ["1 + time | participant", *(f"1 | {name}" for name in level if name != "participant")], ""
     return mixed_model(rows.y, x, random, by=by), words, "random_slope_left_out"
 
