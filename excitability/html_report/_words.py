@@ -112,6 +112,7 @@ FLAGS = {
     "told from that of the arms",
     "order_unknown": "nothing tells which arm came first (a column 'period' would): the effect of the period "
     "is not taken out",
+    "pairs_left_out": "the recording also holds pairs of pulses, which are no part of this response",
     "participant_level": "estimated from one value a participant, not from single trials",
     "plateau_extrapolated": "the plateau follows from the shape of the curve, no response reached it",
     "protocol_changed": "the protocol was not the same in all sessions",

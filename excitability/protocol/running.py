@@ -17,6 +17,7 @@ from ..query import evaluate
 from ..schema import STIMULUS_COLUMNS
 from ..trials import bad_spans, cut, pick_channels, stimuli
 from .averages import average_rows, kept_trials
+from .evoked_flags import flag_rows
 from .grammar import Protocol, condition_labels
 from .library import list_protocols, load_protocol
 from .quality_rows import quality_rows
@@ -70,10 +71,26 @@ def conditions_of(protocol: Protocol, table: pd.DataFrame) -> pd.Series:
         asked = "; ".join(f"{name}: {query}" for name, query in protocol.conditions.items())
         raise ValueError(
             f"none of the {len(table)} trials belongs to a condition of {protocol.name} ({asked}). "
-            f"Known of the trials: {known}. Give the missing columns with --stimuli LOG.csv, "
-            "ex.read(path, stimuli=…) or ex.set_stimuli"
+            f"Known of the trials: {known}.{_of_pairs(protocol, table)} Give the missing columns with "
+            "--stimuli LOG.csv, ex.read(path, stimuli=…) or ex.set_stimuli"
         )
     return labels
+
+
+def _paired(table: pd.DataFrame) -> np.ndarray:
+    if "pulse_count" not in table:
+        return np.zeros(len(table), dtype=bool)
+    return table["pulse_count"].to_numpy(dtype=float, na_value=np.nan) > 1
+
+
+def _of_pairs(protocol: Protocol, table: pd.DataFrame) -> str:
+    """Which protocols read pairs, where all trials are pairs and this one reads single pulses."""
+    folder, _, stem = protocol.name.rpartition("/")
+    if not _paired(table).all() or not stem.endswith("tep"):
+        return ""
+    known = [name for name in list_protocols() if name.startswith(f"{folder}/") and name.endswith("_tep")]
+    pairs = [name for name in known if any("inter_stimulus_interval" in one for one in load_protocol(name).conditions)]
+    return f" These are pairs of pulses: type {' or '.join(pairs)}." if pairs else ""
 
 
 def _of_protocol(protocol: Protocol, table: pd.DataFrame) -> np.ndarray:
@@ -202,8 +219,10 @@ def _cleaned(
         told = bad_spans(inst, epochs.metadata, epochs.tmin, epochs.tmax)
         epochs = epochs[(told == "").to_numpy()]
     facts = dict(epochs.info["temp"])
+    pairs_left_out = int((_paired(table) & (labels == "").to_numpy() & _of_protocol(protocol, table)).sum())
     counts = {str(label): int(number) for label, number in here.value_counts(sort=False).items()}
-    epochs.info["temp"] = {**facts, "excitability": {**facts["excitability"], "cut": counts}}
+    own = {**facts["excitability"], "cut": counts, "pairs_left_out": pairs_left_out}
+    epochs.info["temp"] = {**facts, "excitability": own}
     epochs, later = apply(epochs, steps)
     log = pd.concat([log, later], ignore_index=True) if len(log) else later
     return epochs, log, table.assign(condition=labels)[_of_protocol(protocol, table)]
@@ -355,7 +374,9 @@ def run_all(
         results = summarise(protocol, trials) if emg and protocol.summary else finished(protocol, [])
         chosen = None if picks is None else pick_channels(inst, picks, "eeg")
         rows += average_rows(protocol, epochs, chosen, "", trials)
-        rows += quality_rows(protocol, epochs, *kept_trials(epochs, "", trials), chosen, rows)
+        kept, lost = kept_trials(epochs, "", trials)
+        flag_rows(protocol, epochs, kept, rows)
+        rows += quality_rows(protocol, epochs, kept, lost, chosen, rows)
     if rows:
         parts = [part for part in (results, finished(protocol, rows)) if len(part)]
         results = pd.concat(parts, ignore_index=True)
