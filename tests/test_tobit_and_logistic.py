@@ -6,6 +6,7 @@ import pytest
 from scipy import stats
 
 from excitability.comparison._censored_pairs import Shape, log_likelihood
+from excitability.comparison.censored_thresholds import compare_thresholds
 from excitability.comparison.logistic import logistic_changes, logistic_model
 from excitability.comparison.tobit import censored_numbers, tobit_changes
 
@@ -125,6 +126,49 @@ def test_thresholds_above_the_limit_are_read():
     assert censored.tolist() == [False, True, False, False, True]
     with pytest.raises(ValueError, match="'high' in row 1 is neither"):
         censored_numbers(["54", "high"])
+
+
+def threshold_rows(seed=0, n=16):
+    before, after = thresholds(seed, n, 88, 4, 4)
+    table = pd.DataFrame({
+        "participant": [f"{i:02d}" for i in range(n)] * 2, "timepoint": np.repeat(["pre", "post0"], n),
+        "protocol": "m1/rmt", "channel": "FDI", "condition": "all", "measure": "resting_motor_threshold",
+        "value": np.r_[before, after], "ci_low": np.nan, "flag": "", "group": ["patient", "control"] * n,
+    })  # fmt: skip
+    high = table["value"] > 100
+    return table.assign(flag=np.where(high, "few_trials;ceiling", ""), value=table["value"].where(~high)), before, after
+
+
+def test_thresholds_of_a_result_table_keep_those_at_the_ceiling():
+    table, before, after = threshold_rows()
+    found = compare_thresholds(table.sample(frac=1, random_state=1), by="group").set_index("group")
+    groups = np.array(["patient", "control"] * 8)
+    own = tobit_changes(*cut(before, after), groups).set_index("group")
+    assert found["n_censored"].sum() > 2
+    for name in ("patient", "control"):
+        assert found.loc[name, "estimate"] == pytest.approx(own.loc[name, "estimate"], rel=1e-6)
+        assert found.loc[name, "n"] == 8
+    assert found["contrast"].eq("post0 - pre").all()
+    tested = table.assign(flag=table["flag"].str.replace("ceiling", "above_tested_range"), ci_low=100.0)
+    assert compare_thresholds(tested)["estimate"][0] == pytest.approx(compare_thresholds(table)["estimate"][0])
+    unknown = table.assign(flag=table["flag"].str.replace("ceiling", "no_responses"))
+    assert compare_thresholds(unknown)["n"][0] == ((before <= 100) & (after <= 100)).sum()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (dict(measure="resting_threshold"), "unknown measure 'resting_threshold': did you mean 'resting_motor_thresh"),
+        (dict(after="post"), "unknown timepoint 'post': did you mean 'post0'"),
+        (dict(by="grup"), "did you mean 'group'"),
+    ],
+)
+def test_a_threshold_that_is_not_there_is_said(change, message):
+    table, *_ = threshold_rows()
+    with pytest.raises(ValueError, match=message):
+        compare_thresholds(table, **change)
+    with pytest.raises(ValueError, match="more than one value of a participant at one timepoint: rows 0, 1"):
+        compare_thresholds(pd.concat([table.iloc[[0]], table], ignore_index=True))
 
 
 # Probabilities ----------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """From result tables to an answer: changes, their intervals, what is detectable, and how well a measure repeats."""
 
 from .bootstrap_refits import Refits, bootstrap_refits
+from .censored_thresholds import compare_thresholds
 from .change import compare
 from .clusters import change_map, compare_evoked
 from .describe import describe_design
@@ -30,6 +31,7 @@ __all__ = [
     "compare_evoked",
     "compare_groups",
     "compare_planned",
+    "compare_thresholds",
     "contested_claims",
     "cv",
     "d_av",
