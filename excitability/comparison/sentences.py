@@ -215,7 +215,7 @@ def _statistics(words: Words) -> str:
     if math.isfinite(words.group_detectable):
         told.append(f"detectable: {_detectable(words.group_detectable, words)}")
         if words.uncertain:
-            told[-1] += f", but too few {_WHOM.get(words.source, 'people')} to say"
+            told[-1] += f", but too few {'people' if words.crossed else _WHOM.get(words.source, 'people')} to say"
     return "; ".join(told)
 
 
