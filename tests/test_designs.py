@@ -496,3 +496,14 @@ def test_label_that_changes_in_a_few_people_is_a_mistake_and_no_crossover():
     results.loc[0, "group"] = "control"
     with pytest.raises(ValueError, match="changes in 000"):
         compare(results, by="group")
+
+
+def test_cluster_tests_of_a_crossover_are_not_run_and_that_is_said():
+    from excitability.comparison import compare_planned
+    from excitability.protocol.library import PlannedClusters
+
+    evoked = pd.DataFrame({"participant": ["01"] * 2, "arm": ARMS, "protocol": "dlpfc/tep", "condition": "all"})
+    plan = {"before": ["pre", "pre2"], "after": ["post0"], "by": "arm"}
+    with pytest.warns(UserWarning, match="changes within people: none is run"):
+        found = compare_planned(evoked, [PlannedClusters(protocol="dlpfc/tep", window="early")], plan)
+    assert not len(found)

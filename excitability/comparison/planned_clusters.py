@@ -24,7 +24,8 @@ def compare_planned(
         From :func:`excitability.load_evoked`.
     planned : iterable of PlannedClusters
     plan : mapping
-        ``before``, ``after`` and perhaps ``by``, as for :func:`excitability.compare`; covariates do not enter.
+        ``before``, ``after`` and perhaps ``by``, as for :func:`excitability.compare`; covariates do not enter, of
+        several baselines the first is taken, and a crossover is not tested (with a warning).
     seed : int
 
     Returns
@@ -34,6 +35,14 @@ def compare_planned(
         and a warning.
     """
     arguments = {name: plan[name] for name in ("before", "after", "by") if name in plan}
+    if not isinstance(arguments.get("before", ""), str):
+        arguments["before"] = arguments["before"][0]
+    by = arguments.get("by")
+    if by in evoked and evoked.groupby("participant")[by].nunique().gt(1).any():
+        warnings.warn(
+            f"cluster tests compare groups of people, and {by!r} changes within people: none is run", stacklevel=2
+        )
+        planned = ()
     parts = []
     for entry in planned:
         wanted = evoked["condition"].eq(entry.condition) | (entry.condition == "")
