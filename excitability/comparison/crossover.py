@@ -89,7 +89,7 @@ def combined_arms(
     n_arms, used = len(units.names), np.flatnonzero(weights)
     held = complete.reshape(-1, n_arms)[:, used].all(axis=1)
     own = changes.reshape(-1, n_arms)[np.ix_(held, used)] @ weights[used]
-    values = covariates.reshape(len(held), n_arms, covariates.shape[1])
+    values = covariates.reshape(len(changes) // n_arms, n_arms, covariates.shape[1])
     apart = np.einsum("pac,a->pc", values[held][:, used], weights[used])
     if not len(own):
         return None, 0

@@ -38,7 +38,7 @@ def compare_planned(
     if not isinstance(arguments.get("before", ""), str):
         arguments["before"] = arguments["before"][0]
     by = arguments.get("by")
-    if by in evoked and evoked.groupby("participant")[by].nunique().gt(1).any():
+    if by is not None and by in evoked and evoked.groupby("participant")[by].nunique().gt(1).any():
         warnings.warn(
             f"cluster tests compare groups of people, and {by!r} changes within people: none is run", stacklevel=2
         )
