@@ -6,7 +6,7 @@ stimulation call the artefacts of the pulse "brain" or "other". Labelling change
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,8 +17,12 @@ from ..schema import unknown_word
 from ._instance import around_pulses, data_of, eeg_picks, one_thread, pulses_of_trials
 from ._passing import unchanged
 from ._registry import note, step
+from .iclabel import ICLABEL, label_iclabel_components
 
 LABELS = ("brain", "tms muscle", "eye blink", "eye movement", "muscle artifact", "channel noise")
+_KNOWN = {"rules": LABELS, "iclabel": ICLABEL}
+_METHODS = {"rules": ("rules",), "iclabel": ("iclabel",), "both": ("rules", "iclabel")}
+_USUAL = ("tms muscle", "eye blink", "eye movement")
 _SIDES = (("F7", "F8"), ("AF7", "AF8"), ("FT7", "FT8"))
 _FRONT = (("Fp1", "Fp2"), ("AF7", "AF8"), ("AF3", "AF4"))
 _NEAR_EYES = {"fp1", "fpz", "fp2", "af7", "af8", "af3", "af4", "afz", "f7", "f8", "ft7", "ft8", "f9", "f10"}
@@ -28,20 +32,23 @@ _NEAR_EYES = {"fp1", "fpz", "fp2", "af7", "af8", "af3", "af4", "afz", "f7", "f8"
 def remove_components(
     inst: Any,
     *,
-    labels: Sequence[str] = ("tms muscle", "eye blink", "eye movement"),
+    labels: Sequence[str] | None = None,
+    method: str = "rules",
     n_components: int | None = 20,
     sampling_rate: float = 100.0,
     max_removed: float = 0.5,
     seed: int = 0,
 ) -> Any:
-    """Remove independent components that the rules of :func:`label_tms_components` call artefact.
+    """Remove independent components that the rules of :func:`label_tms_components`, or ICLabel, call artefact.
 
     Parameters
     ----------
     inst : mne.Epochs
         After the pulse was bridged.
-    labels : sequence of str
-        Labels to remove.
+    labels : sequence of str, optional
+        Labels to remove; by default "tms muscle" (of the rules), "eye blink" and "eye movement".
+    method : {"rules", "iclabel", "both"}
+        Who labels: our rules, ICLabel (:func:`label_iclabel_components`), or both side by side: what either names goes.
     n_components : int or None
         Components estimated (None: as many as the rank). Eyes and muscle are large and come first.
     sampling_rate : float
@@ -59,7 +66,7 @@ def remove_components(
     Raises
     ------
     ValueError
-        For an unknown label, or when the rules would remove more than ``max_removed``.
+        For an unknown label or method, when more than ``max_removed`` would go, or when ICLabel is not installed.
 
     Examples
     --------
@@ -72,23 +79,36 @@ def remove_components(
     >>> bool(abs(remove_components(epochs, n_components=8).get_data()[:, :2]).max() < 1e-4)
     True
     """
+    if method not in _METHODS:
+        raise ValueError(unknown_word("method of remove_components", method, _METHODS))
+    known = [*dict.fromkeys(label for name in _METHODS[method] for label in _KNOWN[name])]
+    labels = [label for label in _USUAL if label in known] if labels is None else labels
     for label in labels:
-        if label not in LABELS:
-            raise ValueError(unknown_word("component label", label, LABELS))
+        if label not in known:
+            raise ValueError(unknown_word("component label", label, known))
     ica = decompose(inst, n_components, sampling_rate, seed)
-    found = label_tms_components(inst, ica)
-    bad = [index for index, label in enumerate(found["labels"]) if label in labels]
+    opinions = {name: _LABELLERS[name](inst, ica) for name in _METHODS[method]}
+    named = {
+        index: f"{label} ({sure:.2f}{', ICLabel' if name == 'iclabel' else ''})"
+        for name, found in reversed(opinions.items())
+        for index, (label, sure) in enumerate(zip(found["labels"], found["y_pred_proba"], strict=True))
+        if label in labels
+    }
+    bad = sorted(named)
     if len(bad) > max_removed * ica.n_components_:
         raise ValueError(
-            f"remove_components: the rules call {len(bad)} of {ica.n_components_} components artefact; "
+            f"remove_components: {len(bad)} of {ica.n_components_} components are called artefact; "
             "clean the pulse and its decay first, or name fewer labels"
         )
     if bad:
         ica.apply(inst, exclude=bad, verbose="error")
-    words = [f"{found['labels'][index]} ({found['y_pred_proba'][index]:.2f})" for index in bad]
-    text = f"{len(bad)} of {ica.n_components_} components: {', '.join(words)}" if bad else "nothing"
+    text = (
+        f"{len(bad)} of {ica.n_components_} components: {', '.join(named[index] for index in bad)}"
+        if bad
+        else "nothing"
+    )
     passes = partial(_without, picks=eeg_picks(inst), operator=_operator(ica, bad)) if bad else unchanged
-    note(inst, text, labels=found, passes=passes)
+    note(inst, text, labels=opinions, passes=passes)
     return inst
 
 
@@ -287,3 +307,9 @@ def _slope(sources: np.ndarray, rate: float, threshold: float) -> np.ndarray:
     x = np.log(frequencies[band])
     slopes = np.polyfit(x, np.log(power[:, band]).T, 1)[0]
     return 1 + (slopes - threshold)
+
+
+_LABELLERS: dict[str, Callable[[Any, mne.preprocessing.ICA], dict[str, Any]]] = {
+    "rules": label_tms_components,
+    "iclabel": label_iclabel_components,
+}

@@ -14,13 +14,13 @@ from typing import Any
 import mne
 import numpy as np
 
-from ._instance import data_of, eeg_picks, pulses_of_trials
+from ._instance import data_of, eeg_picks
 from ._leadfield import leadfield_of
+from ._muscle_topographies import muscle_subspace, oblique_projection, quiet_covariance
 from ._passing import unchanged
 from ._registry import note, step
 
 _DOI = "10.1016/j.neuroimage.2016.05.028"
-_MOST = 5
 
 
 @step(references=[_DOI])
@@ -43,15 +43,15 @@ def ssp_sir(
         ``"fsaverage"`` for the template head of MNE; None builds a spherical head on the montage.
     n_components : int, float or "auto"
         Topographies removed, or the share of the fast activity they must explain (TESA's rule: squared cumulative
-        sum of singular values), or as many as are muscle: at most five, whose fast activity up to 50 ms after the
-        pulse is five times that before it. With "auto" a recording without muscle is left as it is.
+        sum of singular values), or "auto": as many as are muscle (at most six), see the notes. A recording without
+        muscle is then left as it is.
     window : tuple of float, optional
         Where the muscle is, s. By default the strength of the fast activity itself, smoothed over 50 ms, says where
-        and how much.
+        and how much; with "auto", from the end of what was cut out to 50 ms after each pulse.
     rank : int, optional
-        Dimensions of the reconstruction; by default the rank of the average less those removed.
+        Dimensions of the reconstruction; by default the rank of the average less those removed. Not with "auto".
     high_pass : float
-        Above this frequency (Hz) activity is taken for muscle.
+        Above this frequency (Hz) activity is taken for muscle. Not with "auto".
 
     Returns
     -------
@@ -61,7 +61,16 @@ def ssp_sir(
     Raises
     ------
     ValueError
-        When the sampling rate is too low to see muscle, or no dimension would be left.
+        When the sampling rate is too low to see muscle, or no dimension would be left; for "auto" also with fewer
+        than four trials or too short a baseline.
+
+    Notes
+    -----
+    "auto" wants the raw trials with the pulse cut out, before :func:`remove_decay`: a decay that is fitted over a
+    twitch is wrong, and spoils the few topographies that the twitch has. Muscle is what varies from trial to trial, or
+    what is fast (after all that falls and slow waves explain), as nothing before the pulse does. Its topographies
+    are taken out of the whole trial, and what the brain had along them is estimated from the other channels by the
+    covariance of the lead field and of the trials before the pulse.
 
     References
     ----------
@@ -83,16 +92,12 @@ def ssp_sir(
         raise ValueError(f"ssp_sir: a sampling rate of {rate:g} Hz cannot show muscle above {high_pass:g} Hz")
     picks = eeg_picks(inst)
     gain = leadfield_of(inst, picks, leadfield)
+    if n_components == "auto":
+        return _automatic(inst, picks, gain, window)
+    if isinstance(n_components, str):
+        raise ValueError(f"ssp_sir: n_components must be a number or 'auto', not {n_components!r}")
     average = data_of(inst).mean(axis=0)[picks]
     average = average - average.mean(axis=0)
-    if n_components == "auto":
-        first = min((pulse for pulses, _ in pulses_of_trials(inst) for pulse in pulses), default=0.0)
-        n_components = _count_muscle(average, inst.times, rate, window, high_pass, first)
-        if n_components == 0:
-            note(inst, "nothing: no fast activity beyond that before the pulse", gain=1.0, passes=unchanged)
-            return inst
-    elif isinstance(n_components, str):
-        raise ValueError(f"ssp_sir: n_components must be a number or 'auto', not {n_components!r}")
     topographies, kernel = muscle_topographies(average, inst.times, rate, n_components, window, high_pass)
     n_removed = topographies.shape[1]
     available = int(np.linalg.matrix_rank(average))
@@ -128,22 +133,38 @@ def _rebuilt(
     return x
 
 
-def _count_muscle(
-    average: np.ndarray,
-    times: np.ndarray,
-    rate: float,
-    window: tuple[float, float] | None,
-    high_pass: float,
-    first_pulse: float,
-) -> int:
-    """Leading topographies whose fast activity soon after the pulse is five times that before any pulse."""
-    topographies, _ = muscle_topographies(average, times, rate, _MOST, window, high_pass)
-    courses = topographies.T @ _fast(average, rate, high_pass)
-    before, after = times < first_pulse - 0.02, (times > 0) & (times <= 0.05)
-    if not before.any() or not after.any():
-        raise ValueError("ssp_sir: n_components = 'auto' needs trials that begin 0.02 s before the first pulse")
-    ratio = np.sqrt(np.mean(courses[:, after] ** 2, axis=1) / np.mean(courses[:, before] ** 2, axis=1))
-    return int(np.argmin(np.append(ratio > 5, False)))
+def _automatic(inst: Any, picks: np.ndarray, gain: np.ndarray, window: tuple[float, float] | None) -> Any:
+    """As many topographies as there are, out of the whole trial alike: a decay stays a decay for later steps."""
+    brain = gain @ gain.T
+    brain *= len(brain) / np.trace(brain)
+    topographies, (varying, fast) = muscle_subspace(inst, picks, brain, window)
+    n_removed = topographies.shape[1]
+    if n_removed == 0:
+        note(inst, "nothing: no fast activity beyond that before the pulse", gain=1.0, passes=unchanged)
+        return inst
+    background = quiet_covariance(inst, picks)
+    covariance = background + brain * np.trace(background) / len(brain)
+    operator = oblique_projection(topographies, covariance)
+    for trial in data_of(inst):
+        trial[picks] = operator @ (trial[picks] - trial[picks].mean(axis=0))
+    mne.set_eeg_reference(inst, ref_channels=[], copy=False, verbose="error")  # marks the reference as custom
+    through = np.sum((operator @ gain) * gain, axis=0) / np.sum(gain**2, axis=0)
+    low, middle = np.quantile(through, [0.1, 0.5])
+    note(
+        inst,
+        f"{n_removed} muscle topographies ({varying} as they vary, {fast} as they are fast); "
+        f"gain {middle:.2f}, lowest tenth {low:.2f}",
+        topographies=topographies,
+        operator=operator,
+        gain=float(middle),
+        passes=partial(_projected, picks=picks, operator=operator),
+    )
+    return inst
+
+
+def _projected(x: np.ndarray, pulses: tuple[float, ...], *, picks: np.ndarray, operator: np.ndarray) -> np.ndarray:
+    x[picks] = operator @ (x[picks] - x[picks].mean(axis=0))
+    return x
 
 
 def _fast(average: np.ndarray, rate: float, high_pass: float) -> np.ndarray:

@@ -1,0 +1,149 @@
+"""Topographies of what a pulse sets off outside the brain, found without a frequency that muscle must exceed.
+
+A twitch differs from trial to trial by far more than ongoing activity does, and a response of a few microvolts never
+does: this comes first, as it knows nothing of the average. And it is faster: what is left of a trace without all that
+slow falls and waves explain holds little of a response. Both are measured against stretches before the pulse.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ._instance import data_of, pulses_of_trials
+from ._registry import recorded
+
+MOST = 6
+_UNTIL = 0.05  # s; the twitch is over, and a longer stretch would hold more of the response
+_SLOWNESS = np.geomspace(0.004, 0.4, 16)  # time constants of what counts as discharge, s
+# courses of discharge left out: 3 leave the tail of a twitch, which varies; 7 leave nothing of an average response
+_SLOW_OF_VARYING, _SLOW_OF_ALL = 3, 7
+_ABOVE_VARYING, _ABOVE_ALL = 1.3, 1.5  # times the most that any stretch before the pulse has
+_FAST_RESPONSE = 1e-6  # V; root mean square over channels of what a response may have beside slow waves
+_LEAST_STRETCH = 12  # samples
+_MOST_RATE = 2000.0  # Hz; nothing is gained above
+
+
+def muscle_subspace(
+    inst: Any, picks: np.ndarray, brain: np.ndarray, window: tuple[float, float] | None
+) -> tuple[np.ndarray, tuple[int, int]]:
+    """Orthonormal topographies (n_channels, n_found), and how many vary and how many more are fast.
+
+    Parameters
+    ----------
+    brain : ndarray, shape (n_channels, n_channels)
+        Covariance of the lead field, mean of the diagonal 1.
+    window : tuple of float or None
+        Seconds after the pulse; by default from the end of what was cut out around it to 50 ms.
+    """
+    if window is None:
+        cut = recorded(inst, "remove_decay", "window", recorded(inst, "remove_pulse", "window", (-0.002, 0.010)))
+        window = (cut[1] + 1.5 / inst.info["sfreq"], max(_UNTIL, cut[1] + 0.02))
+    found = np.zeros((len(picks), 0))
+    counts = []
+    for varying, n_slow, factor in ((True, _SLOW_OF_VARYING, _ABOVE_VARYING), (False, _SLOW_OF_ALL, _ABOVE_ALL)):
+        after, quiet = _moments(inst, picks, window, n_slow, varying)
+        noise = np.mean(quiet, axis=0)
+        if not varying:  # a response twice the usual size is fast enough to be seen
+            noise = noise + _FAST_RESPONSE**2 * brain
+        most = max(np.linalg.eigvalsh(_whitened(each, noise)[0])[-1] for each in quiet)
+        n_before = found.shape[1]
+        for seen in after:
+            left = np.eye(len(picks)) - found @ found.T
+            whitened, back = _whitened(left @ seen @ left, left @ noise @ left)
+            values, vectors = np.linalg.eigh(whitened)
+            order = np.argsort(values)[::-1][: MOST - found.shape[1]]
+            above = order[values[order] > factor * most]
+            found = np.linalg.qr(np.column_stack([found, back @ vectors[:, above]]))[0]
+        counts.append(found.shape[1] - n_before)
+    return found, (counts[0], counts[1])
+
+
+def _moments(
+    inst: Any, picks: np.ndarray, window: tuple[float, float], n_slow: int, varying: bool
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Second moments of trials (around their average where ``varying``): after each pulse, and in stretches before."""
+    rate = float(inst.info["sfreq"])
+    step = max(1, int(rate // _MOST_RATE))
+    n_times = int(np.ceil((window[1] - window[0]) * rate / step - 1e-6))
+    if n_times < _LEAST_STRETCH:
+        raise ValueError(f"ssp_sir: {n_times} samples from {window[0]:g} to {window[1]:g} s cannot show muscle")
+    slow = _slow(np.arange(n_times) * step / rate, n_slow)
+    after: list[np.ndarray] = []
+    before: dict[int, list[np.ndarray]] = {}
+    for pulses, rows in pulses_of_trials(inst):
+        if len(rows) < 4:
+            continue
+        for pulse in pulses:
+            followed = any(pulse < other <= pulse + window[1] for other in pulses)
+            samples = int(np.searchsorted(inst.times, pulse + window[0] - 1e-9)) + step * np.arange(n_times)
+            if not followed and samples[-1] < inst.times.size:
+                after.append(_second_moment(_fast(inst, rows, picks, samples, slow), varying))
+        quiet = np.flatnonzero(inst.times < min(pulses, default=-np.inf) - 0.02)[::step]
+        for first in range(0, quiet.size - n_times + 1, n_times):
+            x = _fast(inst, rows, picks, quiet[first : first + n_times], slow)
+            before.setdefault(first, []).append(_second_moment(x, varying))
+    if not after or not before:
+        raise ValueError(
+            "ssp_sir: n_components = 'auto' needs 4 trials or more of a kind, which begin "
+            f"{window[1] - window[0] + 0.02:g} s before the first pulse and end {window[1]:g} s after the last"
+        )
+    return after, [np.mean(each, axis=0) for each in before.values()]
+
+
+def _slow(times: np.ndarray, n_slow: int) -> np.ndarray:
+    """Orthonormal courses (n_times, n_slow) that hold falls of every time constant, best first."""
+    falls = np.column_stack([np.ones_like(times), *(np.exp(-times / constant) for constant in _SLOWNESS)])
+    return np.linalg.svd(falls, full_matrices=False)[0][:, :n_slow]
+
+
+def _fast(inst: Any, rows: np.ndarray, picks: np.ndarray, samples: np.ndarray, slow: np.ndarray) -> np.ndarray:
+    x = data_of(inst)[np.ix_(rows, picks, samples)]
+    x = x - x.mean(axis=1, keepdims=True)
+    return x - (x @ slow) @ slow.T
+
+
+def _second_moment(x: np.ndarray, varying: bool) -> np.ndarray:
+    scale = len(x) * x.shape[2]
+    if varying:
+        x, scale = x - x.mean(axis=0), scale - x.shape[2]
+    flat = np.swapaxes(x, 0, 1).reshape(x.shape[1], -1)
+    return flat @ flat.T / scale
+
+
+def _whitened(seen: np.ndarray, null: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """``seen`` in coordinates in which ``null`` is the identity, and the way back."""
+    values, vectors = np.linalg.eigh(null)
+    kept = values > 1e-9 * values[-1]
+    root = np.sqrt(values[kept])
+    to = vectors[:, kept] / root
+    return to.T @ seen @ to, vectors[:, kept] * root
+
+
+def oblique_projection(topographies: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    """Operator that takes topographies out and puts back what the covariance of the brain says lay along them.
+
+    For the covariance of a lead field this is the source-informed reconstruction of full rank.
+    """
+    n = len(covariance)
+    projector = np.eye(n) - topographies @ topographies.T
+    values, vectors = np.linalg.eigh(projector @ covariance @ projector)
+    values = values + 1e-5 * np.trace(covariance) / n
+    predicted = topographies.T @ covariance @ projector @ (vectors / values) @ vectors.T
+    return projector + topographies @ predicted @ projector
+
+
+def quiet_covariance(inst: Any, picks: np.ndarray) -> np.ndarray:
+    """Covariance of the channels before the pulses, average-referenced."""
+    total, n_samples = np.zeros((len(picks), len(picks))), 0
+    step = max(1, int(inst.info["sfreq"] // 500))
+    for pulses, rows in pulses_of_trials(inst):
+        quiet = np.flatnonzero(inst.times < min(pulses, default=-np.inf) - 0.02)[::step]
+        for row in rows:
+            x = data_of(inst)[row][np.ix_(picks, quiet)]
+            x = x - x.mean(axis=0)
+            x = x - x.mean(axis=1, keepdims=True)
+            total += x @ x.T
+            n_samples += x.shape[1]
+    return total / max(n_samples, 1)
