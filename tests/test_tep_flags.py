@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 import excitability as ex
+from excitability.measures import get_measure
+from excitability.measures._chance import told_of_chance
 from excitability.protocol.running import run_all
+from excitability.schema import Estimate
 from excitability.simulate import paired_tep_session, tep_session
 
 BRIDGED = [{"step": "remove_pulse"}, {"step": "interpolate_pulse"}]
@@ -41,3 +44,60 @@ def test_pairs_are_left_out_of_a_response_to_single_pulses_and_told():
     pairs = ex.set_stimuli(raw, table[table["pulse_count"] == 2])
     with pytest.raises(ValueError, match=r"dlpfc/sici_tep"):
         ex.run(pairs, "dlpfc/tep")
+
+
+TIMES = np.arange(-500, 500) / 1000.0
+
+
+def noise(n_trials, n_channels, seed, low=1.0):
+    """Trials of coloured noise of 10 µV (1/f), each with its own course."""
+    rng = np.random.default_rng(seed)
+    frequencies = np.fft.rfftfreq(TIMES.size, 0.001)
+    shape = np.where(frequencies > 80, 0.0, 1 / np.maximum(frequencies, low) ** 0.5)
+    values = rng.standard_normal((n_trials, n_channels, frequencies.size, 2)) @ [1, 1j]
+    x = np.fft.irfft(values * shape, TIMES.size, axis=-1)
+    return 10e-6 * x / x.std()
+
+
+def wave(latency=0.1, size=5e-6):
+    return size * np.exp(-0.5 * ((TIMES - latency) / (0.15 * latency)) ** 2)
+
+
+def flagged(name, x, **arguments):
+    """Whether the row of a measure would say that its value is no more than chance."""
+    measure = get_measure(name)
+    value = told_of_chance(measure, Estimate(20.0, 10.0, 30.0), x, TIMES, arguments)
+    return "not_above_chance" in value.flag
+
+
+@pytest.mark.parametrize("name", ["gmfa_area", "lmfa_area", "cortical_evoked_activity"])
+def test_areas_of_noise_are_flagged_and_those_of_a_response_are_not(name):
+    window = (0.08, 0.15)
+    empty = np.mean([flagged(name, noise(20, 5, seed), window=window) for seed in range(24)])
+    assert empty >= 0.8  # 0.95 in the long run
+    field = np.array([-0.5, 0.0, 0.5, 1.0, 1.5])[:, None]
+    real = [flagged(name, noise(20, 5, seed) + field * wave(size=15e-6), window=window) for seed in range(12)]
+    assert np.mean(real) <= 0.05
+
+
+def test_a_natural_frequency_of_noise_is_flagged_and_that_of_a_ringing_is_not():
+    empty = [flagged("natural_frequency", noise(20, 2, seed)) for seed in range(24)]
+    assert np.mean(empty) >= 0.8
+    ring = np.where(TIMES > 0, np.sin(2 * np.pi * 20 * TIMES) * np.exp(-TIMES / 0.1), 0.0)
+    assert not any(flagged("natural_frequency", noise(20, 2, seed) + 15e-6 * ring) for seed in range(10))
+
+
+def test_a_natural_frequency_whose_interval_leaves_the_frequencies_is_unstable():
+    measure = get_measure("natural_frequency")
+    x = noise(20, 1, 0)
+    assert "unstable" in told_of_chance(measure, Estimate(16.0, -5.5, 37.7), x, TIMES, {}).flag
+    assert "unstable" not in told_of_chance(measure, Estimate(16.0, 14.0, 18.0), x, TIMES, {}).flag
+
+
+@pytest.mark.parametrize("name", ["alpha_wpli", "alpha_imaginary_coherence"])
+def test_coupling_of_independent_channels_is_flagged_and_that_of_a_lagged_rhythm_is_not(name):
+    rng = np.random.default_rng(0)
+    empty = [flagged(name, rng.standard_normal((10, 8, 1000))) for _ in range(24)]
+    assert np.mean(empty) >= 0.8
+    phase = rng.uniform(0, 2 * np.pi, (10, 1, 1)) - np.linspace(0, 2, 8)[:, None]
+    assert not flagged(name, np.sin(2 * np.pi * 10 * TIMES + phase) + rng.standard_normal((10, 8, 1000)))

@@ -103,6 +103,7 @@ FLAGS = {
     "no_trials": "no trial was kept",
     "no_trials_kept": "no trial was kept",
     "no_values": "nobody in a group has a value",
+    "not_above_chance": "no larger than chance makes it: the same trials without what it means give as much",
     "not_done": "the cleaning has no such step",
     "no_variation": "the values do not vary",
     "non_positive": "a mean response is zero or negative, so no ratio can be formed",

@@ -53,6 +53,11 @@ def cross_spectra(
     cross : ndarray, shape (n_trials, n_seed, n_others, n_freqs)
     seed_power, other_power : ndarray, shape (n_trials, n_seed or n_others, n_freqs)
     """
+    return crossed(*coefficients(x, times, band, n_seed, name))
+
+
+def coefficients(x: np.ndarray, times: np.ndarray, band: Band, n_seed: int, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Fourier coefficients within a band of the seed and of the others, (n_trials, n_seed or n_others, n_freqs)."""
     if not 1 <= n_seed < x.shape[1]:
         raise ValueError(f"{name}: n_seed = {n_seed} of {x.shape[1]} channels leaves no pair; give 1 or more others")
     rate = (times.size - 1) / (times[-1] - times[0])
@@ -62,6 +67,9 @@ def cross_spectra(
     if not inside.any():
         raise ValueError(f"{name}: no frequency of these trials lies in the band {band[0]:g} to {band[1]:g} Hz")
     values = np.fft.rfft(centred, axis=-1)[..., inside]
-    seed, others = values[:, :n_seed], values[:, n_seed:]
-    cross = seed[:, :, None] * np.conj(others[:, None])
-    return cross, np.abs(seed) ** 2, np.abs(others) ** 2
+    return values[:, :n_seed], values[:, n_seed:]
+
+
+def crossed(seed: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Cross-spectra and powers, as :func:`cross_spectra`, of coefficients."""
+    return seed[:, :, None] * np.conj(others[:, None]), np.abs(seed) ** 2, np.abs(others) ** 2

@@ -52,7 +52,11 @@ def alpha_wpli(x: np.ndarray, times: np.ndarray, *, band: Band = _ALPHA, n_seed:
     >>> round(alpha_wpli(x, times, band=(10, 10)), 3)
     1.0
     """
-    cross, _, _ = cross_spectra(x, times, band, n_seed, "alpha_wpli")
+    return wpli(*cross_spectra(x, times, band, n_seed, "alpha_wpli"))
+
+
+def wpli(cross: np.ndarray, seed: np.ndarray, others: np.ndarray) -> float:
+    """Weighted phase-lag index of cross-spectra, mean over pairs and frequencies; the powers do not matter."""
     above, below = np.abs(cross.imag.mean(axis=0)), np.abs(cross.imag).mean(axis=0)
     if not np.all(np.isfinite(below)):
         return np.nan
@@ -91,7 +95,11 @@ def alpha_imaginary_coherence(x: np.ndarray, times: np.ndarray, *, band: Band = 
     >>> round(alpha_imaginary_coherence(x, times), 6)
     0.0
     """
-    cross, seed, others = cross_spectra(x, times, band, n_seed, "alpha_imaginary_coherence")
+    return imaginary_coherence(*cross_spectra(x, times, band, n_seed, "alpha_imaginary_coherence"))
+
+
+def imaginary_coherence(cross: np.ndarray, seed: np.ndarray, others: np.ndarray) -> float:
+    """Size of the imaginary part of the coherency of cross-spectra, mean over pairs and frequencies."""
     power = np.sqrt(seed.mean(axis=0)[:, None] * others.mean(axis=0)[None])
     if not np.all(np.isfinite(power)):
         return np.nan

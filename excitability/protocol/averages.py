@@ -12,6 +12,7 @@ import pandas as pd
 
 from ..cleaning import band_of, filtered_across_pulse, gap_of
 from ..measures import Measure, get_measure
+from ..measures._chance import told_of_chance
 from ..measures.bootstrap import bootstrap_average, bootstrap_epochs
 from ..resources import roi_channels
 from ..schema import Estimate, join_flags
@@ -165,9 +166,11 @@ def _value(
             arguments[word] = known(epochs, positions)
     function = partial(measure.function, **arguments)
     if measure.kind == "epochs":
-        return bootstrap_epochs(data[positions], epochs.times, function)
+        value = bootstrap_epochs(data[positions], epochs.times, function)
+        return told_of_chance(measure, value, data[positions], epochs.times, arguments)
     trials = {word: data[rows] for word, rows in others.items()}
-    return bootstrap_average(data[positions], epochs.times, function, **trials)
+    value = bootstrap_average(data[positions], epochs.times, function, **trials)
+    return value if trials else told_of_chance(measure, value, data[positions], epochs.times, arguments)
 
 
 def _joint_rows(
