@@ -1,11 +1,14 @@
 """Quality of an evoked potential: the predicted gain is the real one, and warnings come when they should."""
 
+import pickle
+
 import mne
 import numpy as np
 import pandas as pd
 import pytest
 
 import excitability as ex
+from excitability import cleaning
 from excitability.cleaning import apply, greatest_loss, pass_through, predicted_gain, source_gain, unknown_steps
 from excitability.cleaning._instance import pulses_of_trials
 from excitability.measures.tep_quality import peak_snr, similarity, split_half_reliability, usable_from
@@ -301,3 +304,17 @@ def test_the_picture_of_quality(session):
     assert ticks == ["N15", "P30", "N45", "P60", "N100", "P180"]
     with pytest.raises(ValueError, match="begins with quality_"):
         tep_quality(rows[~rows["measure"].str.startswith("quality_")])
+
+
+@pytest.mark.filterwarnings("ignore:The inplace keyword")  # MNE 1.13 under pandas 3
+def test_cleaned_trials_are_saved_copied_and_sent_to_other_processes(tmp_path):
+    raw, _ = tep_session("DLPFC", n_trials=6, seed=1)
+    epochs, _ = ex.clean(raw, "dlpfc/tep")
+    epochs.save(tmp_path / "cleaned-epo.fif")
+    back = mne.read_epochs(tmp_path / "cleaned-epo.fif", verbose="error")
+    np.testing.assert_allclose(back.get_data(), epochs.get_data(), rtol=1e-5, atol=1e-12)
+    assert "Epochs" in repr(epochs)
+    response = 1e-6 * np.ones((len(epochs.ch_names), cleaning.times_before(epochs).size))
+    passed = cleaning.pass_through(epochs, response)
+    for again in (epochs.copy(), pickle.loads(pickle.dumps(epochs))):
+        np.testing.assert_array_equal(cleaning.pass_through(again, response), passed)

@@ -118,9 +118,29 @@ def _pending(inst: Any) -> bool:
     return bool(records) and not records[-1].get("done")
 
 
-def note(inst: Any, removed: str, **facts: Any) -> None:
-    """Say, inside a step, what it removed; ``facts`` are numbers and arrays that later steps may need."""
-    _records(inst).append({"removed": removed, **facts})
+class _Passing(str):
+    """A function that counts as text: MNE saves no recording whose ``info`` holds anything else."""
+
+    function: Callable[..., Any]
+
+    def __new__(cls, function: Callable[..., Any]) -> _Passing:
+        made = super().__new__(cls, "how a response passes")
+        made.function = function
+        return made
+
+    def __reduce__(self) -> tuple[type[_Passing], tuple[Callable[..., Any]]]:
+        return _Passing, (self.function,)
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self.function(*arguments)
+
+
+def note(inst: Any, removed: str, *, passes: Callable[..., Any] | None = None, **facts: Any) -> None:
+    """Say, inside a step, what it removed; ``facts`` are numbers and arrays that later steps may need.
+
+    ``passes`` gives back the channels of a trial as the step leaves them (:func:`pass_through`).
+    """
+    _records(inst).append({"removed": removed, **facts, **({} if passes is None else {"passes": _Passing(passes)})})
 
 
 def recorded(inst: Any, step_name: str, fact: str, default: Any = None) -> Any:
