@@ -13,6 +13,7 @@ from excitability.comparison import (
     compare,
     contested_claims,
     evidence,
+    evidence_in_words,
     finding_in_words,
     findings_on,
     g_av,
@@ -753,3 +754,14 @@ def test_a_large_study_is_fast():
     start = time.process_time()
     assert len(compare(table, by="group")) == 300
     assert time.process_time() - start < 1.0
+
+
+def test_evidence_stands_beside_each_contrast_in_words():
+    """Direction, size, source and agreement for changes within groups; nothing for differences between them."""
+    found, _ = study(3)
+    change = compare(found.assign(protocol="m1/lici"), by="group")
+    said = evidence_in_words(change)
+    within = (change["measure"] == "conditioned_ratio") & ~change["group"].str.contains(" - ")
+    assert said[within].str.startswith("Literature (exercise): up in 2 findings (Mooney 2016, 10 min after: 13").all()
+    assert said[within].str.contains("this study: (?:up|down|unclear)", regex=True).all()
+    assert said[change["group"].str.contains(" - ")].eq("").all()

@@ -224,3 +224,69 @@ def beside_evidence(
     table = table.rename(columns={"direction": "literature"})
     shown = ["muscle", "population", "literature_contrast", "time", "size", "size_unit", "source", "verified"]
     return table[[*own, "found", "literature", "same_muscle", *shown]]
+
+
+def evidence_in_words(change: pd.DataFrame, kind: str = "exercise") -> pd.Series:
+    """What the literature found, in a sentence for each contrast of a comparison: directions, sizes and sources.
+
+    Parameters
+    ----------
+    change : DataFrame
+        A table from :func:`compare`.
+    kind : {"exercise", "training", "case_control", "condition"}
+
+    Returns
+    -------
+    Series of str
+        With the index of ``change``; empty where nothing is known of the measure, and for differences between groups,
+        which findings on changes do not speak of.
+
+    Raises
+    ------
+    ValueError
+        For an unknown kind or a table that :func:`compare` did not make.
+
+    Examples
+    --------
+    >>> change = pd.DataFrame({"protocol": ["m1/lici"], "measure": ["conditioned_ratio"], "channel": ["FDI"],
+    ...     "condition": ["isi_0.1"], "group": ["all"], "contrast": ["post0 - pre"], "estimate": [0.2],
+    ...     "ci_low": [0.1], "ci_high": [0.3]})
+    >>> print(evidence_in_words(change)[0][:59])
+    Literature (exercise): up in 2 findings (Mooney 2016, 10 mi
+    """
+    told = pd.Series("", index=change.index)
+    table = beside_evidence(change, kind)
+    keys = ["protocol", "measure", "channel", "condition", "group", "contrast"]
+    said = {key: _summary(own, kind) for key, own in table.groupby(keys, sort=False, dropna=False)}
+    for place, key in zip(change.index, change[keys].itertuples(index=False, name=None), strict=True):
+        if " - " not in str(key[4]):
+            told[place] = said.get(key, "")
+    return told
+
+
+def _summary(own: pd.DataFrame, kind: str) -> str:
+    """Findings on one contrast, by direction, and whether the own result agrees."""
+    parts = []
+    for direction, words in (("up", "up"), ("down", "down"), ("none", "no change")):
+        held = own[own["literature"] == direction]
+        if len(held):
+            sources = "; ".join(dict.fromkeys(_source(row) for row in held.to_dict("records")))
+            parts.append(f"{words} in {len(held)} finding{'s' * (len(held) != 1)} ({sources})")
+    found = own["found"].iloc[0]
+    changed = own.loc[own["literature"] != "none", "literature"]
+    if found == "unclear":
+        verdict = "this study: unclear"
+    elif changed.empty:
+        verdict = f"this study: {found}"
+    else:
+        same = int((changed == found).sum())
+        verdict = f"this study: {found}, as {same} of the {len(changed)} that found a change"
+    return f"Literature ({kind.replace('_', ' ')}): {', '.join(parts)}; {verdict}."
+
+
+def _source(row: Mapping[Any, Any]) -> str:
+    """Who says so, when after the exercise, and the size, without journal and remarks."""
+    time = f", {row['time']:g} min after" if row["time"] == row["time"] else ""
+    unit = str(row["size_unit"]).split(" (")[0]
+    size = f": {row['size']} {unit}".rstrip() if row["size"] else ""
+    return f"{str(row['source']).split(',')[0]}{time}{size}"
