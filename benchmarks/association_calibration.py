@@ -36,7 +36,8 @@ from excitability.comparison.variance_components import VarianceComponents
 
 RESULTS = Path(__file__).parent / "results"
 SIZES = (12, 20, 40)
-_HEAVY = "heavy tails (t, 5 df)"
+_HEAVY = "outliers shared (t, 5 df)"
+_OUTLIERS = "outliers that both share: uncorrelated is then not independent, read the bootstrap"
 _PRODUCT = "both paths absent: an interval of a product is wider than it need be"
 Line = dict[str, object]
 
@@ -92,7 +93,7 @@ def line(
 
 
 def correlations(studies: int, rng: np.random.Generator) -> Iterator[Line]:
-    """Changes of two measures; age moves both where it is taken out; heavy tails as outliers make them."""
+    """Changes of two measures; age moves both where it is taken out; outliers that both share."""
     for n in SIZES:
         for r in (0.0, 0.5):
             for method, kind in itertools.chain(
@@ -106,7 +107,7 @@ def correlations(studies: int, rng: np.random.Generator) -> Iterator[Line]:
                     if kind.startswith("age"):
                         age = rng.standard_normal(n)
                         x, y, taken = x + age, y + age, age[:, None]
-                    if kind.startswith("heavy"):
+                    if kind.startswith("outliers"):
                         scale = np.sqrt(5 / rng.chisquare(5, n))
                         x, y = x * scale, y * scale
                     found.append(partial_correlation(x, y, taken, method, 499, rng))
@@ -117,17 +118,13 @@ def correlations(studies: int, rng: np.random.Generator) -> Iterator[Line]:
                 ):
                     limits = [[one[end] for one in found] for end in ends]
                     p = [one["p_value"] for one in found] if interval == "Fisher z" else [np.nan]
-                    remark = (
-                        "not normal: the bootstrap or Spearman is to be read"
-                        if "heavy" in name and interval == "Fisher z"
-                        else ""
-                    )
+                    remark = _OUTLIERS if "outliers" in name and interval == "Fisher z" else ""
                     yield line("correlation", name, interval, str(n), truth, *limits, p, remark)
 
 
 def _spearman(r: float, kind: str) -> float:
     """True rank correlation of two normal or heavy-tailed variables."""
-    if not kind.startswith("heavy"):
+    if not kind.startswith("outliers"):
         return 6 / np.pi * np.arcsin(r / 2)
     rng = np.random.default_rng(0)
     z = rng.multivariate_normal([0, 0], [[1, r], [r, 1]], 400_000) * np.sqrt(5 / rng.chisquare(5, 400_000))[:, None]
@@ -238,9 +235,8 @@ def effect_sizes(studies: int, rng: np.random.Generator) -> Iterator[Line]:
                     people = f"{n}+{n}" if measure == "d_ppc2" else str(n)
                     limits = [one.ci_low for one in values], [one.ci_high for one in values]
                     bias = f"mean {np.mean(values):.3f}"
-                    yield line(
-                        "effect size", f"{measure}, {name}", "noncentral t", people, truth, *limits, [np.nan], bias
-                    )
+                    interval = "delta method" if measure == "d_rm" else "noncentral t"
+                    yield line("effect size", f"{measure}, {name}", interval, people, truth, *limits, [np.nan], bias)
             groups = [hedges_g(rng.normal(truth, 1, n), rng.normal(0, 1, n)) for _ in range(studies // 2)]
             limits = [one.ci_low for one in groups], [one.ci_high for one in groups]
             yield line(
@@ -312,7 +308,7 @@ def _noncentral(shift: float, df: int) -> float:
 
 def page(table: pd.DataFrame, seed: int) -> str:
     """The table in words, and what lies outside."""
-    told = table[table["remark"].str.startswith(("both paths", "not normal", "any false", "share")) == False]  # noqa: E712
+    told = table[table["remark"].str.startswith(("both paths", "outliers", "any false", "share")) == False]  # noqa: E712
     outside = told[(told["coverage"] < 0.93) | (told["coverage"] > 0.97)]
     outside = outside[~outside["interval"].isin(["percentile", "bias-corrected"])]
     errors = told[(told["type_1_error"] < 0.035) | (told["type_1_error"] > 0.065)]
