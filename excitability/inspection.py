@@ -19,6 +19,8 @@ from .trials import stimuli as stimuli_of
 from .trials.alignment import LONGEST, REACH
 from .trials.muscles import channel_muscles
 
+_SEVERAL = 3  # pulses from which their artefacts are compared with their markers
+
 
 @dataclass(frozen=True)
 class Inspection:
@@ -264,7 +266,8 @@ def _late_artefacts(pulses: pd.DataFrame) -> list[str]:
     """What to say of pulses whose artefact comes too long before or after them to be corrected when reading."""
     offset = pulses["artefact_offset"].to_numpy(dtype=float)
     ours = pulses["source"].str.startswith("annotations")  # of these it is known where the first pulse is
-    late = np.flatnonzero(ours & (np.abs(offset) > REACH))[:1]
+    several = pulses["count"] >= _SEVERAL  # the waves of one average are no artefacts
+    late = np.flatnonzero(ours & several & (np.abs(offset) > REACH))[:1]
     return [
         f"the artefact comes {offset[k] * 1e3:.1f} ms after {pulses['source'].iloc[k]}; latencies are wrong by that: "
         f"a sidecar with [stimuli] delay = {offset[k]:.4f}"

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import mne
 import numpy as np
 import pandas as pd
 
@@ -154,7 +155,7 @@ def build(
     count = data.shape[-2]
     names, units = numbered(count), [str(said.unit)] * count
     if continuous:
-        return make_raw(data, names, rate, units, source=source)
+        return _with_stated_pulse(make_raw(data, names, rate, units, source=source), said.pulse_time, source)
     sizes = {word: values.shape[words.index(word)] for word in repeats}
     table = trial_columns(columns, sizes, variable_of, source)
     frames = data.reshape(-1, *data.shape[-2:])
@@ -168,6 +169,18 @@ def build(
             f"{frames.shape[-1] / rate:.4g} s at {rate:g} Hz; expected seconds from the first sample to the pulse"
         )
     return make_epochs(frames[keep], names, rate, units, tmin, table.iloc[keep], source=source)
+
+
+def _with_stated_pulse(raw: Any, pulse_time: float | None, source: object) -> Any:
+    """A continuous array whose only pulse is stated, an average or one trial: it stays where it was said to be."""
+    if pulse_time is None:
+        return raw
+    if not 0 <= pulse_time <= raw.times[-1]:
+        raise ValueError(
+            f"{source}: pulse_time = {pulse_time} s lies outside the array, which lasts {raw.times[-1]:.4g} s; expected "
+            "seconds from its first sample to its only pulse; leave it out where there are several"
+        )
+    return raw.set_annotations(mne.Annotations(pulse_time, 0.0, "TMS"))
 
 
 def numbered(count: int, word: str = "EMG") -> list[str]:

@@ -94,6 +94,10 @@ def align(raw: mne.io.BaseRaw, table: pd.DataFrame, to: str = "artefact") -> tup
         return table, [
             f"artefacts lie {jitter * 1e3:.2f} ms (SD) about their triggers: pulses are left at the triggers"
         ]
+    if abs(delay) > REACH + 2.5 / rate:  # waves of an average resemble one another as artefacts do
+        return table, [
+            f"what looks like artefacts lies {delay * 1e3:.1f} ms from the triggers: pulses are left at the triggers"
+        ]
     return _moved(table, pulses, offset, delay, jitter, to, 1.0 / rate)
 
 
@@ -209,7 +213,8 @@ def find_pulses(raw: mne.io.BaseRaw, onset: np.ndarray, stated: np.ndarray | Non
     shared = confirmed | ((np.abs(spans[:, None] - spans[has]) <= near_enough).sum(axis=1) > 1)
     usual_spans = np.unique(spans[has & shared & (spans > 0)])
     for k in np.flatnonzero(has):
-        peaks = found[k] if shared[k] or len(found) < _FEW else [int(at[k])]
+        # one trial alone may be an average, whose waves resemble one another
+        peaks = found[k] if shared[k] or 1 < len(found) < _FEW else [int(at[k])]
         if len(peaks) == 1:  # at the intervals of the other trials a weaker likeness is enough
             peaks = _expected(size[k], alike[k], peaks[0], usual_spans)
         times = (np.array(peaks) + artefact.begins - reach + trigger[k]) / rate

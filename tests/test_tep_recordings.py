@@ -1,0 +1,47 @@
+"""Recordings that are not what a protocol expects, and what is said of them: averages, stated pulses, EEG in inspect."""
+
+import mne
+import numpy as np
+import pytest
+
+import excitability as ex
+
+ARRAY = {"sampling_rate": 1000.0, "unit": "V", "axes": "channels, samples", "channel_types": "eeg"}
+
+
+@pytest.fixture
+def average(tmp_path):
+    """An average of 16 channels: sharp early waves at 18 ms and 219 ms after the pulse at 1 s, nothing at the pulse."""
+    times = np.arange(2000) / 1000.0 - 1.0
+    wave = np.exp(-(((times - 0.019) / 0.0015) ** 2)) + 0.8 * np.exp(-(((times - 0.219) / 0.0015) ** 2))
+    rng = np.random.default_rng(2)
+    x = np.outer(rng.uniform(1.0, 3.0, 16), wave) * 1e-6 + 2e-8 * rng.standard_normal((16, times.size))
+    np.save(tmp_path / "average.npy", x)
+    return tmp_path / "average.npy"
+
+
+def test_a_stated_pulse_of_an_array_stays_where_it_was_said_to_be(average):
+    raw = ex.read(average, pulse_time=1.0, **ARRAY)
+    assert ex.stimuli(raw)["onset"].tolist() == [1.0]
+    assert ex.stimuli(raw)["pulse_count"].isna().all()
+    found = ex.inspect(average, pulse_time=1.0, **ARRAY)
+    assert not any("artefact" in text for text in [*found.notes, *found.missing])
+    with pytest.raises(ValueError, match="pulse_time = 5.0 s lies outside the array, which lasts"):
+        ex.read(average, pulse_time=5.0, **ARRAY)
+
+
+def test_no_pulse_moves_farther_than_an_artefact_may_lie(average):
+    raw = mne.io.RawArray(np.load(average), mne.create_info(16, 1000.0, "eeg"), verbose="ERROR")
+    raw.set_annotations(mne.Annotations([1.015], [0.0], ["Stimulus/S  1"]))
+    path = average.with_name("marked_raw.fif")
+    raw.save(path, verbose="ERROR")
+    trials = ex.stimuli(ex.read(path))
+    assert abs(trials["onset"].item() - 1.015) <= 0.005
+    assert not (trials["pulse_count"] > 1).any()
+
+
+def test_a_file_of_averages_says_what_to_do_with_them(tmp_path):
+    evoked = mne.EvokedArray(np.zeros((3, 200)), mne.create_info(["F3", "Fz", "F4"], 500.0, "eeg"), tmin=-0.1)
+    mne.write_evokeds(tmp_path / "a-ave.fif", evoked, verbose="ERROR")
+    with pytest.raises(ValueError, match=r"a-ave\.fif holds averages.*mne\.read_evokeds.*gmfa_area.*compare_evoked"):
+        ex.read(tmp_path / "a-ave.fif")
