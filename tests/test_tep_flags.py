@@ -1,6 +1,7 @@
 """Input that makes TMS-EEG numbers wrong without an error: each kind is told by a flag, a NaN or an error."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import excitability as ex
@@ -101,3 +102,93 @@ def test_coupling_of_independent_channels_is_flagged_and_that_of_a_lagged_rhythm
     assert np.mean(empty) >= 0.8
     phase = rng.uniform(0, 2 * np.pi, (10, 1, 1)) - np.linspace(0, 2, 8)[:, None]
     assert not flagged(name, np.sin(2 * np.pi * 10 * TIMES + phase) + rng.standard_normal((10, 8, 1000)))
+
+
+def flags_of(raw, name="dlpfc/tep", average=None, cleaning=BRIDGED):
+    """Flags of the rows of a session: measures of the region and of the whole head."""
+    average = {"n100": N100, "gmfa_area": {"window": [0.02, 0.25]}} if average is None else average
+    rows = ex.run(raw, ex.load_protocol(name).replace(cleaning=cleaning, epochs={}, average=average))
+    return rows.set_index("measure")["flag"].str.split(";")
+
+
+@pytest.fixture(scope="module")
+def session():
+    return tep_session("DLPFC", n_trials=22, decay="none", muscle_amplitude=0.0, blink_amplitude=0.0, seed=3)[0]
+
+
+def test_a_sound_session_has_none_of_these_flags(session):
+    told = flags_of(session)
+    for name in ("n100_amplitude", "gmfa_area"):
+        assert told[name] == [""], told[name]
+
+
+def test_a_region_that_was_rebuilt_is_told_and_has_no_gain(session):
+    raw = session.copy()
+    raw.info["bads"] = [name for name in raw.ch_names if name[0] in "FA"]  # all of the region
+    sound = [*BRIDGED, {"step": "sound", "lambda_": 0.1}, {"step": "set_reference", "reference": "average"}]
+    rows = ex.run(raw, ex.load_protocol("dlpfc/tep").replace(cleaning=sound, epochs={}, average={"n100": N100}))
+    rows = rows.set_index("measure")
+    assert "region_rebuilt" in rows.loc["n100_amplitude", "flag"]
+    assert "few_channels" in rows.loc["n100_amplitude", "flag"]
+    assert np.isnan(rows.loc["quality_n100_gain", "value"])
+    assert rows.loc["quality_n100_gain", "flag"] == "region_rebuilt"
+
+
+@pytest.mark.parametrize("name", ["DLPFC", "M1"])
+def test_a_recharge_nobody_declared_is_told(name):
+    raw, _ = tep_session(name, n_trials=20, recharge=0.15, seed=3)
+    average = {"n100": {"measure": "tep_peak", "component": f"{name} N100"}}
+    assert "recharge_suspected" in flags_of(raw, f"{name.lower()}/tep", average)["n100_amplitude"]
+    known = [BRIDGED[0], BRIDGED[1], {"step": "remove_recharge"}]
+    assert "recharge_suspected" not in flags_of(raw, f"{name.lower()}/tep", average, known)["n100_amplitude"]
+    usual, _ = tep_session(name, n_trials=20, muscle_amplitude=400e-6, seed=4)
+    assert "recharge_suspected" not in flags_of(usual, f"{name.lower()}/tep", average)["n100_amplitude"]
+
+
+def test_saturated_and_bridged_electrodes_are_told_where_they_matter(session):
+    clipped = session.copy()
+    clipped._data = np.clip(clipped._data, -10e-6, 10e-6)
+    assert "clipped" in flags_of(clipped)["n100_amplitude"]
+    one = session.copy()
+    rear = one.ch_names.index("O1")
+    one._data[rear] = np.clip(one._data[rear], -5e-6, 5e-6)
+    told = flags_of(one)
+    assert "clipped" in told["gmfa_area"]
+    assert "clipped" not in told["n100_amplitude"]
+    bridged = session.copy()
+    bridged._data[bridged.ch_names.index("F1")] = bridged._data[bridged.ch_names.index("F3")]
+    assert "bridged_electrodes" in flags_of(bridged)["n100_amplitude"]
+    filtered = session.copy().filter(None, 100.0, verbose="error")  # neighbours are alike then, and not bridged
+    assert "bridged_electrodes" not in flags_of(filtered)["gmfa_area"]
+
+
+def test_few_trials_and_pulses_that_overlap_are_told(session):
+    table = ex.stimuli(session)
+    few = ex.set_stimuli(session, table.iloc[:6])
+    assert "few_trials" in flags_of(few)["n100_amplitude"]
+    extra = table.assign(onset=table["onset"] + 0.3)
+    both = ex.set_stimuli(session, pd.concat([table, extra]).sort_values("onset", ignore_index=True))
+    assert "another_pulse" in flags_of(both)["n100_amplitude"]
+    three = ex.set_stimuli(session, table.iloc[:3])
+    with pytest.raises(ValueError, match=r"dlpfc/tep: 3 of 3 trials .* needs 4"):
+        ex.run(three, "dlpfc/tep")
+
+
+def test_flags_of_a_region_are_not_on_rows_of_the_whole_recording(session):
+    raw = session.copy().rename_channels({name: f"X{name}" for name in session.ch_names if name[0] in "FA"})
+    decay = [*BRIDGED[:1], {"step": "remove_decay"}, BRIDGED[1]]
+    rows = ex.run(raw, ex.load_protocol("dlpfc/tep").replace(cleaning=decay, epochs={}, average={"n100": N100}))
+    rows = rows.set_index("measure")
+    assert rows.loc["quality_n100_gain", "flag"] == "no_channel_of_region"
+    for name in ("trials_kept", "channels_kept", "rank", "decay_removed", "split_half_reliability_scalp"):
+        assert "region" not in rows.loc[f"quality_{name}", "flag"]
+        assert np.isfinite(rows.loc[f"quality_{name}", "value"])
+
+
+def test_microvolts_are_told_on_rows_of_quality_too(session):
+    raw = session.copy()
+    raw._data *= 1e6
+    rows = ex.run(raw, ex.load_protocol("dlpfc/tep").replace(cleaning=BRIDGED, epochs={}, average={"n100": N100}))
+    rows = rows.set_index("measure")["flag"]
+    assert "implausible_scale" in rows["n100_amplitude"]
+    assert "implausible_scale" in rows["quality_steepest_before_pulse"]

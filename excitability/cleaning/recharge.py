@@ -105,6 +105,15 @@ def remove_recharge(
     return inst
 
 
+def recharge_times(inst: Any, *, search: tuple[float, float] = (0.020, 0.500), threshold: float = 8.0) -> list[float]:
+    """When a recharge artefact comes, s after the last pulse; empty where none is found. Arguments as of the step."""
+    seen: set[float] = set()
+    for pulses, rows in pulses_of_trials(inst):
+        if pulses and inst.times[-1] > max(pulses) + search[0] + 0.05:
+            seen |= {round(time, 4) for time in _found(inst, rows, max(pulses), search, threshold, (-0.002, 0.005))}
+    return sorted(seen)
+
+
 def _bridged(
     x: np.ndarray,
     pulses: tuple[float, ...],

@@ -21,6 +21,7 @@ from .rows import items, missing, row
 
 #: Fewer trials than this make no average worth a number.
 FEWEST = 2
+_LARGEST = 1e-3  # V that the median of a cleaned EEG or of a muscle at rest never reaches
 
 
 def average_rows(
@@ -107,8 +108,7 @@ def _entry_rows(
             if word == "test" or word in measure.parameters:
                 paired[word] = arguments.pop(word, word)
     data = epochs.get_data(picks=names, verbose="ERROR")
-    if np.median(np.abs(data)) > 1e-3:
-        flag = join_flags(flag, "implausible_scale")
+    flag = join_flags(flag, implausible_scale(data))
     if filtered_across_pulse(epochs):
         flag = join_flags(flag, "filtered_across_pulse")
     rows: list[dict[str, Any]] = []
@@ -126,6 +126,11 @@ def _entry_rows(
             item.flag = join_flags(item.flag, flag)
             rows.append(row(label, condition, name, item, unit, form, lost[condition]))
     return rows
+
+
+def implausible_scale(data: np.ndarray) -> str:
+    """Flag of trials that cannot be in volts; empty where they may be."""
+    return "implausible_scale" if data.size and np.median(np.abs(data)) > _LARGEST else ""
 
 
 def region_channels(

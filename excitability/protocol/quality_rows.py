@@ -20,11 +20,13 @@ from ..cleaning.filters import gap_of
 from ..cleaning.predicted_gain import LEAST
 from ..measures.tep_quality import peak_snr, similarity, split_half_reliability, steepness, usable_from
 from ..schema import QUALITY, Estimate, join_flags
-from .averages import region_channels
+from .averages import implausible_scale, region_channels
+from .evoked_flags import rebuilt_region
 from .grammar import Protocol
 from .rows import row
 
 _LEAST_SNR = 3.0
+_MOST = 1 / LEAST  # gain above which what was taken from a neighbouring wave, or an artefact, was added
 _USUAL = {"p25": 0.025, "n45": 0.045, "p60": 0.06, "n100": 0.1, "p180": 0.18}  # where sources are tried without peaks
 _RESPONSE = (0.015, 0.250)
 _SHAM = re.compile(r"^(realistic_)?(sham|peripheral|auditory|somatosensory|control)", re.IGNORECASE)
@@ -64,11 +66,12 @@ def quality_rows(
     region = next((entry.get("roi") for entry in protocol.average.values() if "roi" in entry), None)
     names, flag = region_channels(epochs, channels, region)
     label = region if channels is None and isinstance(region, str) else "+".join(channels or ["all"])
+    scale = implausible_scale(epochs.get_data(picks="eeg", verbose="ERROR"))
     out: list[dict[str, Any]] = []
     for condition, positions in kept.items():
         values = _of_condition(epochs, positions, entries, names, _latencies(rows, entries, condition))
         for name, (value, unit) in values.items():
-            value.flag = join_flags(value.flag, flag)
+            value.flag = join_flags(value.flag, "" if name in _OF_ALL else flag, scale * (name in _OF_SCALE))
             value.n = positions.size
             where = "all" if name in _OF_ALL else label
             out.append(row(where, condition, f"{QUALITY}{name}", value, unit, "", lost[condition]))
@@ -89,41 +92,53 @@ def _of_condition(
     epochs: mne.BaseEpochs, positions: np.ndarray, entries: Mapping[str, Any], names: list[str], peaks: dict[str, float]
 ) -> dict[str, tuple[Estimate, str]]:
     """Name -> value and unit."""
-    if positions.size < _LEAST_TRIALS or not names:
-        why = "no_channel_of_region" if not names else "too_few_trials"
-        known = [*(f"{key}_{what}" for key in entries for what in ("gain", "snr")), *_NAMES]
-        return {name: (Estimate(np.nan, flag=why), _unit(name)) for name in known} | _counts(epochs, positions)
+    if positions.size < _LEAST_TRIALS:
+        return _nothing(entries, "too_few_trials") | _counts(epochs, positions)
     data = epochs.get_data(verbose="ERROR")[positions]
     average = data.mean(axis=0)
     pulses = next(times for times, rows in pulses_of_trials(epochs) if positions[0] in rows)
     rows = [epochs.ch_names.index(name) for name in names]
     start = gap_of(epochs)[1]
     seen = (epochs.times >= max(_RESPONSE[0], start)) & (epochs.times <= _RESPONSE[1])
-    values: dict[str, Estimate] = {}
+    scalp = mne.pick_types(epochs.info, eeg=True)
+    values = _sources(epochs, peaks, pulses)
+    values["split_half_reliability_scalp"] = split_half_reliability(data[:, scalp][..., seen])
+    values |= _residual(epochs, average, rows, start)
+    told = {name: (value, _unit(name)) for name, value in values.items()} | _counts(epochs, positions)
+    if not names:
+        told = {name: value for name, value in told.items() if name in _OF_ALL}
+        return _nothing(entries, "no_channel_of_region") | told
+    values, rebuilt = {}, rebuilt_region(epochs, names)
     gains = predicted_gain(epochs, peaks, names, average=average, pulses=pulses)
     for key, latency in peaks.items():
         gain = gains.get(key, Estimate(np.nan, flag="absent"))
+        if rebuilt:  # the probe is made of what was found, and what others do not know of the region is not in it
+            gain = Estimate(np.nan, flag="region_rebuilt")
         flag = gain.flag
         if gain < LEAST:
             step = greatest_loss(epochs, key, peaks, names, average=average, pulses=pulses)
             flag = join_flags("gain_below_0.8", f"lost_by_{step}")
+        elif gain > _MOST:
+            flag = "gain_above_1.25"
         flag = join_flags(flag, *_unknown(epochs))
         values[f"{key}_gain"] = Estimate(gain, gain.ci_low, gain.ci_high, flag=flag)
         snr = peak_snr(data[:, rows], epochs.times, latency)
         values[f"{key}_snr"] = Estimate(snr, snr.ci_low, snr.ci_high, flag=snr.flag or ("low_snr" * (snr < _LEAST_SNR)))
-    values |= _sources(epochs, peaks, pulses)
     values["split_half_reliability"] = split_half_reliability(data[:, rows][..., seen])
-    values["split_half_reliability_scalp"] = split_half_reliability(
-        data[:, mne.pick_types(epochs.info, eeg=True)][..., seen]
-    )
-    values |= _residual(epochs, average, rows, start)
-    return {name: (value, _unit(name)) for name, value in values.items()} | _counts(epochs, positions)
+    return {name: (value, _unit(name)) for name, value in values.items()} | told
+
+
+def _nothing(entries: Mapping[str, Any], why: str) -> dict[str, tuple[Estimate, str]]:
+    known = [*(f"{key}_{what}" for key in entries for what in ("gain", "snr")), *_NAMES]
+    return {name: (Estimate(np.nan, flag=why), _unit(name)) for name in known}
 
 
 _NAMES = (
     "source_gain", "source_gain_lowest_tenth", "split_half_reliability", "split_half_reliability_scalp",
     "steepest_early", "steepest_before_pulse", "decay_removed", "decay_time_constant", "usable_from",
 )  # fmt: skip
+
+_OF_SCALE = ("steepest_early", "steepest_before_pulse", "decay_removed")  # in V
 
 _OF_ALL = (
     "source_gain", "source_gain_lowest_tenth", "split_half_reliability_scalp", "decay_removed", "decay_time_constant",
@@ -162,17 +177,17 @@ def _sources(epochs: mne.BaseEpochs, peaks: Mapping[str, float], pulses: tuple[f
 
 
 def _residual(epochs: mne.BaseEpochs, average: np.ndarray, rows: list[int], start: float) -> dict[str, Estimate]:
-    after, before = steepness(average[rows], epochs.times, start)
+    after, before = steepness(average[rows], epochs.times, start) if rows else (np.nan, np.nan)
     size = recorded(epochs, "remove_decay", "size")
     constant = recorded(epochs, "remove_decay", "time_constant")
     course = recorded(epochs, "remove_decay", "course")
     with_decay = np.zeros(0) if size is None else constant[(size > 1e-6) & np.isfinite(constant)]
     removed = None
-    if course is not None:
+    if course is not None and rows:
         times = recorded(epochs, "remove_decay", "times")
         place = {pick: number for number, pick in enumerate(mne.pick_types(epochs.info, eeg=True, exclude=()))}
         removed = np.array([np.interp(epochs.times, times, course[place[pick]]) for pick in rows])
-    usable = usable_from(average[rows], epochs.times, start, removed)
+    usable = usable_from(average[rows], epochs.times, start, removed) if rows else np.nan
     return {
         "steepest_early": Estimate(after, flag="no_variation" * (not np.isfinite(after))),
         "steepest_before_pulse": Estimate(before, flag="no_baseline" * (not np.isfinite(before))),
@@ -213,7 +228,7 @@ def _flag_peaks(
         words = entry["measure"].split("_")
         for key in (key for key in entries if key in words):
             told = [values[f"{key}_gain"][0].flag.split(";")[0], values[f"{key}_snr"][0].flag]
-            told = [word for word in told if word in ("gain_below_0.8", "low_snr")]
+            told = [word for word in told if word in ("gain_below_0.8", "gain_above_1.25", "low_snr")]
             latency = entry["value"] if entry["measure"].endswith("_latency") else _latency(rows, key, condition)
             if latency < usable:
                 told.append("before_usable")

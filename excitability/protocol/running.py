@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ..cleaning import apply, get_step
+from ..cleaning._faults import recorded_faults
 from ..measures._intervals import nominal_intervals
 from ..query import evaluate
 from ..schema import STIMULUS_COLUMNS
@@ -23,6 +24,8 @@ from .library import list_protocols, load_protocol
 from .quality_rows import quality_rows
 from .summaries import finished, summarise
 from .trial_rows import eeg_trials, facts_of, table_of
+
+_LEAST_OF_SOUND = 4  # trials that the step "sound" learns from
 
 #: What of the acquisition travels from a recording into results and methods.
 ACQUISITION = ("stimulator", "coil", "waveform", "reference", "software_filters", "hardware_filters", "format")
@@ -222,10 +225,23 @@ def _cleaned(
     pairs_left_out = int((_paired(table) & (labels == "").to_numpy() & _of_protocol(protocol, table)).sum())
     counts = {str(label): int(number) for label, number in here.value_counts(sort=False).items()}
     own = {**facts["excitability"], "cut": counts, "pairs_left_out": pairs_left_out}
+    if protocol.modality == "eeg" and epoch.every is None:
+        _enough(protocol, epochs)
+        own["faults"] = recorded_faults(epochs.load_data())
     epochs.info["temp"] = {**facts, "excitability": own}
     epochs, later = apply(epochs, steps)
     log = pd.concat([log, later], ignore_index=True) if len(log) else later
     return epochs, log, table.assign(condition=labels)[_of_protocol(protocol, table)]
+
+
+def _enough(protocol: Protocol, epochs: mne.BaseEpochs) -> None:
+    """An error that says so where fewer trials are left than the noise of channels can be told from."""
+    if len(epochs) < _LEAST_OF_SOUND and any(step["step"] == "sound" for step in protocol.cleaning):
+        raise ValueError(
+            f"{protocol.name}: {len(epochs)} of {len(epochs.drop_log)} trials can be used; the cleaning of an evoked "
+            f"potential needs {_LEAST_OF_SOUND}, and 80 or more are recommended: record more, or use a protocol of "
+            'your own without the step "sound"'
+        )
 
 
 def _continuous_steps(protocol: Protocol) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
@@ -375,7 +391,7 @@ def run_all(
         chosen = None if picks is None else pick_channels(inst, picks, "eeg")
         rows += average_rows(protocol, epochs, chosen, "", trials)
         kept, lost = kept_trials(epochs, "", trials)
-        flag_rows(protocol, epochs, kept, rows)
+        flag_rows(protocol, epochs, kept, rows, pulses)
         rows += quality_rows(protocol, epochs, kept, lost, chosen, rows)
     if rows:
         parts = [part for part in (results, finished(protocol, rows)) if len(part)]

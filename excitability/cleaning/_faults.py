@@ -1,0 +1,105 @@
+"""What is wrong with trials as they were recorded, and shows in no cleaned number: clipping, bridges, recharge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ._instance import around_pulses, data_of, eeg_picks, pulses_of_trials
+from .recharge import recharge_times
+
+_PULSE = (-0.005, 0.020)  # s around each pulse in which an amplifier may be at its limit
+_BEFORE = 0.05  # s before the pulse where a filter across it no longer shows
+_RUN = 3  # samples in a row on the highest or the lowest value of a channel
+_SHARE = 1e-3  # of all samples of a channel
+_SAME = 0.01  # of the noise of two channels that their difference holds: two inputs have noise of their own
+_UNLIKE = 0.1  # of what the difference from the nearest channel usually holds
+
+
+def recorded_faults(epochs: Any) -> dict[str, Any]:
+    """Faults of trials that were cut and not cleaned.
+
+    Parameters
+    ----------
+    epochs : mne.Epochs
+        Trials as they were recorded, the pulse artefact among them.
+
+    Returns
+    -------
+    dict
+        ``clipped``: channels that rest on their highest or lowest value away from the pulse; ``bridged``: channels
+        that record what another does, noise and all; ``recharge``: times (s after the pulse) of a jump that is common
+        to the trials. Lists, empty where there is nothing.
+
+    Examples
+    --------
+    >>> import mne
+    >>> x = 1e-5 * np.random.default_rng(0).standard_normal((10, 5, 400))
+    >>> x[:, 1] = np.clip(x[:, 1], -1e-5, 1e-5)
+    >>> x[:, 3] = x[:, 2]
+    >>> faults = recorded_faults(mne.EpochsArray(x, mne.create_info(5, 1000.0, "eeg"), tmin=-0.2, verbose="error"))
+    >>> faults["clipped"], faults["bridged"], faults["recharge"]
+    (['1'], ['2', '3'], [])
+    """
+    picks = eeg_picks(epochs, required=False)
+    names = np.array([epochs.ch_names[pick] for pick in picks])
+    if not len(epochs) or not len(picks):
+        return {"clipped": [], "bridged": [], "recharge": []}
+    top, bottom = _limits(epochs, picks)
+    held, steps = np.zeros(len(picks)), []
+    for row, quiet, before in _trials(epochs):
+        x = data_of(epochs)[row, picks]
+        held += _held((x == top[:, None]) & quiet) + _held((x == bottom[:, None]) & quiet)
+        steps.append(np.diff(x[:, before], axis=1))
+    alive = top > bottom
+    n_samples = sum(int(quiet.sum()) for _, quiet, _ in _trials(epochs))
+    bridged = np.zeros(len(picks), dtype=bool)
+    if steps[0].size:
+        bridged[alive] = _bridged(np.concatenate(steps, axis=1)[alive])
+    return {
+        "clipped": names[alive & (held > _SHARE * n_samples)].tolist(),
+        "bridged": names[bridged].tolist(),
+        "recharge": recharge_times(epochs),
+    }
+
+
+def _trials(epochs: Any) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Each trial with its samples away from the pulses, and those well before them."""
+    for pulses, rows in pulses_of_trials(epochs):
+        quiet = ~around_pulses(epochs.times, pulses, _PULSE)
+        before = epochs.times < min(pulses, default=np.inf) - _BEFORE
+        for row in rows:
+            yield int(row), quiet, before
+
+
+def _limits(epochs: Any, picks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Highest and lowest value of each channel away from the pulse."""
+    top, bottom = np.full(len(picks), -np.inf), np.full(len(picks), np.inf)
+    for row, quiet, _ in _trials(epochs):
+        x = data_of(epochs)[row, picks][:, quiet]
+        top, bottom = np.maximum(top, x.max(axis=1)), np.minimum(bottom, x.min(axis=1))
+    return top, bottom
+
+
+def _held(mask: np.ndarray) -> np.ndarray:
+    """How many samples of each channel lie in runs of ``_RUN`` or more."""
+    inside = np.lib.stride_tricks.sliding_window_view(mask, _RUN, axis=1).all(axis=2)
+    held = np.zeros_like(mask)
+    for shift in range(_RUN):
+        held[:, shift : shift + inside.shape[1]] |= inside
+    return np.asarray(held.sum(axis=1))
+
+
+def _bridged(steps: np.ndarray) -> np.ndarray:
+    """Channels whose steps from sample to sample are those of another, beyond what is common to all."""
+    if len(steps) < 4:
+        return np.zeros(len(steps), dtype=bool)
+    steps = steps - np.median(steps, axis=0)
+    covariance = steps @ steps.T
+    power = np.diag(covariance)
+    apart = (power[:, None] + power[None] - 2 * covariance) / np.maximum(power[:, None] + power[None], 1e-300)
+    np.fill_diagonal(apart, np.inf)
+    nearest = apart.min(axis=1)
+    return np.asarray((nearest < _SAME) & (nearest < _UNLIKE * np.median(nearest)))
