@@ -1,10 +1,12 @@
-"""Recordings that are not what a protocol expects, and what is said of them: averages, stated pulses, EEG in inspect."""
+"""Recordings that are not what a protocol expects, and what is said: averages, stated pulses, rest, codes, logs."""
 
 import mne
 import numpy as np
+import pandas as pd
 import pytest
 
 import excitability as ex
+from excitability.trials import cut
 
 ARRAY = {"sampling_rate": 1000.0, "unit": "V", "axes": "channels, samples", "channel_types": "eeg"}
 
@@ -26,7 +28,7 @@ def test_a_stated_pulse_of_an_array_stays_where_it_was_said_to_be(average):
     assert ex.stimuli(raw)["pulse_count"].isna().all()
     found = ex.inspect(average, pulse_time=1.0, **ARRAY)
     assert not any("artefact" in text for text in [*found.notes, *found.missing])
-    with pytest.raises(ValueError, match="pulse_time = 5.0 s lies outside the array, which lasts"):
+    with pytest.raises(ValueError, match=r"pulse_time = 5\.0 s lies outside the array, which lasts"):
         ex.read(average, pulse_time=5.0, **ARRAY)
 
 
@@ -45,3 +47,15 @@ def test_a_file_of_averages_says_what_to_do_with_them(tmp_path):
     mne.write_evokeds(tmp_path / "a-ave.fif", evoked, verbose="ERROR")
     with pytest.raises(ValueError, match=r"a-ave\.fif holds averages.*mne\.read_evokeds.*gmfa_area.*compare_evoked"):
         ex.read(tmp_path / "a-ave.fif")
+
+
+def test_a_recording_with_pulses_is_not_measured_as_one_at_rest():
+    raw, _ = ex.simulate.tep_session("DLPFC", n_trials=8, seed=1)
+    with pytest.raises(ValueError, match=r"holds 8 pulses, the first at .* s, and is not one at rest.*dlpfc/tep"):
+        ex.run(raw, "dlpfc/resting_eeg")
+
+
+def test_markers_without_an_artefact_do_not_make_a_recording_at_rest_one_with_pulses():
+    raw, _ = ex.simulate.resting_eeg(duration=20.0, seed=1)
+    raw = ex.set_stimuli(raw, pd.DataFrame({"onset": np.arange(2.0, 18.0, 2.0)}))
+    assert len(cut(raw, tmin=0.0, tmax=0.0, every=2.0).epochs) == 10

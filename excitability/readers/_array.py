@@ -177,8 +177,8 @@ def _with_stated_pulse(raw: Any, pulse_time: float | None, source: object) -> An
         return raw
     if not 0 <= pulse_time <= raw.times[-1]:
         raise ValueError(
-            f"{source}: pulse_time = {pulse_time} s lies outside the array, which lasts {raw.times[-1]:.4g} s; expected "
-            "seconds from its first sample to its only pulse; leave it out where there are several"
+            f"{source}: pulse_time = {pulse_time} s lies outside the array, which lasts {raw.times[-1]:.4g} s; "
+            "expected seconds from its first sample to its only pulse; leave it out where there are several"
         )
     return raw.set_annotations(mne.Annotations(pulse_time, 0.0, "TMS"))
 

@@ -8,8 +8,11 @@ import mne
 import numpy as np
 import pandas as pd
 
+from .artefact import artefact_offsets
 from .stimuli import stimuli
 from .windows import read_windows
+
+_SEVERAL, _SHOWN = 5, 0.8  # pulses that a recording at rest does not hold, and the share of them with an artefact
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,7 @@ def cut(
     Raises
     ------
     ValueError
-        When there are no pulses, or no trial fits into the recording.
+        When there are no pulses, or no trial fits into the recording; with ``every``, when there are pulses.
     """
     picks = list(inst.ch_names) if picks is None else picks
     if every is not None:
@@ -252,8 +255,19 @@ def _cut_frames(
     )
 
 
+def _refuse_pulses(raw: mne.io.BaseRaw) -> None:
+    """Refuse to take a recording with stimulation for one at rest; markers without an artefact are no pulses."""
+    onset = stimuli(raw)["onset"].to_numpy(dtype=float)
+    if onset.size >= _SEVERAL and np.isfinite(artefact_offsets(raw, onset)).mean() >= _SHOWN:
+        raise ValueError(
+            f"the recording holds {onset.size} pulses, the first at {onset.min():.2f} s, and is not one at rest; run a "
+            "protocol of evoked potentials (dlpfc/tep, m1/tep), or crop the time without pulses: raw.crop(tmin, tmax)"
+        )
+
+
 def _cut_pieces(inst: mne.io.BaseRaw | mne.BaseEpochs, every: float, picks: list[str]) -> Cut:
     if isinstance(inst, mne.io.BaseRaw):
+        _refuse_pulses(inst)
         if inst.times[-1] < every:
             raise ValueError(f"the recording lasts {inst.times[-1]:.1f} s; pieces of {every:g} s do not fit")
         epochs = mne.make_fixed_length_epochs(inst, duration=every, preload=True, verbose="ERROR", proj=False)
