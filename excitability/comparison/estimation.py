@@ -89,7 +89,14 @@ class GroupChanges:
         sigma = np.where(held, self.variances, 0.0)[self.groups]
         scaled = (maker * b[self.groups]) @ maker * sigma
         spread = float(np.sum(scaled * scaled.T))
-        return variance**2 / spread if spread > 0 else math.nan
+        if spread <= 0:
+            return math.nan
+        # Welch's degrees of freedom are never fewer than those of the smallest group; variances that come out with
+        # opposite signs in the quadratic form can make them appear so
+        lost = len(maker) - len(self.variances) - round(float(np.trace(maker)))
+        sizes = np.bincount(self.groups, minlength=len(self.variances))
+        fewest = int(sizes[used > 1e-14 * used.max()].min()) - 1 - lost
+        return max(variance**2 / spread, float(fewest))
 
 
 def _squares(m: np.ndarray, groups: np.ndarray, held: np.ndarray) -> np.ndarray:
