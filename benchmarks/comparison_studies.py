@@ -135,7 +135,7 @@ def simulate(scenario: Scenario, studies: int, rng: np.random.Generator) -> pd.D
 
 _DOSES = ("40 min", "10 min", "0 min")
 _ARMS = ("exercise", "rest")
-_SKEW = "in few people the mean of skewed changes goes with their spread, so that its interval is too narrow where it is low"
+_SKEW = "in few people the mean of skewed changes goes with their spread: where it is low the interval is too narrow"
 _FLIPS = "sign flips suppose that changes lie symmetrically about their mean"
 _TREND = {"per min": 0.01, "40 min - 0 min": 0.4}
 
