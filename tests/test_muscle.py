@@ -111,7 +111,7 @@ def test_the_first_pulse_of_a_pair_is_looked_after_too(brain):
     cleaned = cleaning.ssp_sir(cleaning.remove_pulse(epochs), n_components="auto")
     left = pass_through(cleaned, early)
     seen = np.roll(EARLY, -round(0.1 * RATE))
-    assert np.abs(left[:, seen]).max() < 0.2 * np.abs(early[:, seen]).max()
+    assert np.abs(left[:, seen]).max() < 0.1 * np.abs(early[:, seen]).max()
 
 
 def test_auto_says_what_it_needs(brain):

@@ -20,6 +20,9 @@ _SLOWNESS = np.geomspace(0.004, 0.4, 16)  # time constants of what counts as dis
 # courses of discharge left out: 3 leave the tail of a twitch, which varies; 7 leave nothing of an average response
 _SLOW_OF_VARYING, _SLOW_OF_ALL = 3, 7
 _ABOVE_VARYING, _ABOVE_ALL = 1.3, 1.5  # times the most that any stretch before the pulse has
+# The average knows a topography better than its variability does, but tilts it towards a response that runs along with
+# the twitch: only its fast part, which holds little of a response, sharpens what varies.
+_WEIGHT_OF_AVERAGE = 3.0
 _FAST_RESPONSE = 1e-6  # V; root mean square over channels of what a response may have beside slow waves
 _LEAST_STRETCH = 12  # samples
 _MOST_RATE = 2000.0  # Hz; nothing is gained above
@@ -40,30 +43,48 @@ def muscle_subspace(
     if window is None:
         cut = recorded(inst, "remove_decay", "window", recorded(inst, "remove_pulse", "window", (-0.002, 0.010)))
         window = (cut[1] + 1.5 / inst.info["sfreq"], max(_UNTIL, cut[1] + 0.02))
+    varying, quiet = _moments(inst, picks, window, _SLOW_OF_VARYING, "varying")
+    averages, quiet_averages = _moments(inst, picks, window, _SLOW_OF_ALL, "average")
+    noise = np.mean(quiet, axis=0)
+    sharper = noise + _WEIGHT_OF_AVERAGE * np.mean(quiet_averages, axis=0)
+    most = _ABOVE_VARYING * _largest(quiet, noise)
     found = np.zeros((len(picks), 0))
-    counts = []
-    for varying, n_slow, factor in ((True, _SLOW_OF_VARYING, _ABOVE_VARYING), (False, _SLOW_OF_ALL, _ABOVE_ALL)):
-        after, quiet = _moments(inst, picks, window, n_slow, varying)
-        noise = np.mean(quiet, axis=0)
-        if not varying:  # a response twice the usual size is fast enough to be seen
-            noise = noise + _FAST_RESPONSE**2 * brain
-        most = max(np.linalg.eigvalsh(_whitened(each, noise)[0])[-1] for each in quiet)
-        n_before = found.shape[1]
-        for seen in after:
-            left = np.eye(len(picks)) - found @ found.T
-            whitened, back = _whitened(left @ seen @ left, left @ noise @ left)
-            values, vectors = np.linalg.eigh(whitened)
-            order = np.argsort(values)[::-1][: MOST - found.shape[1]]
-            above = order[values[order] > factor * most]
-            found = np.linalg.qr(np.column_stack([found, back @ vectors[:, above]]))[0]
-        counts.append(found.shape[1] - n_before)
-    return found, (counts[0], counts[1])
+    for seen, average in zip(varying, averages, strict=True):
+        count = _standing_out(found, seen, noise, most)
+        found = _joined(found, seen + _WEIGHT_OF_AVERAGE * average, sharper, count)
+    n_varying = found.shape[1]
+    whole, quiet = _moments(inst, picks, window, _SLOW_OF_ALL, "whole")
+    noise = np.mean(quiet, axis=0) + _FAST_RESPONSE**2 * brain  # a response twice the usual size is fast enough too
+    most = _ABOVE_ALL * _largest(quiet, noise)
+    for seen in whole:
+        found = _joined(found, seen, noise, _standing_out(found, seen, noise, most))
+    return found, (n_varying, found.shape[1] - n_varying)
+
+
+def _largest(quiet: list[np.ndarray], noise: np.ndarray) -> float:
+    return max(float(np.linalg.eigvalsh(_whitened(each, noise)[0])[-1]) for each in quiet)
+
+
+def _beside(found: np.ndarray, seen: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    left = np.eye(len(seen)) - found @ found.T
+    return _whitened(left @ seen @ left, left @ noise @ left)
+
+
+def _standing_out(found: np.ndarray, seen: np.ndarray, noise: np.ndarray, most: float) -> int:
+    return int(np.sum(np.linalg.eigvalsh(_beside(found, seen, noise)[0]) > most))
+
+
+def _joined(found: np.ndarray, seen: np.ndarray, noise: np.ndarray, n_more: int) -> np.ndarray:
+    """``found`` and the ``n_more`` topographies beside them that stand out most from the noise, orthonormal."""
+    whitened, back = _beside(found, seen, noise)
+    vectors = np.linalg.eigh(whitened)[1][:, ::-1][:, : min(n_more, MOST - found.shape[1])]
+    return np.linalg.qr(np.column_stack([found, back @ vectors]))[0]
 
 
 def _moments(
-    inst: Any, picks: np.ndarray, window: tuple[float, float], n_slow: int, varying: bool
+    inst: Any, picks: np.ndarray, window: tuple[float, float], n_slow: int, kind: str
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Second moments of trials (around their average where ``varying``): after each pulse, and in stretches before."""
+    """Second moments of trials ("whole"), around their average ("varying") or of it, after each pulse and before."""
     rate = float(inst.info["sfreq"])
     step = max(1, int(rate // _MOST_RATE))
     n_times = int(np.ceil((window[1] - window[0]) * rate / step - 1e-6))
@@ -79,11 +100,11 @@ def _moments(
             followed = any(pulse < other <= pulse + window[1] for other in pulses)
             samples = int(np.searchsorted(inst.times, pulse + window[0] - 1e-9)) + step * np.arange(n_times)
             if not followed and samples[-1] < inst.times.size:
-                after.append(_second_moment(_fast(inst, rows, picks, samples, slow), varying))
+                after.append(_second_moment(_fast(inst, rows, picks, samples, slow), kind))
         quiet = np.flatnonzero(inst.times < min(pulses, default=-np.inf) - 0.02)[::step]
         for first in range(0, quiet.size - n_times + 1, n_times):
             x = _fast(inst, rows, picks, quiet[first : first + n_times], slow)
-            before.setdefault(first, []).append(_second_moment(x, varying))
+            before.setdefault(first, []).append(_second_moment(x, kind))
     if not after or not before:
         raise ValueError(
             "ssp_sir: n_components = 'auto' needs 4 trials or more of a kind, which begin "
@@ -104,10 +125,12 @@ def _fast(inst: Any, rows: np.ndarray, picks: np.ndarray, samples: np.ndarray, s
     return x - (x @ slow) @ slow.T
 
 
-def _second_moment(x: np.ndarray, varying: bool) -> np.ndarray:
+def _second_moment(x: np.ndarray, kind: str) -> np.ndarray:
     scale = len(x) * x.shape[2]
-    if varying:
+    if kind == "varying":
         x, scale = x - x.mean(axis=0), scale - x.shape[2]
+    elif kind == "average":
+        x, scale = x.mean(axis=0, keepdims=True), x.shape[2]
     flat = np.swapaxes(x, 0, 1).reshape(x.shape[1], -1)
     return flat @ flat.T / scale
 

@@ -169,13 +169,15 @@ def label_tms_components(
     ica: mne.preprocessing.ICA,
     *,
     muscle_ratio: float = 8.0,
-    blink: float = 2.5,
+    blink: float = 1.8,
     movement: float = 2.0,
     slope: float = -0.31,
     electrode: float = 4.0,
+    alone: float = 1.7,
     muscle_window: tuple[float, float] = (0.011, 0.030),
     least_muscle: float = 15e-6,
     least_eye: float = 40e-6,
+    least_movement: float = 20e-6,
 ) -> dict[str, Any]:
     """Label the components of a TMS-EEG recording by rule; the first that holds decides.
 
@@ -187,19 +189,21 @@ def label_tms_components(
     muscle_ratio : float
         "tms muscle": mean size of the average in ``muscle_window`` over that of the whole trial.
     blink : float
-        "eye blink": mean z value of the topography at Fp1 and Fp2, the course being mostly still (kurtosis above 4)
-        and the strongest channel near the eyes.
+        "eye blink": mean z value of the topography at Fp1 and Fp2, both with the same sign, the course being mostly
+        still (kurtosis above 4) and the strongest channel near the eyes. TESA's 2.5, which looks at the topography
+        alone, misses blinks that spread.
     movement : float
         "eye movement": z values at F7 and F8 beyond this, with opposite signs, and both poles near the eyes.
     slope : float
         "muscle artifact": slope of log power on log frequency, 7 to 70 Hz, above this.
-    electrode : float
-        "channel noise": one channel with a z value beyond this.
+    electrode, alone : float
+        "channel noise": one channel with a z value beyond the first, and this many times as strong as the next.
     muscle_window : tuple of float
         Seconds after the pulse.
-    least_muscle, least_eye : float
+    least_muscle, least_eye, least_movement : float
         What a component must add at its strongest channel, V, to be "tms muscle" (mean size of the average in
-        ``muscle_window``) or of the eyes (largest value but for one sample in a thousand). Below this an early
+        ``muscle_window``) or of the eyes (largest value but for one sample in a thousand; ``least_movement`` is
+        enough for a movement whose course is mostly still). Below this an early
         cortical response looks the same, and losing it costs more than the artefact.
 
     Returns
@@ -234,14 +238,17 @@ def label_tms_components(
     few = np.sqrt(min(max(len(maps) - 2, 1), 60) / 60)
     sparse = np.mean(sources**4, axis=(0, 2)) / np.mean(sources**2, axis=(0, 2)) ** 2 > 4  # blinks are rare and large
     strongest = np.abs(maps * ica.pre_whitener_).max(axis=0)  # V for each unit of the course
-    large = strongest * np.quantile(np.abs(sources), 0.999, axis=(0, 2)) >= least_eye
+    largest = strongest * np.quantile(np.abs(sources), 0.999, axis=(0, 2))
+    large = largest >= least_eye
+    moves = large | (sparse & (largest >= least_movement))
+    ordered = np.sort(np.abs(maps), axis=0)
     ratio, size = _muscle(inst, sources, muscle_window)
     rules = {
         "tms muscle": ratio / muscle_ratio * (strongest * size >= least_muscle),
         "eye blink": _front(z, place) / (blink * few) * sparse * large,
-        "eye movement": _sides(z, place) / (movement * few) * large,
+        "eye movement": _sides(z, place) / (movement * few) * moves,
         "muscle artifact": _slope(sources, inst.info["sfreq"], slope),
-        "channel noise": np.abs(z).max(axis=0) / (electrode * few),
+        "channel noise": np.abs(z).max(axis=0) / (electrode * few) * (ordered[-1] >= alone * ordered[-2]),
     }
     labels, certainty = [], np.empty(ica.n_components_)
     for index in range(ica.n_components_):
@@ -277,7 +284,8 @@ def _front(z: np.ndarray, place: dict[str, int]) -> np.ndarray:
     near = _near_eyes(np.abs(z).argmax(axis=0), place)
     for left, right in _FRONT:
         if left.lower() in place and right.lower() in place:
-            return near * np.abs(z[[place[left.lower()], place[right.lower()]]].mean(axis=0))
+            a, b = z[place[left.lower()]], z[place[right.lower()]]
+            return near * np.where(a * b > 0, np.abs(a + b) / 2, 0.0)
     return np.zeros(z.shape[1])
 
 
