@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from .readers import open_recording
-from .schema import unknown_word
+from .schema import code_matches, unknown_word
 from .trials import PULSE, artefact_offsets, find_artefacts, find_triggers, join_log, pair_pulses
 from .trials.alignment import align as align_pulses
 from .trials.logs import read_log
@@ -192,11 +192,14 @@ def _note(raw: mne.io.BaseRaw, notes: list[str]) -> None:
         raw.info["temp"] = {**facts, "excitability": ours}
 
 
-def _train(trains: Mapping[str, np.ndarray], trigger: str) -> np.ndarray:
-    """Onsets of one trigger, by its whole name or by what follows the last slash."""
+def _train(trains: Mapping[str, np.ndarray], trigger: str, what: str = "trigger") -> np.ndarray:
+    """Onsets of one trigger, by its whole name, by what follows the last slash, or by its number."""
     hits = [name for name in trains if trigger in (name, name.rsplit("/", 1)[-1])]
+    hits = hits or [name for name in trains if code_matches(trigger, name)]
     if not hits:
-        raise ValueError(unknown_word("trigger", trigger, [*trains, "artefact"]))
+        raise ValueError(unknown_word(what, trigger, [*trains, *(["artefact"] if what == "trigger" else [])]))
+    if len(hits) > 1 and len({name.rsplit("/", 1)[-1] for name in hits}) > 1:
+        raise ValueError(f"{what} {trigger!r} may be any of {', '.join(map(repr, hits))}; give the whole name")
     return trains[hits[0]]
 
 
@@ -204,7 +207,7 @@ def _coded(trains: Mapping[str, np.ndarray], codes: list[dict[str, Any]]) -> pd.
     """Trials of several triggers, each with the stimulus parameters that its code stands for."""
     parts = []
     for entry in codes:
-        part = pd.DataFrame({"onset": _train(trains, str(entry["code"]))})
+        part = pd.DataFrame({"onset": _train(trains, str(entry["code"]), "code")})
         parts.append(part.assign(**{name: value for name, value in entry.items() if name != "code"}))
     return pd.concat(parts, ignore_index=True).sort_values("onset", ignore_index=True)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -335,6 +336,18 @@ def unknown_word(what: str, given: object, known: Iterable[str]) -> str:
     if near and len(words) > _MOST_KNOWN:
         return f"unknown {what} {given!r}:{hint} ({len(words)} are known)"
     return f"unknown {what} {given!r}:{hint} Known: {', '.join(words) or '(none)'}"
+
+
+def code_matches(code: object, marker: object) -> bool:
+    """Whether a code that a person wrote is that of a marker: whatever its spaces, by its number, without its slash.
+
+    >>> code_matches("S 1", "Stimulus/S  1"), code_matches(1, "Stimulus/S  1"), code_matches(1, "Stimulus/S 11")
+    (True, True, False)
+    """
+    said, name = ("".join(str(text).split()).removesuffix(".0") for text in (code, marker))
+    last = name.rsplit("/", 1)[-1]
+    number = re.fullmatch(r"[A-Za-z]?0*(\d+)", last)
+    return said in (name, last) or (said.isdecimal() and number is not None and number[1] == (said.lstrip("0") or "0"))
 
 
 def isi_label(interval: float) -> str:

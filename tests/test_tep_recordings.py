@@ -6,6 +6,8 @@ import pandas as pd
 import pytest
 
 import excitability as ex
+from excitability.cli import main
+from excitability.recording import _train
 from excitability.trials import cut
 
 ARRAY = {"sampling_rate": 1000.0, "unit": "V", "axes": "channels, samples", "channel_types": "eeg"}
@@ -59,3 +61,38 @@ def test_markers_without_an_artefact_do_not_make_a_recording_at_rest_one_with_pu
     raw, _ = ex.simulate.resting_eeg(duration=20.0, seed=1)
     raw = ex.set_stimuli(raw, pd.DataFrame({"onset": np.arange(2.0, 18.0, 2.0)}))
     assert len(cut(raw, tmin=0.0, tmax=0.0, every=2.0).epochs) == 10
+
+
+def marked(tmp_path):
+    """A recording of single pulses whose markers are those of BrainVision: two spaces before one digit."""
+    raw, _ = ex.simulate.tep_session("DLPFC", n_trials=6, seed=1)
+    onset = ex.stimuli(raw)["onset"].to_numpy()
+    raw.set_annotations(mne.Annotations(onset, 0.0, ["Stimulus/S  1", "Stimulus/S 11"] * 3))
+    raw.save(tmp_path / "marked_raw.fif", verbose="ERROR")
+    return tmp_path / "marked_raw.fif"
+
+
+def test_codes_match_by_number_and_whatever_their_spaces(tmp_path):
+    path = marked(tmp_path)
+    for code in (1, "1", "S  1", "S 1", "S1", "Stimulus/S 1"):
+        trials = ex.stimuli(ex.read(path, codes=[{"code": code, "pulse_count": 1, "intensity": 60}]))
+        assert len(trials) == 3, code
+    assert len(ex.stimuli(ex.read(path, trigger="S 11"))) == 3
+    with pytest.raises(ValueError, match=r"unknown code '7':? .*Stimulus/S  1, Stimulus/S 11"):
+        ex.read(path, codes=[{"code": 7, "pulse_count": 1}])
+
+
+def test_a_number_that_two_markers_have_is_no_code():
+    trains = {"Stimulus/S  1": np.ones(2), "Response/R  1": np.ones(1)}
+    assert _train(trains, "S 1", "code").size == 2
+    with pytest.raises(ValueError, match=r"code '1' may be any of 'Stimulus/S  1', 'Response/R  1'; give the whole"):
+        _train(trains, "1", "code")
+
+
+def test_the_command_line_shows_markers_with_all_their_spaces(tmp_path, capsys, monkeypatch):
+    (tmp_path / "lab.toml").write_text("[[stimuli.codes]]\ncode = 7\npulse_count = 1\n")
+    call = ["excitability", "inspect", str(marked(tmp_path)), "--sidecar", str(tmp_path / "lab.toml")]
+    monkeypatch.setattr("sys.argv", call)
+    with pytest.raises(SystemExit):
+        main()
+    assert "Stimulus/S  1" in capsys.readouterr().err

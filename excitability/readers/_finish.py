@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import mne
 import numpy as np
 import pandas as pd
 
-from ..schema import STIMULUS_COLUMNS, unknown_word
+from ..schema import STIMULUS_COLUMNS, code_matches, unknown_word
 from ._array import check_text, numbered, trial_columns
 from ._channels import channel_types, volts_per
 from ._sidecar import GRAMMAR, Sidecar, as_slice
@@ -186,9 +187,9 @@ def _codes(table: pd.DataFrame, codes: list[dict[str, Any]], path: Path) -> None
     source = next((name for name in ("frame_state", "marker") if name in table), None)
     if source is None:
         raise ValueError(f"{path}: stimuli.codes were given, but the frames of this file have no states or markers")
-    present = table[source].astype(str).str.removesuffix(".0")
+    present = table[source].astype(str)
     for entry in codes:
-        rows = present == str(entry["code"]).removesuffix(".0")
+        rows = present.map(partial(code_matches, entry["code"]))
         for name, value in entry.items():
             if name == "code":
                 continue

@@ -129,8 +129,8 @@ def _fif(path: Path) -> Any:
     if mne.what(path) == "evoked":
         raise ValueError(
             f"{path} holds averages, and protocols need single trials; with averages: evoked = "
-            "mne.read_evokeds(path)[0], then ex.measures.gmfa_area(evoked.data, evoked.times), ex.measures.tep_peak, ex.plots.tep_butterfly, and "
-            "ex.compare_evoked for a study (docs/tms_eeg.md, You only have averages)"
+            "mne.read_evokeds(path)[0], then ex.measures.gmfa_area(evoked.data, evoked.times), ex.measures.tep_peak, "
+            "ex.plots.tep_butterfly, and ex.compare_evoked for a study (docs/tms_eeg.md, You only have averages)"
         )
     epochs = mne.read_epochs(path, proj=False, preload=True, verbose="warning")
     return _with_markers(epochs)
