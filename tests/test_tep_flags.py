@@ -10,6 +10,8 @@ from excitability.measures._chance import told_of_chance
 from excitability.protocol.running import run_all
 from excitability.schema import Estimate
 from excitability.simulate import paired_tep_session, tep_session
+from excitability.simulate.evoked_responses import COMPONENTS
+from excitability.simulate.fields import CHANNELS
 
 BRIDGED = [{"step": "remove_pulse"}, {"step": "interpolate_pulse"}]
 N100 = {"measure": "tep_peak", "roi": "DLPFC_left", "component": "DLPFC N100"}
@@ -192,3 +194,44 @@ def test_microvolts_are_told_on_rows_of_quality_too(session):
     rows = rows.set_index("measure")["flag"]
     assert "implausible_scale" in rows["n100_amplitude"]
     assert "implausible_scale" in rows["quality_steepest_before_pulse"]
+
+
+@pytest.mark.parametrize("ringing", [0.0005, 0.0009])
+@pytest.mark.parametrize("rate", [10000.0, 25000.0])
+def test_ringing_of_the_pulse_is_no_immediate_response(rate, ringing):
+    components = {name: (*entry[:2], 0.0, *entry[3:]) for name, entry in COMPONENTS["M1"].items()}
+    raw, _ = tep_session(
+        "M1", n_trials=6, sampling_rate=rate, trial_interval=0.6, decay="none", components=components, ringing=ringing,
+        channels=CHANNELS[8:], seed=0,
+    )  # fmt: skip
+    rows = ex.run(raw, "m1/immediate_tep").set_index("measure")
+    told = rows.loc["amplitude", "flag"]
+    if rate == 25000.0 and ringing == 0.0005:  # over before the window: there is noise
+        assert "not_above_chance" in told
+        return
+    assert np.isnan(rows.loc["amplitude", "value"])
+    assert "rings_on" in told
+
+
+def test_a_peak_on_a_wave_of_the_other_sign_is_told():
+    peak = get_measure("tep_peak").function
+    course = (wave(0.185, 4e-6) - wave(0.2, 20e-6))[None]
+    course[0] += 4e-6 * np.exp(-0.5 * ((TIMES - 0.185) / 0.006) ** 2)
+    found = peak(course, TIMES, window=(0.16, 0.24), sign=1)
+    assert found["amplitude"] < 0
+    assert found["amplitude"].flag == "opposite_sign"
+    assert peak(-course, TIMES, window=(0.16, 0.24), sign=-1)["amplitude"].flag == "opposite_sign"
+    assert peak(wave()[None], TIMES, window=(0.08, 0.15), sign=1)["amplitude"].flag == ""
+
+
+def test_one_channel_has_no_field(session):
+    protocol = ex.load_protocol("dlpfc/tep").replace(cleaning=BRIDGED, epochs={}, average={"gmfa_area": {}})
+    rows = ex.run(session, protocol, picks=["F3"]).set_index("measure")
+    assert np.isnan(rows.loc["gmfa_area", "value"])
+    assert "too_few_channels" in rows.loc["gmfa_area", "flag"]
+
+
+def test_the_package_is_a_command():
+    import excitability.__main__ as command
+
+    assert callable(command.main)

@@ -114,6 +114,7 @@ FLAGS = {
     "not_positive_so_difference": "values at or below zero, so differences are compared instead of ratios",
     "one_order": "all, or nearly all, had the arms in the same order: the effect of the period cannot be "
     "told from that of the arms",
+    "opposite_sign": "the peak rides on a larger wave of the other sign: it is there, and its amplitude is not its own",
     "order_unknown": "nothing tells which arm came first (a column 'period' would): the effect of the period "
     "is not taken out",
     "pairs_left_out": "the recording also holds pairs of pulses, which are no part of this response",
@@ -126,6 +127,7 @@ FLAGS = {
     "cleaning step remove_recharge after remove_pulse and interpolate_pulse",
     "region_incomplete": "some channels of the region are missing or bad",
     "region_rebuilt": "half of the region's electrodes or more were bad: what they show was rebuilt from others",
+    "rings_on": "the trace swings most next to the pulse and dies away, as what the pulse itself sets ringing",
     "root": "the peripheral part comes from root stimulation, so that the root itself counts as central",
     "sdc_from_changes": "smallest detectable change from the spread of the changes: an upper bound",
     "sdc_from_controls": "smallest detectable change from the changes of the controls",
@@ -148,6 +150,7 @@ FLAGS = {
     "test_mep_changed_in_some": "the test response of some participants changed by more than 25 %",
     "test_mep_differs": "the test MEP of the groups differs by more than 25 %, so that their ratios are not alike",
     "test_mep_unknown": "the size of the test response is not in the results",
+    "too_few_channels": "a field needs two channels or more",
     "too_few_participants": "too few participants for an interval",
     "too_few_trials": "too few trials",
     "trial_covariate_constant": "a covariate of the trials is the same in all and not in the model",

@@ -148,7 +148,8 @@ def told_of_chance(
 
     A frequency whose interval reaches beyond the frequencies that were looked at is flagged ``unstable``.
     """
-    if measure.name not in _TESTED or not np.isfinite(value):
+    parts = list(value.values()) if isinstance(value, dict) else [value]
+    if measure.name not in _TESTED or not np.isfinite(parts[0]):
         return value
     known = {**measure.parameters, **arguments}
     p = _TESTED[measure.name](data, times, measure, known)
@@ -156,8 +157,13 @@ def told_of_chance(
     if measure.name == "natural_frequency":
         low, high = min(known["frequencies"]), max(known["frequencies"])
         flag = join_flags(flag, "unstable" * (not low <= value.ci_low <= value.ci_high <= high))
-    value.flag = join_flags(value.flag, flag)
+    for part in parts:
+        part.flag = join_flags(part.flag, flag)
     return value
+
+
+def _immediate(data: np.ndarray, times: np.ndarray, measure: Measure, known: Mapping[str, Any]) -> float:
+    return size_p_value(data, times, lambda x, times: measure.function(x, times, window=known["window"])["amplitude"])
 
 
 def _size(data: np.ndarray, times: np.ndarray, measure: Measure, known: Mapping[str, Any]) -> float:
@@ -177,6 +183,7 @@ def _coupling(index: Callable[..., float]) -> Callable[..., float]:
 
 _TESTED: dict[str, Callable[..., float]] = {
     **dict.fromkeys(("gmfa_area", "lmfa_area", "cortical_evoked_activity"), _size),
+    "immediate_tep": _immediate,
     "natural_frequency": _rise,
     "alpha_wpli": _coupling(wpli),
     "alpha_imaginary_coherence": _coupling(imaginary_coherence),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..schema import Estimate
 from ._evoked import area, window_mask
 from ._registry import measure
 
@@ -88,7 +89,8 @@ def gmfa_area(x: np.ndarray, times: np.ndarray, *, window: tuple[float, float] =
     Returns
     -------
     float
-        V·s. Noise adds to it, more with fewer trials: compare sessions with the same number of trials.
+        V·s; NaN for one channel, which has no field. Noise adds to it, more with fewer trials: compare sessions with
+        the same number of trials.
 
     Raises
     ------
@@ -103,6 +105,8 @@ def gmfa_area(x: np.ndarray, times: np.ndarray, *, window: tuple[float, float] =
     0.1
     """
     inside = window_mask(times, window, "gmfa_area")
+    if len(x) < 2:
+        return Estimate(np.nan, flag="too_few_channels")
     return area(x[:, inside].std(axis=0), times[inside])
 
 
@@ -135,7 +139,7 @@ def lmfa_area(x: np.ndarray, times: np.ndarray, *, window: tuple[float, float] =
     >>> round(lmfa_area(np.outer([1e-6, -1e-6], np.ones_like(times)), times, window=(0.1, 0.2)) * 1e6, 6)
     0.1
     """
-    if len(x) < 2:
-        return np.nan
     inside = window_mask(times, window, "lmfa_area")
+    if len(x) < 2:
+        return Estimate(np.nan, flag="too_few_channels")
     return area(x[:, inside].std(axis=0), times[inside])

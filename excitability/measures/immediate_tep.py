@@ -10,6 +10,8 @@ from ._registry import measure
 
 _SLOWEST = 5000.0  # Hz: the waves are little more than a millisecond apart
 _NARROWEST = 1000.0  # Hz
+_BEND = 0.0003  # s over which a bend is looked at: a quarter of a wave is no shorter
+_DYING = 3.0  # waves of cortex are as large 4 ms after the pulse as 2 ms after it; 1 ms of ringing loses a factor of 20
 _LARGEST = 0.5  # share of the largest wave that another must have to be counted
 
 
@@ -46,7 +48,9 @@ def immediate_tep(
         ``amplitude`` (V): largest difference between neighbouring extremes; ``latency`` (s): of the first positive
         extreme; ``frequency`` (Hz): inverse of the mean distance of positive extremes, NaN with one. NaN with a flag:
         ``sampling_rate_too_low`` (below 5 kHz), ``low_passed`` (below 1 kHz), ``window_holds_the_pulse`` (what was cut
-        out reaches into the window), ``absent``. Muscle of the scalp and ringing of the amplifier look alike: a value
+        out reaches into the window), ``rings_on`` (the
+        trace swings three times as much in the first third of the window as later, as what the pulse sets ringing
+        does), ``absent``. Muscle of the scalp and ringing of the amplifier look alike: a value
         is no evidence of cortex.
 
     Raises
@@ -76,6 +80,8 @@ def immediate_tep(
     course, at = x.mean(axis=0)[inside], times[inside]
     if flag or not np.all(np.isfinite(course)):
         return {key: Estimate(np.nan, flag=flag) for key in ("amplitude", "latency", "frequency")}
+    if _rings(course, at):
+        return {key: Estimate(np.nan, flag="rings_on") for key in ("amplitude", "latency", "frequency")}
     scaled = (at - at.mean()) / (at[-1] - at[0])
     course = course - np.polyval(np.polyfit(scaled, course, 2), scaled)
     turns = np.flatnonzero(np.diff(np.sign(np.diff(course))) != 0) + 1
@@ -91,3 +97,12 @@ def immediate_tep(
         "latency": Estimate(float(at[high[0]]) if high.size else np.nan),
         "frequency": Estimate(float(1 / distance)),
     }
+
+
+def _rings(course: np.ndarray, at: np.ndarray) -> bool:
+    """Whether the trace swings most when the window begins and dies away: it rings on from the pulse."""
+    reach = max(1, round(_BEND * (at.size - 1) / (at[-1] - at[0])))
+    smooth = np.convolve(course, np.full(reach, 1 / reach), "valid")
+    bends = np.abs(smooth[2 * reach :] - 2 * smooth[reach:-reach] + smooth[: -2 * reach])  # a slow decay has few
+    first, middle, last = (float(part.max()) for part in np.array_split(bends, 3))
+    return first > _DYING * max(middle, last)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..resources import tep_component
+from ..schema import Estimate
 from ._evoked import window_mask
 from ._registry import measure
 
@@ -27,7 +28,7 @@ def tep_peak(
     The channels given are averaged. A peak is a sample that is larger than every other within ``neighbourhood`` of
     it, on both sides; of several the largest counts. Amplitude and latency are those of the parabola through the
     peak and its two neighbours. A positive peak that rides on a negative wave has a negative amplitude: it is there,
-    and :func:`tep_peak_to_peak` measures it free of what it rides on.
+    flagged ``opposite_sign``, and :func:`tep_peak_to_peak` measures it free of what it rides on.
 
     Parameters
     ----------
@@ -95,7 +96,7 @@ def tep_peak(
     best = peaks[np.argmax(course[peaks]) if nearest is None else np.argmin(np.abs(times[peaks] - nearest))]
     shift, height = _vertex(course[best - 1], course[best], course[best + 1])
     return {
-        "amplitude": float(sign * height),
+        "amplitude": Estimate(float(sign * height), flag="opposite_sign" * bool(height < 0)),
         "latency": float(times[best] + shift * (times[1] - times[0])),
     }
 
@@ -172,4 +173,4 @@ def tep_peak_to_peak(
         second_window, second_sign, reach = tep_component(second_component).values()
     first = tep_peak(x, times, window=window, sign=sign, neighbourhood=neighbourhood)
     second = tep_peak(x, times, window=second_window, sign=second_sign, neighbourhood=reach)
-    return abs(second["amplitude"] - first["amplitude"])
+    return float(abs(second["amplitude"] - first["amplitude"]))
