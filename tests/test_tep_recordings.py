@@ -96,3 +96,48 @@ def test_the_command_line_shows_markers_with_all_their_spaces(tmp_path, capsys, 
     with pytest.raises(SystemExit):
         main()
     assert "Stimulus/S  1" in capsys.readouterr().err
+
+
+def pairs(n_trials=4):
+    """A recording of pairs, test pulses and conditioning pulses, and its stimuli."""
+    raw, _ = ex.simulate.paired_tep_session("M1", "sici", n_trials=n_trials, seed=1)
+    return raw, ex.stimuli(raw)
+
+
+def quick(name):
+    """A protocol with no more cleaning than it takes to cut the pulse out, and one value."""
+    protocol = ex.load_protocol(name)
+    own = {"average": dict(list(protocol.average.items())[:1]), "epochs": {}}
+    return protocol.replace(cleaning=[{"step": "remove_pulse"}, {"step": "interpolate_pulse"}], **own)
+
+
+def values(raw, name):
+    rows = ex.run(raw, quick(name))
+    return rows[~rows["measure"].str.startswith("quality_")]
+
+
+def test_single_pulses_of_which_nobody_said_what_they_are_are_told():
+    raw, table = pairs()
+    bare = ex.set_stimuli(raw, table[["onset", "pulse_count", "inter_stimulus_interval"]])
+    assert values(bare, "m1/sici_tep")["flag"].str.contains("single_pulses_assumed_test").all()
+    assert not values(raw, "m1/sici_tep")["flag"].str.contains("single_pulses_assumed_test").any()
+    known = table[table["condition"] != "conditioning"] if "condition" in table else table[table["intensity"].notna()]
+    assert not values(ex.set_stimuli(raw, known), "m1/sici_tep")["flag"].str.contains("assumed").any()
+
+
+def test_a_protocol_of_pairs_without_pairs_or_without_test_pulses_is_an_error():
+    raw, table = pairs()
+    single = ex.set_stimuli(raw, table[table["pulse_count"] == 1])
+    with pytest.raises(ValueError, match=r"m1/sici_tep: no trial is a pair: .*0\.001 <= .*\(.*test: 4.*\)"):
+        ex.run(single, quick("m1/sici_tep"))
+    unknown = table.assign(pulse_count=table["pulse_count"].where(table["pulse_count"] == 2))
+    told = r"nothing to compare pairs with: condition 'test' \(pulse_count == 1 .* has none of the 12 .*known of 4"
+    with pytest.raises(ValueError, match=told):
+        ex.run(ex.set_stimuli(raw, unknown), quick("m1/sici_tep"))
+
+
+@pytest.mark.parametrize(("target", "told"), [("DLPFC", True), ("left M1", False), ("F3", False)])
+def test_pulses_over_another_area_than_that_of_the_protocol_are_told(target, told):
+    raw, table = pairs()
+    there = ex.set_stimuli(raw, table[table["intensity"].notna()].assign(target=target))
+    assert values(there, "m1/sici_tep")["flag"].str.contains("another_target").all() == told

@@ -18,6 +18,7 @@ FLAGS = {
     "absent": "no response was found",
     "adult_window": "no window of children or by height is known here: that of adults was used",
     "another_pulse": "a pulse of another trial lies in the baseline or the response window",
+    "another_target": "pulses were given over another area than that of the protocol",
     "artefact_in_window": "the stimulus artefact reaches into the response window",
     "as_ratio": "percent inhibition was turned into a ratio before it was compared",
     "background_is_line_noise": "what looks like background activity is mostly a 50 or 60 Hz wave",
@@ -139,6 +140,8 @@ FLAGS = {
     "shrunken": "values are shrunken to the population of the study: changes of groups hold, but differences between "
     "people are too small, so no effect size, reliability or correlation may be computed from them",
     "silent_period_outlasts_epoch": "EMG is silent to the end of the epoch: the silent period is longer than that",
+    "single_pulses_assumed_test": "nobody said what the single pulses are: all were taken as test pulses; in a log, a "
+    "conditioning pulse alone has a conditioning_intensity and no intensity",
     "singular_fit": "the mixed model found a variance of zero, or two effects that go wholly together",
     "slope_unknown": "the slope cannot be known",
     "some_channels_missing": "some channels of the region are missing or bad",

@@ -14,6 +14,7 @@ from ..resources import regions, roi_channels
 from ..schema import join_flags
 from ..trials import first_pulse_times
 from .grammar import Protocol
+from .own_pulses import flags_of_pulses, refuse_missing_conditions
 
 _FEW_TRIALS = 20  # below which an average is mostly noise: a peak of 3 µV in trials of 15 µV is within one error
 _FEW_CHANNELS = 20  # good ones; a proposal: with fewer neither SOUND nor an average reference knows the head
@@ -44,7 +45,8 @@ def flag_rows(
     """
     if protocol.epoch.every is not None:
         return
-    of_all = _of_recording(protocol, epochs)
+    refuse_missing_conditions(protocol, pulses)
+    of_all = [*_of_recording(protocol, epochs), *flags_of_pulses(protocol, pulses)]
     near = _near_another(protocol, epochs, pulses)
     for entry in rows:
         own = kept.get(entry["condition"], np.empty(0, dtype=int))
