@@ -1,10 +1,12 @@
 """Input that makes TMS-EEG numbers wrong without an error: each kind is told by a flag, a NaN or an error."""
 
+import mne
 import numpy as np
 import pandas as pd
 import pytest
 
 import excitability as ex
+from excitability.cleaning._leadfield import leadfield_of
 from excitability.measures import get_measure
 from excitability.measures._chance import told_of_chance
 from excitability.protocol.running import run_all
@@ -12,6 +14,7 @@ from excitability.schema import Estimate
 from excitability.simulate import paired_tep_session, tep_session
 from excitability.simulate.evoked_responses import COMPONENTS
 from excitability.simulate.fields import CHANNELS
+from excitability.trials import cut
 
 BRIDGED = [{"step": "remove_pulse"}, {"step": "interpolate_pulse"}]
 N100 = {"measure": "tep_peak", "roi": "DLPFC_left", "component": "DLPFC N100"}
@@ -235,3 +238,53 @@ def test_the_package_is_a_command():
     import excitability.__main__ as command
 
     assert callable(command.main)
+
+
+@pytest.mark.parametrize(("factor", "told"), [(1e3, "in metres"), (0.0, "one place")])
+def test_positions_that_are_no_head_are_an_error(session, factor, told):
+    raw = session.copy().pick([name for name in session.ch_names if name[0] in "FCP"])
+    for channel in raw.info["chs"]:
+        channel["loc"][:3] = channel["loc"][:3] * factor + (factor == 0) * np.array([0.0, 0.0, 0.1])
+    epochs = cut(raw, tmin=-0.1, tmax=0.2).epochs
+    with pytest.raises(ValueError, match=told):
+        leadfield_of(epochs, np.arange(len(epochs.ch_names)), None)
+
+
+def test_a_high_pass_across_the_pulse_is_told(session):
+    assert "filtered_across_pulse" in flags_of(session.copy().filter(1.0, None, verbose="error"))["n100_amplitude"]
+
+
+@pytest.mark.parametrize("kind", ["misc", "seeg"])
+def test_a_recording_without_eeg_says_so(session, kind):
+    raw = session.copy().set_channel_types(dict.fromkeys(session.ch_names, kind), verbose="error")
+    with pytest.raises(ValueError, match=r"has no EEG channel.*set_channel_types"):
+        ex.run(raw, "dlpfc/tep")
+
+
+def potentials(names=("F3", "F1", "Fz", "C3", "Cz"), n=6):
+    rng = np.random.default_rng(0)
+    info = mne.create_info(list(names), 500.0, "eeg").set_montage("colin27_1020")
+    return {
+        level: {who: mne.EvokedArray(1e-6 * rng.standard_normal((len(names), 150)), info, -0.1) for who in "abcdef"[:n]}
+        for level in ("pre", "post0")
+    }
+
+
+def test_a_person_in_microvolts_is_an_error_of_a_comparison():
+    both = potentials()
+    for level in both:
+        both[level]["c"].data *= 1e6
+    with pytest.raises(ValueError, match=r"'c' .*microvolts"):
+        ex.compare_evoked(both, n_permutations=100)
+
+
+def test_a_window_shorter_than_a_sample_is_said_to_be_so():
+    with pytest.raises(ValueError, match=r"holds 1 sample .*longer"):
+        ex.compare_evoked(potentials(), window=(0.03, 0.0304), n_permutations=100)
+
+
+def test_a_person_with_two_channels_leaves_a_comparison_of_two():
+    both = potentials()
+    both["pre"]["a"] = both["pre"]["a"].copy().pick(["F3", "F1"])
+    told = ex.compare_evoked(both, window="early", n_permutations=100)
+    assert told["flag"].str.contains("channels_left_out").all()

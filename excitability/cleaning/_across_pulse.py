@@ -20,6 +20,7 @@ _SIZE = 3e-6  # V; a smaller smear harms no response
 _CHANCE = 6.0  # standard errors
 _SHARE = 0.2  # of the channels
 _NARROW = 150.0  # Hz
+_SLOWEST = 0.5  # Hz; amplifiers are coupled directly, or with 10 s and more
 
 
 def smear(inst: Any) -> str:
@@ -48,6 +49,9 @@ def smear(inst: Any) -> str:
     """
     lowpass = float(inst.info["lowpass"] or np.inf)
     told = f"filtered across the pulse beforehand (low-pass {lowpass:g} Hz)" if lowpass <= _NARROW else ""
+    highpass = float(inst.info["highpass"] or 0.0)
+    if not told and highpass >= _SLOWEST:  # an artefact leaves a tail of the other sign, of a fit of a decay too
+        told = f"filtered across the pulse beforehand (high-pass {highpass:g} Hz)"
     pieces = _before_pulses(inst)
     if pieces is None or len(pieces) < 4:
         return told

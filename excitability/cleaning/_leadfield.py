@@ -17,6 +17,9 @@ _CONDUCTIVITIES = (0.33, 0.33 / 50, 0.33)
 _DIPOLE_RADIUS = 76 / 88
 _N_DIPOLES = 2000
 
+_HEAD = (0.03, 0.30)  # m from the middle of the electrodes to the farthest, of a part of a child's cap to an adult's
+_FEW_PLACES = 7  # electrodes: so few may lie on one spot of the head
+
 #: The head that MNE gives to studies without magnetic resonance images, and what it is downloaded with.
 TEMPLATE = "fsaverage"
 _FETCH = "python -c 'import mne; mne.datasets.fetch_fsaverage()'"
@@ -129,7 +132,20 @@ def _positions(info: mne.Info) -> np.ndarray:
             f"no position for the channels {', '.join(unplaced[:5])}{'…' if len(unplaced) > 5 else ''}: "
             'set them with inst.set_montage("colin27_1005"), or give a lead field'
         )
+    _check_size(positions)
     return positions
+
+
+def _check_size(positions: np.ndarray) -> None:
+    """Refuse electrodes that do not lie on a head measured in metres."""
+    distance = np.linalg.norm(positions - np.median(positions, axis=0), axis=1)
+    size = float(np.max(distance))
+    if len(positions) > _FEW_PLACES and not _HEAD[0] <= size <= _HEAD[1]:
+        hint = "all at one place?" if size < 1e-6 else "positions must be in metres; were they given in mm or cm?"
+        raise ValueError(
+            f"the electrodes lie up to {size:.3g} m from their middle, and those of a head {_HEAD[0]:g} to "
+            f'{_HEAD[1]:g} m: {hint} Set them with inst.set_montage("colin27_1005")'
+        )
 
 
 def _sphere(info: mne.Info) -> np.ndarray:

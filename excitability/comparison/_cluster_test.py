@@ -95,9 +95,14 @@ class ClusterTest:
     def _inside(self) -> np.ndarray:
         times, half = self.changes.times, 1e-9
         inside = (times >= self.span[0] - half) & (times <= self.span[1] + half)
-        if self.span[0] < times[0] - half or self.span[1] > times[-1] + half or inside.sum() < 2:
+        if self.span[0] < times[0] - half or self.span[1] > times[-1] + half:
             ends = f"{times[0]:g} to {times[-1]:g} s"
             raise ValueError(f"the window {self.span[0]:g} to {self.span[1]:g} s is not within the potentials ({ends})")
+        if inside.sum() < 2:
+            raise ValueError(
+                f"the window {self.span[0]:g} to {self.span[1]:g} s holds {inside.sum()} sample of the potentials, "
+                f"which are {times[1] - times[0]:g} s apart; give a longer one"
+            )
         return inside
 
     def _limit(self, sizes: list[int]) -> float:

@@ -18,6 +18,8 @@ from .design import _levels_asked, level_column
 
 _NEEDED = ("participant", "evoked")
 _FEWEST_CHANNELS = 2  # fewer have no neighbours
+_ALL_NEIGHBOURS = 3  # channels; no triangles can be laid over fewer, and in one all are neighbours
+_SCALE = 300.0  # times as large as others: a thousand is another unit, ten another person
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,10 @@ class Changes:
     @functools.cached_property
     def adjacency(self) -> Any:
         """Which electrodes are neighbours: sparse, (n_channels, n_channels), by Delaunay triangles of the montage."""
+        from scipy.sparse import csr_array
+
+        if self.data.shape[2] <= _ALL_NEIGHBOURS:
+            return csr_array(np.ones((self.data.shape[2],) * 2))
         with mne.utils.use_log_level("ERROR"):
             return mne.channels.find_ch_adjacency(self.info, "eeg")[0]
 
@@ -149,11 +155,25 @@ def _laid_out(
     mended = [_mended(one, names) for one in everyone]
     flag = join_flags(flag, "interpolated_channels" if any(told for _, told in mended) else "")
     data = np.array([values.T for values, _ in mended])
+    _check_scale(data, people)
     changes = data[1::2] - data[::2]
     if not np.isfinite(changes).all():
         who = people[int(np.flatnonzero(~np.isfinite(changes).all(axis=(1, 2)))[0])]
         raise ValueError(f"the evoked potential of participant {who!r} holds values that are not numbers")
     return info, first.times, changes, flag
+
+
+def _check_scale(data: np.ndarray, people: Sequence[str]) -> None:
+    """Refuse a person whose potentials are of another unit: all others would drown."""
+    with np.errstate(invalid="ignore"):
+        size = np.nanmedian(np.abs(data - np.nanmean(data, axis=2, keepdims=True)), axis=(1, 2)).reshape(-1, 2)
+    usual = float(np.nanmedian(size))
+    wrong = np.flatnonzero((size > _SCALE * usual).any(axis=1)) if usual > 0 else np.empty(0, dtype=int)
+    if wrong.size:
+        raise ValueError(
+            f"the evoked potentials of participant {people[wrong[0]]!r} are {size[wrong[0]].max() / usual:.0e} times "
+            "as large as those of the others; all must be in volts: were these in microvolts? Divide them by 1e6"
+        )
 
 
 def _n_eeg(one: mne.Evoked) -> int:

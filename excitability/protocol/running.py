@@ -195,7 +195,7 @@ def _cleaned(
         names = [name for name, type_ in types if type_ in ("eeg", "emg", "eog", "ecg")]
     else:
         names = pick_channels(inst, picks, protocol.modality)
-    if protocol.modality not in inst.get_channel_types(picks=names):
+    if not names or protocol.modality not in inst.get_channel_types(picks=names):
         pick_channels(inst, None, protocol.modality)  # the error that names the channels there are
     whole, steps = _continuous_steps(protocol)
     inst, log = _cleaned_whole(inst, whole, names)
