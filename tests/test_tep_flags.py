@@ -288,3 +288,35 @@ def test_a_person_with_two_channels_leaves_a_comparison_of_two():
     both["pre"]["a"] = both["pre"]["a"].copy().pick(["F3", "F1"])
     told = ex.compare_evoked(both, window="early", n_permutations=100)
     assert told["flag"].str.contains("channels_left_out").all()
+
+
+def test_trials_too_short_for_a_component_give_the_others(session):
+    epochs = cut(session, tmin=-0.1, tmax=0.15).epochs
+    average = {"n40": N100 | {"component": "DLPFC N40"}, "p185": N100 | {"component": "DLPFC P185"}}
+    late = {"beta_evoked": {"measure": "band_power_change", "band": [13.0, 30.0]}}
+    rows = ex.run(epochs, ex.load_protocol("dlpfc/tep").replace(cleaning=BRIDGED, epochs=late, average=average))
+    rows = rows.set_index("measure")
+    assert np.isfinite(rows.loc["n40_amplitude", "value"])
+    for name in ("p185_amplitude", "beta_evoked"):
+        assert np.isnan(rows.loc[name, "value"])
+        assert "outside_epoch" in rows.loc[name, "flag"]
+
+
+def test_names_as_edf_writes_them_are_found(session):
+    raw = session.copy().rename_channels({name: f"EEG {name}-REF" for name in session.ch_names})
+    assert flags_of(raw)["n100_amplitude"] == [""]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_trials_with_missing_samples_are_dropped_and_a_channel_of_them_is_bad(session, value):
+    raw = session.copy()
+    first = int(raw.annotations.onset[2] * raw.info["sfreq"])
+    raw._data[4, first : first + 200] = value
+    raw._data[7] = np.nan
+    protocol = ex.load_protocol("dlpfc/tep").replace(cleaning=BRIDGED, epochs={}, average={"gmfa_area": {}})
+    told = run_all(raw, protocol)
+    rows = told.results.set_index("measure")
+    assert rows.loc["gmfa_area", "n_trials"] == 21
+    assert np.isfinite(rows.loc["gmfa_area", "value"])
+    assert told.trials.loc[2, "reject"] == "nan_samples"
+    assert raw.ch_names[7] in told.epochs.info["bads"]

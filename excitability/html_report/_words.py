@@ -118,6 +118,7 @@ FLAGS = {
     "opposite_sign": "the peak rides on a larger wave of the other sign: it is there, and its amplitude is not its own",
     "order_unknown": "nothing tells which arm came first (a column 'period' would): the effect of the period "
     "is not taken out",
+    "outside_epoch": "the trials are too short for it",
     "pairs_left_out": "the recording also holds pairs of pulses, which are no part of this response",
     "participant_level": "estimated from one value a participant, not from single trials",
     "plateau_extrapolated": "the plateau follows from the shape of the curve, no response reached it",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
@@ -14,7 +15,7 @@ from ..cleaning import band_of, filtered_across_pulse, gap_of
 from ..measures import Measure, get_measure
 from ..measures._chance import told_of_chance
 from ..measures.bootstrap import bootstrap_average, bootstrap_epochs
-from ..resources import roi_channels
+from ..resources import roi_channels, tep_component
 from ..schema import Estimate, join_flags
 from .grammar import Protocol
 from .rows import items, missing, row
@@ -48,7 +49,8 @@ def average_rows(
             if "responses" in get_measure(entry.get("measure", key)).parameters:
                 rows += _joint_rows(key, dict(entry), epochs, kept, lost, channels, trials)
             else:
-                rows += _entry_rows(key, dict(entry), epochs, kept, lost, channels, label)
+                outside = _outside(protocol, key, entry, epochs.times)
+                rows += _entry_rows(key, dict(entry), epochs, kept, lost, channels, label, outside)
     return rows
 
 
@@ -90,6 +92,7 @@ def _entry_rows(
     lost: Mapping[str, int],
     channels: list[str] | None,
     label: str,
+    outside: bool = False,
 ) -> list[dict[str, Any]]:
     measure = get_measure(arguments.pop("measure", key))
     region = arguments.pop("roi", None)
@@ -120,12 +123,31 @@ def _entry_rows(
             for name, item, unit in missing(key, measure, nothing):
                 rows.append(row(label, condition, name, item, unit, form, lost[condition]))
             continue
+        if outside:
+            for name, item, unit in missing(key, measure, Estimate(np.nan, n=positions.size, flag="outside_epoch")):
+                rows.append(row(label, condition, name, item, unit, form, lost[condition]))
+            continue
         others = {word: kept[name] for word, name in paired.items() if kept.get(name, np.empty(0)).size >= FEWEST}
         value = _value(measure, data, epochs, positions, others, arguments)
         for name, item, unit in items(key, measure, value):
             item.flag = join_flags(item.flag, flag)
             rows.append(row(label, condition, name, item, unit, form, lost[condition]))
     return rows
+
+
+def _outside(protocol: Protocol, key: str, entry: Mapping[str, Any], times: np.ndarray) -> bool:
+    """Whether a measure looks beyond trials that are shorter than its protocol cuts them."""
+    sample = times[1] - times[0]
+    if times[0] < protocol.epoch.tmin + 1.5 * sample and times[-1] > protocol.epoch.tmax - 1.5 * sample:
+        return False
+    known = {**get_measure(entry.get("measure", key)).parameters, **entry}
+    named = {"window": "component", "second_window": "second_component"}
+    for word in ("window", "second_window", "baseline"):
+        component = known.get(named.get(word, ""), "")
+        span = tep_component(component)["window"] if component else known.get(word)
+        if isinstance(span, tuple | list) and (span[0] < times[0] - sample or span[1] > times[-1] + sample):
+            return True
+    return False
 
 
 def implausible_scale(data: np.ndarray) -> str:
@@ -146,14 +168,23 @@ def region_channels(
         wanted = [epochs.ch_names[i] for i in mne.pick_types(epochs.info, eeg=True, exclude="bads")]
     else:
         wanted = roi_channels(region) if isinstance(region, str) else region
-    recorded = {name.lower(): name for name in epochs.ch_names if name not in epochs.info["bads"]}
+    recorded = {electrode(name): name for name in epochs.ch_names if name not in epochs.info["bads"]}
     wanted = list(wanted)
-    found = [recorded[name.lower()] for name in wanted if name.lower() in recorded]
-    if any(name.lower() not in recorded for name in wanted[:n_seed]):
+    found = [recorded[electrode(name)] for name in wanted if electrode(name) in recorded]
+    if any(electrode(name) not in recorded for name in wanted[:n_seed]):
         return [], "no_seed_channel"
     if len(found) == len(wanted):
         return found, ""
     return found, "no_channel_of_region" if not found else "region_incomplete"
+
+
+def electrode(name: str) -> str:
+    """Electrode of a channel, without what the standard of EDF writes around it.
+
+    >>> electrode("EEG F3-REF"), electrode("Fp1")
+    ('f3', 'fp1')
+    """
+    return re.sub(r"^eeg[ _]+|[-_](ref|le|avg|a1|a2|m1|m2)$", "", name.strip().lower())
 
 
 def _value(

@@ -13,6 +13,7 @@ from ..cleaning._registry import recorded
 from ..resources import regions, roi_channels
 from ..schema import join_flags
 from ..trials import first_pulse_times
+from .averages import electrode
 from .grammar import Protocol
 from .own_pulses import flags_of_pulses, refuse_missing_conditions
 
@@ -107,8 +108,8 @@ def _channels(epochs: mne.BaseEpochs, label: str) -> list[str]:
     wanted: Iterable[str] = (
         word for part in label.split("+") for word in (roi_channels(part) if part in regions() else (part,))
     )
-    lower = {name.lower() for name in wanted}
-    return everyone if label == "all" else [name for name in everyone if name.lower() in lower]
+    lower = {electrode(name) for name in wanted}
+    return everyone if label == "all" else [name for name in everyone if electrode(name) in lower]
 
 
 def _near_another(protocol: Protocol, epochs: mne.BaseEpochs, pulses: pd.DataFrame) -> np.ndarray:

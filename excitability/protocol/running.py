@@ -25,6 +25,7 @@ from .quality_rows import quality_rows
 from .summaries import finished, summarise
 from .trial_rows import eeg_trials, facts_of, table_of
 
+_MISSING = 0.5  # share of the trials
 _LEAST_OF_SOUND = 4  # trials that the step "sound" learns from
 
 #: What of the acquisition travels from a recording into results and methods.
@@ -221,6 +222,7 @@ def _cleaned(
     if protocol.modality == "eeg" and epoch.every is None:
         told = bad_spans(inst, epochs.metadata, epochs.tmin, epochs.tmax)
         epochs = epochs[(told == "").to_numpy()]
+        epochs = _without_gaps(epochs)
     facts = dict(epochs.info["temp"])
     pairs_left_out = int((_paired(table) & (labels == "").to_numpy() & _of_protocol(protocol, table)).sum())
     counts = {str(label): int(number) for label, number in here.value_counts(sort=False).items()}
@@ -232,6 +234,28 @@ def _cleaned(
     epochs, later = apply(epochs, steps)
     log = pd.concat([log, later], ignore_index=True) if len(log) else later
     return epochs, log, table.assign(condition=labels)[_of_protocol(protocol, table)]
+
+
+def _without_gaps(epochs: mne.BaseEpochs) -> mne.BaseEpochs:
+    """Trials without missing samples; a channel that lacks them in half of the trials or more is bad instead."""
+    epochs.load_data()
+    everyone = mne.pick_types(epochs.info, eeg=True, exclude=())
+    missing = ~np.isfinite(epochs.get_data(copy=False, verbose="ERROR").sum(axis=-1)[:, everyone])
+    if not missing.any():
+        return epochs
+    gone = missing.mean(axis=0) >= _MISSING
+    names = [epochs.ch_names[pick] for pick in everyone[gone]]
+    epochs.info["bads"] = list(dict.fromkeys([*epochs.info["bads"], *names]))
+    bad = np.isin(everyone, [epochs.ch_names.index(name) for name in epochs.info["bads"]])
+    epochs.drop(np.flatnonzero(missing[:, ~bad].any(axis=1)), reason="nan_samples", verbose="ERROR")
+    if not len(epochs):
+        raise ValueError(
+            f"every trial has missing samples (NaN or infinite) in one of {', '.join(epochs.ch_names[:3])} …; mark the "
+            "channels that have them as bad (raw.info['bads'])"
+        )
+    for pick in everyone[bad]:  # of a bad channel nothing is used, but a filter would spread what is missing
+        epochs.apply_function(lambda x: np.nan_to_num(x, nan=0.0, posinf=0.0, neginf=0.0), picks=[int(pick)])
+    return epochs
 
 
 def _enough(protocol: Protocol, epochs: mne.BaseEpochs) -> None:
