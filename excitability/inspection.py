@@ -11,7 +11,16 @@ import mne
 import numpy as np
 import pandas as pd
 
-from .next_step import fitting_protocols, next_command
+from .next_step import (
+    MONTAGE,
+    eeg_notes,
+    eeg_protocols,
+    fitting_protocols,
+    in_montage,
+    missing_positions,
+    next_command,
+    unplaced_channels,
+)
 from .recording import read
 from .schema import STIMULUS_COLUMNS
 from .trials import PULSE, find_artefacts, find_triggers, first_pulse_times, pair_pulses
@@ -19,6 +28,7 @@ from .trials import stimuli as stimuli_of
 from .trials.alignment import LONGEST, REACH
 from .trials.muscles import channel_muscles
 
+_HEAD = 20  # EEG channels from which EEG is meant
 _SEVERAL = 3  # pulses from which their artefacts are compared with their markers
 
 
@@ -57,6 +67,10 @@ class Inspection:
         lines = [f"{key:<14}{value}" for key, value in self.summary.items()]
         lines += ["", "Channels", _table(_shown_channels(self.channels))]
         lines += ["", "Pulses", _table(_shown_pulses(self.pulses))]
+        if self.pulses["artefact_offset"].notna().any():
+            lines.append(
+                "  (artefact_offset: from the marker to the artefact; used: markers that agree with the trials)"
+            )
         known = [
             name
             for name in self.stimuli
@@ -154,17 +168,26 @@ def inspect(recording: str | Path | mne.io.BaseRaw | mne.BaseEpochs, **options: 
     missing = (
         told + _late_artefacts(pulses) + _unused_markers(recording, trials) + _missing(recording, channels, trials)
     )
-    notes = [str(note) for note in facts.get("notes", [])]
-    if not len(trials):
+    unplaced = unplaced_channels(recording)
+    missing += [missing_positions(unplaced)] if unplaced else []
+    notes = [str(note) for note in facts.get("notes", [])] + eeg_notes(channels, trials)
+    kinds = channels["type"].tolist()
+    emg, eeg = "emg" in kinds or "eeg" not in kinds, kinds.count("eeg") >= _HEAD
+    if not len(trials) and not eeg:
         return Inspection(summary, channels, pulses, trials, missing, notes, "")
     muscles = [word for word in dict.fromkeys(channels["muscle"]) if word]
-    emg = bool((channels["type"] == "emg").any())
-    fitting = fitting_protocols(trials, muscles[0] if muscles else "", emg=emg or "eeg" not in set(channels["type"]))
-    fitting = list(dict.fromkeys([*([str(facts["protocol"])] if facts.get("protocol") else []), *fitting]))
+    of_eeg = eeg_protocols(trials) if eeg or not emg else []
+    of_emg = fitting_protocols(trials, muscles[0] if muscles else "") if emg and len(trials) else []
+    told = [str(facts["protocol"])] if facts.get("protocol") else []
+    fitting = list(dict.fromkeys([*told, *of_eeg, *of_emg]))
     if len(fitting) > 1:
         notes.append(f"the stimuli are those of {', '.join(fitting)}: a run for each")
-    following = next_command(name, fitting[0], muscles[0] if muscles and emg else "", options) if name else ""
-    return Inspection(summary, channels, pulses, trials, missing, notes, following)
+    if not name or len(trials) == 1:  # one trial is an average, or no measurement
+        return Inspection(summary, channels, pulses, trials, missing, notes, "")
+    if unplaced and not {"montage", "sidecar"} & set(options) and in_montage(unplaced):
+        options = {**options, "montage": MONTAGE}
+    picks = muscles[0] if muscles and fitting[0] not in of_eeg else ""
+    return Inspection(summary, channels, pulses, trials, missing, notes, next_command(name, fitting[0], picks, options))
 
 
 def recording_notes(inst: mne.io.BaseRaw | mne.BaseEpochs) -> list[str]:
@@ -327,8 +350,10 @@ def _missing(inst: Any, channels: pd.DataFrame, trials: pd.DataFrame) -> list[st
         )
     for channel in channels.loc[(channels["type"] == "emg") & (channels["muscle"] == ""), "channel"]:
         missing.append(f"muscle of channel {channel!r}: --muscle '{channel}=FDI'")
+    eeg = bool((channels["type"] == "eeg").sum() >= _HEAD)
     if not len(trials):
-        missing.append("pulses: --trigger NAME, or --stimuli LOG.csv with a column 'onset' in seconds")
+        rest = " (nothing, if the recording is one at rest)" * eeg
+        missing.append(f"pulses: --trigger NAME, or --stimuli LOG.csv with a column 'onset' in seconds{rest}")
         return missing
     known = {name for name in trials if name in STIMULUS_COLUMNS and trials[name].notna().any()}
     for name in ("frame_state", "marker"):
@@ -343,8 +368,16 @@ def _missing(inst: Any, channels: pd.DataFrame, trials: pd.DataFrame) -> list[st
                 f"what each {name} means ({listed}): a sidecar with one [[stimuli.codes]] block each, e.g. "
                 f"code = {quoted}, pulse_count = 1, intensity = 55"
             )
-    if "intensity" not in known and not known & {"intensity_rmt", "intensity_amt", "protocol"}:
+    needed = bool((channels["type"] == "emg").any()) or not eeg  # an evoked potential asks for none
+    if needed and "intensity" not in known and not known & {"intensity_rmt", "intensity_amt", "protocol"}:
         missing.append("stimulus intensities: --stimuli LOG.csv with a column 'intensity' (one row a trial)")
+    if eeg and not known & {"target", "protocol"}:
+        missing.append("the stimulated area, M1 or DLPFC: --set target=DLPFC (m1/… is named below without it)")
+    if eeg and (trials["pulse_count"] == 2).any() and not known & {"intensity", "conditioning_intensity"}:
+        missing.append(
+            "which single pulses are test pulses: --stimuli LOG.csv with 'intensity' and 'conditioning_intensity' "
+            "(%MSO; a conditioning pulse alone has no intensity)"
+        )
     if (trials["pulse_count"] == 2).any() and "inter_stimulus_interval" not in known:
         missing.append("inter-stimulus intervals: --stimuli LOG.csv with 'inter_stimulus_interval' in seconds")
     return missing

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import mne
 import numpy as np
 import pandas as pd
 
@@ -16,6 +17,9 @@ from .resources import muscle
 _BANDS = {"sici": (0.0, 0.0065), "icf": (0.0065, 0.045), "lici": (0.045, 0.1995), "lcd": (0.1995, 0.35)}
 #: Protocols that have a form for the trunk.
 _TRUNK = ("mep", "sici", "sicf", "recruitment_curve", "motor_map", "cortical_silent_period")
+#: Positions by the names of the 10-05 system.
+MONTAGE = "colin27_1005"
+_CHANNELS, _TRIALS = 60, 80  # of EEG, recommended
 _MANY = 8  # intervals of a curve
 _STEPS = 5  # intensities of a recruitment curve
 _WORDS = {
@@ -70,7 +74,7 @@ def fitting_protocols(trials: pd.DataFrame, muscle_name: str = "", *, emg: bool 
     ['lici']
     """
     if not emg:
-        return ["tep"]
+        return eeg_protocols(trials)
     told = trials["protocol"].dropna() if "protocol" in trials else pd.Series(dtype=object)
     if len(told):
         return list(told.value_counts().index.astype(str))
@@ -78,6 +82,71 @@ def fitting_protocols(trials: pd.DataFrame, muscle_name: str = "", *, emg: bool 
     found = _by_kind(trials) or _of_pairs(pairs, trials) or [_of_singles(trials, muscle_name)]
     trunk = bool(muscle_name) and muscle(muscle_name).region == "trunk"
     return [f"{name}_trunk" if trunk and name in _TRUNK else name for name in found]
+
+
+def eeg_protocols(trials: pd.DataFrame) -> list[str]:
+    """Protocols of evoked potentials that the stimuli are those of; of rest, where there are none.
+
+    >>> eeg_protocols(pd.DataFrame({"pulse_count": [1, 2], "inter_stimulus_interval": [np.nan, 0.003], "target": "M1"}))
+    ['m1/sici_tep']
+    >>> eeg_protocols(pd.DataFrame({"onset": [1.0, 5.0], "target": "left DLPFC"})), eeg_protocols(pd.DataFrame())
+    (['dlpfc/tep'], ['dlpfc/resting_eeg'])
+    """
+    if not len(trials):
+        return ["dlpfc/resting_eeg"]
+    told = trials["protocol"].dropna() if "protocol" in trials else pd.Series(dtype=object)
+    own = [name for name in told.value_counts().index.astype(str) if name.endswith("tep")]
+    if own:
+        return own
+    area = "dlpfc" if is_prefrontal(trials) else "m1"
+    pairs = trials[trials["pulse_count"] == 2] if "pulse_count" in trials else trials[:0]
+    counts = {}
+    for name in ("sici", "icf", "lici") if len(pairs) else ():
+        low, high = _BANDS[name]
+        interval = _numbers(pairs, "inter_stimulus_interval")
+        counts[f"{area}/{name}_tep"] = int(((interval >= low) & (interval < high)).sum())
+    known = ("m1/sici_tep", "m1/icf_tep", "dlpfc/sici_tep", "dlpfc/icf_tep", "dlpfc/lici_tep")
+    found = [name for name in sorted(counts, key=lambda name: -counts[name]) if counts[name] and name in known]
+    return found or [f"{area}/tep"]
+
+
+def is_prefrontal(trials: pd.DataFrame) -> bool:
+    """Whether what was said of the stimulated area is the dorsolateral prefrontal cortex."""
+    said = " ".join(_words(trials, "target")).lower()
+    return any(word in said for word in ("dlpfc", "prefrontal", "f3", "f4"))
+
+
+def unplaced_channels(inst: mne.io.BaseRaw | mne.BaseEpochs) -> list[str]:
+    """EEG channels without a position."""
+    picks = mne.pick_types(inst.info, eeg=True, exclude=[])
+    place = {inst.ch_names[pick]: inst.info["chs"][pick]["loc"][:3] for pick in picks}
+    return [name for name, at in place.items() if not (np.isfinite(at).all() and np.any(at))]
+
+
+def in_montage(names: list[str]) -> bool:
+    """Whether the usual montage has a position for all of these names."""
+    known = {name.lower() for name in mne.channels.make_standard_montage(MONTAGE).ch_names}
+    return {name.lower() for name in names} <= known
+
+
+def missing_positions(names: list[str]) -> str:
+    """What to type where EEG channels have no position."""
+    what = f"positions of {len(names)} EEG channels ({', '.join(names[:3])}{' …' if len(names) > 3 else ''})"
+    if in_montage(names):
+        return f"{what}: --montage {MONTAGE}"
+    return f"{what}: --channel-name with names of the 10-05 system, then --montage {MONTAGE}"
+
+
+def eeg_notes(channels: pd.DataFrame, trials: pd.DataFrame) -> list[str]:
+    """What a recording of EEG has too little of for an evoked potential."""
+    n = int((channels["type"] == "eeg").sum())
+    if not n or not len(trials):
+        return []
+    if len(trials) == 1:
+        return ["one trial: an average? Protocols need single trials; docs/tms_eeg.md, You only have averages"]
+    few = [f"{n} EEG channels, where the protocols ask for 60 or more"] if n < _CHANNELS else []
+    few += [f"{len(trials)} trials, where 80 or more of each kind are recommended"] if len(trials) < _TRIALS else []
+    return few
 
 
 def _words(table: pd.DataFrame, name: str) -> set[str]:

@@ -159,4 +159,4 @@ def test_a_reversed_pair_is_facilitation_and_a_mixed_recording_names_all():
     assert fitting_protocols(strong) == ["sicf"]
     mixed = pd.DataFrame({"pulse_count": [2, 2, 2], "inter_stimulus_interval": [0.012, 0.012, 0.1]})
     assert fitting_protocols(mixed) == ["icf", "lici"]
-    assert fitting_protocols(mixed, emg=False) == ["tep"]
+    assert fitting_protocols(mixed, emg=False) == ["m1/icf_tep"]

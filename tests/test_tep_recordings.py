@@ -141,3 +141,38 @@ def test_pulses_over_another_area_than_that_of_the_protocol_are_told(target, tol
     raw, table = pairs()
     there = ex.set_stimuli(raw, table[table["intensity"].notna()].assign(target=target))
     assert values(there, "m1/sici_tep")["flag"].str.contains("another_target").all() == told
+
+
+def saved(raw, path):
+    raw.save(path, verbose="ERROR")
+    return path
+
+
+def test_inspect_names_the_protocol_of_an_eeg_recording_by_its_area(tmp_path):
+    raw, _ = ex.simulate.tep_session("DLPFC", n_trials=6, seed=1)
+    found = ex.inspect(saved(raw, tmp_path / "a_raw.fif"))
+    assert "--protocol dlpfc/tep" in found.next
+    assert found.missing == []
+    assert any("EEG channels, where the protocols ask for 60" in note for note in found.notes)
+    assert any("6 trials, where 80 or more" in note for note in found.notes)
+    raw, table = pairs()
+    found = ex.inspect(saved(raw, tmp_path / "b_raw.fif"))
+    assert "--protocol m1/sici_tep" in found.next
+    bare = ex.set_stimuli(raw, table[["onset", "pulse_count", "inter_stimulus_interval"]])
+    (which, area) = sorted(ex.inspect(bare).missing, reverse=True)
+    assert which.startswith("which single pulses are test pulses")
+    assert area.startswith("the stimulated area")
+
+
+def test_inspect_asks_for_positions_and_gives_the_montage_to_the_next_command(tmp_path):
+    raw, _ = ex.simulate.tep_session("DLPFC", n_trials=6, seed=1)
+    found = ex.inspect(saved(raw.copy().set_montage(None), tmp_path / "a_raw.fif"))
+    assert any("positions of" in text and text.endswith("--montage colin27_1005") for text in found.missing)
+    assert found.next.endswith("--montage colin27_1005")
+
+
+def test_inspect_leads_from_rest_to_resting_eeg(tmp_path):
+    raw, _ = ex.simulate.resting_eeg(duration=20.0, seed=1)
+    found = ex.inspect(saved(raw, tmp_path / "rest_raw.fif"))
+    assert "--protocol dlpfc/resting_eeg" in found.next
+    assert any("nothing, if the recording is one at rest" in text for text in found.missing)
