@@ -24,9 +24,7 @@ from .library import list_protocols, load_protocol
 from .quality_rows import quality_rows
 from .summaries import finished, summarise
 from .trial_rows import eeg_trials, facts_of, table_of
-
-_MISSING = 0.5  # share of the trials
-_LEAST_OF_SOUND = 4  # trials that the step "sound" learns from
+from .usable_trials import check_number, paired, protocols_of_pairs, without_gaps
 
 #: What of the acquisition travels from a recording into results and methods.
 ACQUISITION = ("stimulator", "coil", "waveform", "reference", "software_filters", "hardware_filters", "format")
@@ -75,26 +73,10 @@ def conditions_of(protocol: Protocol, table: pd.DataFrame) -> pd.Series:
         asked = "; ".join(f"{name}: {query}" for name, query in protocol.conditions.items())
         raise ValueError(
             f"none of the {len(table)} trials belongs to a condition of {protocol.name} ({asked}). "
-            f"Known of the trials: {known}.{_of_pairs(protocol, table)} Give the missing columns with "
+            f"Known of the trials: {known}.{protocols_of_pairs(protocol, table)} Give the missing columns with "
             "--stimuli LOG.csv, ex.read(path, stimuli=…) or ex.set_stimuli"
         )
     return labels
-
-
-def _paired(table: pd.DataFrame) -> np.ndarray:
-    if "pulse_count" not in table:
-        return np.zeros(len(table), dtype=bool)
-    return table["pulse_count"].to_numpy(dtype=float, na_value=np.nan) > 1
-
-
-def _of_pairs(protocol: Protocol, table: pd.DataFrame) -> str:
-    """Which protocols read pairs, where all trials are pairs and this one reads single pulses."""
-    folder, _, stem = protocol.name.rpartition("/")
-    if not _paired(table).all() or not stem.endswith("tep"):
-        return ""
-    known = [name for name in list_protocols() if name.startswith(f"{folder}/") and name.endswith("_tep")]
-    pairs = [name for name in known if any("inter_stimulus_interval" in one for one in load_protocol(name).conditions)]
-    return f" These are pairs of pulses: type {' or '.join(pairs)}." if pairs else ""
 
 
 def _of_protocol(protocol: Protocol, table: pd.DataFrame) -> np.ndarray:
@@ -222,50 +204,18 @@ def _cleaned(
     if protocol.modality == "eeg" and epoch.every is None:
         told = bad_spans(inst, epochs.metadata, epochs.tmin, epochs.tmax)
         epochs = epochs[(told == "").to_numpy()]
-        epochs = _without_gaps(epochs)
+        epochs = without_gaps(epochs)
     facts = dict(epochs.info["temp"])
-    pairs_left_out = int((_paired(table) & (labels == "").to_numpy() & _of_protocol(protocol, table)).sum())
+    pairs_left_out = int((paired(table) & (labels == "").to_numpy() & _of_protocol(protocol, table)).sum())
     counts = {str(label): int(number) for label, number in here.value_counts(sort=False).items()}
     own = {**facts["excitability"], "cut": counts, "pairs_left_out": pairs_left_out}
     if protocol.modality == "eeg" and epoch.every is None:
-        _enough(protocol, epochs)
+        check_number(protocol, epochs)
         own["faults"] = recorded_faults(epochs.load_data())
     epochs.info["temp"] = {**facts, "excitability": own}
     epochs, later = apply(epochs, steps)
     log = pd.concat([log, later], ignore_index=True) if len(log) else later
     return epochs, log, table.assign(condition=labels)[_of_protocol(protocol, table)]
-
-
-def _without_gaps(epochs: mne.BaseEpochs) -> mne.BaseEpochs:
-    """Trials without missing samples; a channel that lacks them in half of the trials or more is bad instead."""
-    epochs.load_data()
-    everyone = mne.pick_types(epochs.info, eeg=True, exclude=())
-    missing = ~np.isfinite(epochs.get_data(copy=False, verbose="ERROR").sum(axis=-1)[:, everyone])
-    if not missing.any():
-        return epochs
-    gone = missing.mean(axis=0) >= _MISSING
-    names = [epochs.ch_names[pick] for pick in everyone[gone]]
-    epochs.info["bads"] = list(dict.fromkeys([*epochs.info["bads"], *names]))
-    bad = np.isin(everyone, [epochs.ch_names.index(name) for name in epochs.info["bads"]])
-    epochs.drop(np.flatnonzero(missing[:, ~bad].any(axis=1)), reason="nan_samples", verbose="ERROR")
-    if not len(epochs):
-        raise ValueError(
-            f"every trial has missing samples (NaN or infinite) in one of {', '.join(epochs.ch_names[:3])} …; mark the "
-            "channels that have them as bad (raw.info['bads'])"
-        )
-    for pick in everyone[bad]:  # of a bad channel nothing is used, but a filter would spread what is missing
-        epochs.apply_function(lambda x: np.nan_to_num(x, nan=0.0, posinf=0.0, neginf=0.0), picks=[int(pick)])
-    return epochs
-
-
-def _enough(protocol: Protocol, epochs: mne.BaseEpochs) -> None:
-    """An error that says so where fewer trials are left than the noise of channels can be told from."""
-    if len(epochs) < _LEAST_OF_SOUND and any(step["step"] == "sound" for step in protocol.cleaning):
-        raise ValueError(
-            f"{protocol.name}: {len(epochs)} of {len(epochs.drop_log)} trials can be used; the cleaning of an evoked "
-            f"potential needs {_LEAST_OF_SOUND}, and 80 or more are recommended: record more, or use a protocol of "
-            'your own without the step "sound"'
-        )
 
 
 def _continuous_steps(protocol: Protocol) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:

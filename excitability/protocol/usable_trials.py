@@ -1,0 +1,62 @@
+"""Which trials an evoked potential is made of: single pulses or pairs, without gaps, and enough of them."""
+
+from __future__ import annotations
+
+import mne
+import numpy as np
+import pandas as pd
+
+from .grammar import Protocol
+from .library import list_protocols, load_protocol
+
+_MISSING = 0.5  # share of the trials
+_LEAST_OF_SOUND = 4  # trials that the step "sound" learns from
+
+
+def paired(table: pd.DataFrame) -> np.ndarray:
+    """Which stimuli are pairs of pulses."""
+    if "pulse_count" not in table:
+        return np.zeros(len(table), dtype=bool)
+    return table["pulse_count"].to_numpy(dtype=float, na_value=np.nan) > 1
+
+
+def protocols_of_pairs(protocol: Protocol, table: pd.DataFrame) -> str:
+    """Which protocols read pairs, where all trials are pairs and this one reads single pulses."""
+    folder, _, stem = protocol.name.rpartition("/")
+    if not paired(table).all() or not stem.endswith("tep"):
+        return ""
+    known = [name for name in list_protocols() if name.startswith(f"{folder}/") and name.endswith("_tep")]
+    pairs = [name for name in known if any("inter_stimulus_interval" in one for one in load_protocol(name).conditions)]
+    return f" These are pairs of pulses: type {' or '.join(pairs)}." if pairs else ""
+
+
+def without_gaps(epochs: mne.BaseEpochs) -> mne.BaseEpochs:
+    """Trials without missing samples; a channel that lacks them in half of the trials or more is bad instead."""
+    epochs.load_data()
+    everyone = mne.pick_types(epochs.info, eeg=True, exclude=())
+    missing = ~np.isfinite(epochs.get_data(copy=False, verbose="ERROR").sum(axis=-1)[:, everyone])
+    if not missing.any():
+        return epochs
+    gone = missing.mean(axis=0) >= _MISSING
+    names = [epochs.ch_names[pick] for pick in everyone[gone]]
+    epochs.info["bads"] = list(dict.fromkeys([*epochs.info["bads"], *names]))
+    bad = np.isin(everyone, [epochs.ch_names.index(name) for name in epochs.info["bads"]])
+    epochs.drop(np.flatnonzero(missing[:, ~bad].any(axis=1)), reason="nan_samples", verbose="ERROR")
+    if not len(epochs):
+        raise ValueError(
+            f"every trial has missing samples (NaN or infinite) in one of {', '.join(epochs.ch_names[:3])} …; mark the "
+            "channels that have them as bad (raw.info['bads'])"
+        )
+    for pick in everyone[bad]:  # of a bad channel nothing is used, but a filter would spread what is missing
+        epochs.apply_function(lambda x: np.nan_to_num(x, nan=0.0, posinf=0.0, neginf=0.0), picks=[int(pick)])
+    return epochs
+
+
+def check_number(protocol: Protocol, epochs: mne.BaseEpochs) -> None:
+    """An error that says so where fewer trials are left than the noise of channels can be told from."""
+    if len(epochs) < _LEAST_OF_SOUND and any(step["step"] == "sound" for step in protocol.cleaning):
+        raise ValueError(
+            f"{protocol.name}: {len(epochs)} of {len(epochs.drop_log)} trials can be used; the cleaning of an evoked "
+            f"potential needs {_LEAST_OF_SOUND}, and 80 or more are recommended: record more, or use a protocol of "
+            'your own without the step "sound"'
+        )
