@@ -151,7 +151,7 @@ def test_rows_without_a_value_are_folded_with_their_reason_and_rejected_trials_w
     assert said.count("no response was found") == 1
     assert "2 of 3 trials rejected: background EMG (2), the amplifier was saturated" in said
     assert "mep_amplitude: geometric mean over trials." in said
-    assert "1 few_trials: too few trials for an interval" in said
+    assert "1 few_trials: too few trials: for an interval" in said
     show_results(done, everything=True)
     assert "4 µV" in " ".join(capsys.readouterr().out.split())
 

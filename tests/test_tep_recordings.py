@@ -7,6 +7,8 @@ import pytest
 
 import excitability as ex
 from excitability.cli import main
+from excitability.cli._tables import show_results
+from excitability.protocol.running import run_all
 from excitability.recording import _train
 from excitability.trials import cut
 
@@ -176,3 +178,25 @@ def test_inspect_leads_from_rest_to_resting_eeg(tmp_path):
     found = ex.inspect(saved(raw, tmp_path / "rest_raw.fif"))
     assert "--protocol dlpfc/resting_eeg" in found.next
     assert any("nothing, if the recording is one at rest" in text for text in found.missing)
+
+
+def test_quality_is_one_line_at_the_command_line_unless_all_rows_are_wanted(capsys):
+    raw, _ = ex.simulate.tep_session("DLPFC", n_trials=6, seed=1)
+    done = run_all(raw, quick("dlpfc/tep"))
+    show_results(done)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Quality: 6 trials, " in said
+    assert "quality_p25_snr" not in said
+    show_results(done, everything=True)
+    assert "quality_p25_snr" in capsys.readouterr().out
+
+
+def test_a_simulated_study_with_eeg_leads_to_both_batteries(tmp_path, capsys, monkeypatch):
+    call = ["excitability", "simulate", str(tmp_path), "--patients", "1", "--controls", "1"]
+    monkeypatch.setattr("excitability.simulate.study", lambda *given, **options: None)
+    for eeg, batteries in (("--eeg", ["m1_exercise", "dlpfc_exercise"]), ("--no-eeg", ["m1_exercise"])):
+        monkeypatch.setattr("sys.argv", [*call, eeg])
+        with pytest.raises(SystemExit):
+            main()
+        said = capsys.readouterr().out
+        assert [name for name in ("m1_exercise", "dlpfc_exercise") if f"--protocol {name}" in said] == batteries

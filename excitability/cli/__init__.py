@@ -274,7 +274,8 @@ def simulate(
             path, n_patients=patients, n_controls=controls, eeg=eeg, seed=seed, n_jobs=n_jobs, progress=progress
         )
     typer.echo(f"wrote {path}")
-    typer.echo(f"next: excitability batch {path} --protocol m1_exercise -o {path}/derivatives/excitability")
+    for battery in ("m1_exercise", *(["dlpfc_exercise"] if eeg else [])):
+        typer.echo(f"next: excitability batch {path} --protocol {battery} -o {path}/derivatives/{battery}")
 
 
 @app.command()

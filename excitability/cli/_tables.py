@@ -23,12 +23,18 @@ def show_results(done: Run, told: Iterable[str] = (), *, everything: bool = Fals
     from rich.console import Console
 
     from ..html_report._tables import main_rows
+    from ..schema import QUALITY
 
     console = Console(width=None if sys.stdout.isatty() else _TABLE, highlight=False)
     shown, hidden = main_rows(done.results, everything=everything)
+    quality = shown["measure"].str.startswith(QUALITY)
+    folded = shown[quality] if not everything and not quality.all() else shown.iloc[:0]
+    shown = shown.drop(folded.index)
     notes: dict[str, int] = {}
     console.print(_grid(shown, notes), width=None if sys.stdout.isatty() else _TABLE)
-    for line in ("", *_flags(notes), *_meanings(done, shown), *_rejected(done), *_without_value(done.results, shown)):
+    without = done.results[~done.results["measure"].str.startswith(QUALITY)] if len(folded) else done.results
+    lines = (*_flags(notes), *_quality(folded), *_meanings(done, shown), *_rejected(done))
+    for line in ("", *lines, *_without_value(without, shown)):
         console.print(line, width=None if sys.stdout.isatty() else _WORDS)
     for note in told:
         console.print(f"Note: {note}", markup=False, width=None if sys.stdout.isatty() else _WORDS)
@@ -70,6 +76,28 @@ def _grid(results: pd.DataFrame, notes: dict[str, int]) -> object:
         )
         before = channel
     return grid
+
+
+def _quality(rows: pd.DataFrame) -> Iterator[str]:
+    """The rows on quality of each condition in one line: what was kept, and the weakest of each kind."""
+    from ..labels import condition_label, name_in_words
+    from ..schema import QUALITY
+
+    for condition, own in rows.groupby("condition", sort=False):
+        values = own.assign(measure=own["measure"].str.removeprefix(QUALITY)).set_index("measure")["value"]
+        kept = (("trials_kept", "trials"), ("channels_kept", "channels"))
+        parts = [", ".join(f"{values[name]:.0f} {what}" for name, what in kept if name in values) + " kept"]
+        for end, what in (("_gain", "lowest gain of a peak"), ("_snr", "lowest signal over noise")):
+            of_peaks = values[[name for name in values.index if name.endswith(end) and name != "source_gain"]]
+            if len(of_peaks):
+                peak = name_in_words(str(of_peaks.idxmin()).removesuffix(end))
+                parts.append(f"{what} {of_peaks.min():.2f} ({peak})")
+        if "usable_from" in values:
+            parts.append(f"usable from {values['usable_from'] * 1e3:.0f} ms")
+        told = [flag for flags in own["flag"] for flag in str(flags).split(";") if flag]
+        parts += [f"marked {', '.join(dict.fromkeys(told))}"] if told else []
+        label = condition_label(str(condition))
+        yield f"Quality{f' ({label})' * bool(label)}: {'; '.join(parts)}; --all shows {len(own)} rows."
 
 
 def _flags(notes: dict[str, int]) -> Iterator[str]:
