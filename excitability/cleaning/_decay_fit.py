@@ -1,35 +1,37 @@
-"""One decay told from the response it lies upon.
+"""Decays told from the response they lie upon, in all channels at once.
 
-The trial average of a channel after the pulse is the sum of
+The trial average after the pulse is the sum of
 
-- the decay: one or two shapes out of a dictionary of exponentials and power laws, of unknown size;
-- the response: a random curve whose waves broaden with latency, as those of evoked potentials do, so that its
-  correlation depends on the ratio of two latencies; its size is unknown within limits;
+- the decay of each channel: one or two shapes out of a dictionary of exponentials and power laws, of unknown size, or
+  none. An electrode decays for itself, whatever its neighbours do;
+- the response: a random curve whose waves are narrow or broad, but broaden with latency, as those of evoked potentials
+  do. It reaches all electrodes through the head: its topographies are smooth like those of the background;
 - scalp muscle: a random oscillation around 80 Hz that dies out within some 20 ms; absent, or large;
-- background: as the average shows it before the pulse.
+- background: as the trials show it before the pulse.
 
-All parts but the choice are Gaussian, so every choice of shapes and sizes has a likelihood in closed form. The decay
-subtracted is the mean over all choices, weighted by it: the response is expected, not taken for an outlier, and a decay
-that is not there has no weight.
+All parts but the choice are Gaussian. What the other channels say about the response in a channel (their own decays and
+muscles being unknown) leaves for each choice of shapes and sizes a likelihood in closed form. How often which choice is
+right is learned from all channels. The decay subtracted is the mean over the choices, weighted by it: the response is
+expected, not taken for an outlier, and a decay that is not there has no weight.
 """
 
 from __future__ import annotations
 
-from itertools import combinations, pairwise, product
+from itertools import combinations, pairwise
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
+
+from ._decay_mixture import mixture
 
 _TIME_CONSTANTS = np.geomspace(0.003, 0.4, 15)
 _POWERS = ((0.002, 0.7), (0.002, 1.0), (0.002, 1.5), (0.006, 1.0), (0.006, 1.5), (0.006, 2.5))
-_RESPONSE_SIZES = (0.25, 1.0, 2.0)  # times response_size
-_MUSCLE_SIZES = (0.0, 20e-6, 100e-6)  # V, at the start of the fit
-_LEAST_DECAY = 20e-6  # V: a decay may be this large at the start of the fit, or as large as what is seen there
+_WIDTHS = (0.15, 0.3, 0.5)  # of waves, as shares of their latency
+_UNIT = 1e-6  # V: the sums are done in microvolts
 MODELS = ("auto", "exponential", "double", "power")
 
 
 class DecayFit:
-    """What the channels have in common: the samples fitted, the dictionary on them, the covariances.
+    """The samples fitted, the dictionary on them, the covariances; after :meth:`fit`, the weights of each channel.
 
     Parameters
     ----------
@@ -48,88 +50,104 @@ class DecayFit:
     def __init__(
         self, times: np.ndarray, span: tuple[float, float], pulse: float, model: str, response_size: float
     ) -> None:
-        self.times, self.pulse = times, pulse
-        self.bins = _log_bins(times, span, pulse)
-        self.after = slice(self.bins[0].start, times.size)
-        centres = np.array([times[b].mean() for b in self.bins]) - pulse
+        bins = _log_bins(times, span, pulse)
+        self.start, self.stop = bins[0].start, bins[-1].stop
+        self.starts = np.array([b.start for b in bins]) - self.start
+        self.widths = np.array([b.stop - b.start for b in bins])
+        self.after = slice(self.start, times.size)
+        self.shift = self.stop - int(np.searchsorted(times, pulse - 0.02))
+        centres = np.array([times[b].mean() for b in bins]) - pulse
         self.coarse, self.constants = _dictionary(centres, centres[0])
         self.fine, _ = _dictionary(times[self.after] - pulse, centres[0])
         self.pairs = _choices(model)
-        response, muscle = _response_covariance(centres), _muscle_covariance(centres)
-        self.covariances = [
-            (response_size * a) ** 2 * response + b**2 * muscle for a, b in product(_RESPONSE_SIZES, _MUSCLE_SIZES)
-        ]
-        self.lag = np.abs(centres[:, None] - centres)
-        self.estimators: dict[int, np.ndarray] = {}
-        self.courses: dict[int, np.ndarray] = {}
+        self.response = (response_size / _UNIT) ** 2 * _response_covariance(centres)
+        self.muscle = _leading(_muscle_covariance(centres), 1e-3)
+        self.shapes = _leading(self.coarse.T @ self.coarse, 1e-4)
+        self.shapes /= np.linalg.norm(self.shapes, axis=1, keepdims=True)
+        lag = np.abs(centres[:, None] - centres)
+        self.background = np.exp(-lag / 0.02) + 0.02 * np.eye(len(bins))
 
-    def subtract(
-        self, data: np.ndarray, rows: np.ndarray, pick: int, level: tuple[np.ndarray, np.ndarray]
-    ) -> tuple[float, float]:
-        """Subtract the decay of one channel in place.
+    def binned(self, x: np.ndarray, *, before: bool = False) -> np.ndarray:
+        """Mean of ``x`` (n_channels, n_times) in each bin; ``before`` the pulse, the bins are moved there."""
+        shift = self.shift if before else 0
+        return np.add.reduceat(x[:, self.start - shift : self.stop - shift], self.starts, axis=1) / self.widths
+
+    def fit(self, average: np.ndarray, noise: np.ndarray, fields: np.ndarray) -> None:
+        """Find the weights.
 
         Parameters
         ----------
-        data : ndarray, shape (n_trials, n_channels, n_times)
-        rows, pick : ndarray of int, int
-            Trials and channel.
-        level : tuple of ndarray
-            Level of each trial before the pulse, and the average trace around it.
-
-        Returns
-        -------
-        size, time_constant : float
-            V at the start of the fit; s, of the shape that is largest there.
+        average : ndarray, shape (n_channels, n_bins)
+            V.
+        noise : ndarray, shape (n_channels, n_channels)
+            Covariance of the background in the average, V²; not singular.
+        fields : ndarray, shape (n_channels, n_channels)
+            Covariance of the response among the channels, about 1 on the diagonal.
         """
-        traces = data[rows, pick] - level[0][:, None]
-        binned = self._binned(traces, 0)
-        background = level[1].var() * np.exp(-self.lag / 0.02)
-        background[np.diag_indices_from(background)] += binned.var(axis=0).min() / len(rows)
-        estimator = self._estimator(binned.mean(axis=0), background)
-        self.estimators[int(pick)] = estimator
-        amplitudes = _shrunk(binned @ estimator.T, self._without_decay(traces, estimator))
-        data[rows, pick, self.after] -= amplitudes @ self.fine
-        self.courses[int(pick)] = amplitudes.mean(axis=0) @ self.fine
-        share = amplitudes.mean(axis=0) * self.fine[:, 0]
-        return abs(float(share.sum())), float(self.constants[np.argmax(np.abs(share))])
+        n, y = len(average), average / _UNIT
+        self.to_modes, sizes = _modes(fields, noise / _UNIT**2)
+        basis = np.vstack([self.shapes, self.muscle])
+        inverse = np.linalg.inv(sizes[:, None, None] * self.response + self.background)
+        self.projections = basis @ inverse
+        gram = self.projections @ basis.T
+        joint = np.einsum("ki,li,iqp->kqlp", self.to_modes, self.to_modes, gram, optimize=True)
+        prior = np.linalg.inv(self._prior(y))
+        channels = np.arange(n)
+        joint[channels, :, channels, :] += prior
+        q = len(basis)
+        self.joint = np.linalg.inv(joint.reshape(n * q, n * q))
+        means = self._means(y)
+        own = np.linalg.inv(self.joint.reshape(n, q, n, q)[channels, :, channels, :])
+        towards = self.coarse @ self.shapes.T
+        self.weights = mixture(own - prior, own, means, towards, self.pairs)
+        self.sizes = self.amplitudes(average)
+        self.course = self.sizes @ self.fine
 
-    def taken(self, trace: np.ndarray, pick: int) -> np.ndarray:
-        """What was taken from a channel, had its average been this trace (n_times,), with the weights it had."""
-        return self.estimators[pick] @ self._binned(trace[None], 0)[0] @ self.fine
+    def amplitudes(self, binned: np.ndarray) -> np.ndarray:
+        """Size of each shape (n_channels, n_shapes), V, in binned traces (n_channels, n_bins)."""
+        return np.einsum("ksq,kq->ks", self.weights, self._means(binned))
 
-    def _estimator(self, average: np.ndarray, background: np.ndarray) -> np.ndarray:
-        """Matrix (n_shapes, n_bins) that turns a binned trace into the size of each shape."""
-        largest = max(np.abs(average[:5]).max(), _LEAST_DECAY)
-        wanted = np.column_stack([average, self.coarse.T])
-        scores, solvers = [], []
-        for covariance in self.covariances:
-            factor = cho_factor(covariance + background, lower=True, overwrite_a=True, check_finite=False)
-            solved = cho_solve(factor, wanted, check_finite=False)
-            project = solved[:, 1:].T
-            constant = -np.log(np.diag(factor[0])).sum() - 0.5 * (average @ solved[:, 0])
-            score, inverse = _evidence(project @ self.coarse.T, project @ average, self.pairs, largest)
-            scores.append(constant + score)
-            solvers.append((inverse, project))
-        weights = np.exp(np.array(scores) - np.max(scores))
-        weights /= weights.sum()
-        estimator = np.zeros((len(self.coarse), average.size))
-        for weight, (inverse, project) in zip(weights, solvers, strict=True):
-            mixed = np.zeros((len(self.coarse), len(self.coarse)))
-            for a, b in product(range(2), repeat=2):
-                np.add.at(mixed, (self.pairs[:, a], self.pairs[:, b]), weight * inverse[:, a, b])
-            estimator += mixed @ project
-        return estimator
+    def seen(self) -> tuple[np.ndarray, np.ndarray]:
+        """Size at the start of the fit (V) and time constant of the shape that is largest there (s), by channel."""
+        return np.abs(self.sizes.sum(axis=1)), self.constants[np.abs(self.sizes).argmax(axis=1)]
 
-    def _binned(self, traces: np.ndarray, shift: int) -> np.ndarray:
-        return np.stack([traces[:, b.start - shift : b.stop - shift].mean(axis=1) for b in self.bins], axis=1)
+    def taken(self, x: np.ndarray) -> np.ndarray:
+        """What was taken from the channels, had their average been ``x`` (n_channels, n_times), with these weights."""
+        return self.amplitudes(self.binned(x)) @ self.fine
 
-    def _without_decay(self, traces: np.ndarray, estimator: np.ndarray) -> np.ndarray | None:
-        """Sizes that the estimator finds where there is no decay: before the pulse."""
-        before = int(np.searchsorted(self.times, self.pulse - 0.02))
-        shift = self.bins[-1].stop - before
-        if shift > self.bins[0].start:
-            return None
-        return self._binned(traces, shift) @ estimator.T
+    def _means(self, binned: np.ndarray) -> np.ndarray:
+        modes = self.to_modes.T @ binned
+        projected = self.to_modes @ np.einsum("iqb,ib->iq", self.projections, modes)
+        return (self.joint @ projected.ravel()).reshape(projected.shape)
+
+    def _prior(self, average: np.ndarray) -> np.ndarray:
+        """Covariance of decay and muscle (n_channels, n_basis, n_basis), as large as what is seen first.
+
+        What is far larger than any response is decay, whichever its shape: there the prior gives way.
+        """
+        r, m = len(self.shapes), len(self.muscle)
+        size = np.maximum(np.abs(average[:, :5]).max(axis=1), 2.0)[:, None, None]
+        towards = self.coarse[:-1] @ self.shapes.T
+        prior = np.zeros((len(average), r + m, r + m))
+        free = np.minimum(1 + (size / 7) ** 3, 300)
+        prior[:, :r, :r] = 0.3 * free * size**2 * (towards.T @ towards) / len(towards)
+        prior[:, r:, r:] = 0.25 * size**2 * np.eye(m)
+        return prior + 0.05**2 * np.eye(r + m)
+
+
+def _modes(spatial: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Topographies (n_channels, n_modes) that decorrelate response and background, and the response in each."""
+    values, vectors = np.linalg.eigh(noise)
+    white = vectors / np.sqrt(values)
+    sizes, turn = np.linalg.eigh(white.T @ spatial @ white)
+    return white @ turn, sizes
+
+
+def _leading(covariance: np.ndarray, least: float) -> np.ndarray:
+    """Rows (n, n_bins) whose squares add up to a covariance, but for what is below a share of the largest."""
+    values, vectors = np.linalg.eigh(covariance)
+    kept = values > least * values[-1]
+    return (vectors[:, kept] * np.sqrt(values[kept])).T
 
 
 def _log_bins(times: np.ndarray, span: tuple[float, float], pulse: float, per_unit: float = 22.0) -> list[slice]:
@@ -172,30 +190,17 @@ def _choices(model: str) -> np.ndarray:
     return np.array(sets[model])
 
 
-def _evidence(gram: np.ndarray, cross: np.ndarray, pairs: np.ndarray, largest: float) -> tuple[float, np.ndarray]:
-    """Log likelihood summed over all choices of shapes, and the weighted solver (n_choices, 2, 2) of each."""
-    precision = 1 / largest**2
-    first, second = pairs.T
-    a, b = gram[first, first] + precision, gram[second, second] + precision
-    off = gram[first, second] * (first != second)
-    determinant = a * b - off**2
-    inverse = np.array([[b, -off], [-off, a]]).transpose(2, 0, 1) / determinant[:, None, None]
-    c = np.stack([cross[first], cross[second]], axis=1)
-    explained = np.einsum("ka,kab,kb->k", c, inverse, c)
-    scores = 0.5 * explained - 0.5 * np.log(determinant / precision**2)
-    best = scores.max()
-    weights = np.exp(scores - best)
-    total = weights.sum()
-    return float(best + np.log(total / len(pairs))), inverse * (weights / total)[:, None, None]
-
-
 def _response_covariance(centres: np.ndarray) -> np.ndarray:
-    """Evoked waves of unit size: their width grows with latency, and they have died out by half a second."""
+    """Evoked waves: their width grows with latency, their size too at first, and they have died out by half a second.
+
+    Of unit size around 0.1 s.
+    """
     ratio = np.log(centres[:, None] / centres)
-    envelope = 1 / (1 + (centres / 0.35) ** 4)
-    covariance = np.exp(-0.5 * (ratio / 0.2) ** 2) * np.sqrt(np.outer(envelope, envelope))
+    envelope = centres / (centres + 0.01) / np.sqrt(1 + (centres / 0.35) ** 4)
+    waves = np.mean([np.exp(-0.5 * (ratio / width) ** 2) for width in _WIDTHS], axis=0)
+    covariance = waves * np.outer(envelope, envelope)
     covariance[np.diag_indices_from(covariance)] += 1e-4
-    return covariance
+    return np.asarray(covariance)
 
 
 def _muscle_covariance(centres: np.ndarray) -> np.ndarray:
@@ -204,14 +209,4 @@ def _muscle_covariance(centres: np.ndarray) -> np.ndarray:
     fall = np.exp(-(centres - centres[0]) / 0.006)
     covariance = np.outer(fall, fall) * np.exp(-0.5 * (lag / 0.004) ** 2) * np.cos(2 * np.pi * 80 * lag)
     covariance[np.diag_indices_from(covariance)] += 1e-4 * fall**2
-    return covariance
-
-
-def _shrunk(amplitudes: np.ndarray, without: np.ndarray | None) -> np.ndarray:
-    """Sizes in single trials, drawn towards their mean by the share of their variance that is noise."""
-    mean = amplitudes.mean(axis=0)
-    if without is None or len(amplitudes) < 5:
-        return np.broadcast_to(mean, amplitudes.shape).copy()
-    total, noise = amplitudes.var(axis=0, ddof=1), without.var(axis=0, ddof=1)
-    share = np.clip(1 - noise / np.maximum(total, np.finfo(float).tiny), 0, 1)
-    return mean + share * (amplitudes - mean)
+    return np.asarray(covariance)
