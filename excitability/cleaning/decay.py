@@ -72,7 +72,7 @@ def remove_decay(
     Channels are fitted together: a response reaches all of them through the head, a decay each for itself. Electrode
     positions help, and may be missing; bad, flat and extremely noisy channels are fitted each for itself.
 
-    In simulations with 64 channels and 30 trials, broad overlapping responses (components 20 to 60 % of their latency
+    In simulations with 64 channels and 40 trials, broad overlapping responses (components 20 to 60 % of their latency
     wide) kept 0.95 to 1.00 of their size where there was no decay, and 0.91 to 0.95 above decays of 5 and 15 µV at
     10 ms. A decay that is alike in all electrodes is told from a response by its course alone: of one of 100 µV up to
     a tenth is left.
