@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from functools import partial
 from io import StringIO
 from pathlib import Path
 
@@ -9,15 +10,17 @@ import pandas as pd
 import pytest
 
 import excitability as ex
+from excitability.protocol import averages
 from excitability.protocol.running import conditions_of
 
 PAGE = (Path(__file__).parents[1] / "docs" / "tms_eeg.md").read_text(encoding="utf-8")
 PYTHON = re.findall(r"^```python\n(.*?)^```", PAGE, flags=re.M | re.S)
 
 
-def test_the_examples_run_one_after_the_other():
+def test_the_examples_run_one_after_the_other(monkeypatch):
     import matplotlib.pyplot as plt
 
+    monkeypatch.setattr(averages, "bootstrap_average", partial(averages.bootstrap_average, n_boot=10))
     words: dict = {}
     ran = [block for block in PYTHON if "study/" not in block]
     assert len(ran) >= 5

@@ -29,8 +29,9 @@ _WORDS = {
 }
 _CAPTION = (
     "Gain: predicted share of a response that comes through the whole cleaning; below 0.8 it is marked, and amplitudes "
-    "are too small. Its brackets hold what the response may have been; those of the signal over noise are 95 % "
-    "intervals, those of the split halves hold 95 % of the random halves."
+    "are too small. The gain of sources is of a response from anywhere in the head: it bears on maps and the global "
+    "field, not on the amplitudes over the region. The brackets of a gain hold what the response may have been; those "
+    "of the signal over noise are 95 % intervals, those of the split halves hold 95 % of the random halves."
 )
 
 

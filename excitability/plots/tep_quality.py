@@ -121,8 +121,10 @@ def _sources(ax: Axes, rows: dict[str, dict]) -> None:
     value = float(rows.get("source_gain", {}).get("value", np.nan))
     if np.isfinite(value):
         ax.axhline(value, color=PALETTE[0] if value < _LEAST_GAIN else SOFT, lw=1.2, zorder=1)
+        # the dashed limit and the dots may lie where the words are
+        behind = {"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.85}
         ax.text(0.99, value - 0.03, "median of sources", transform=ax.get_yaxis_transform(), ha="right", va="top",
-                size=SMALL, color=SOFT)  # fmt: skip
+                size=SMALL, color=SOFT, bbox=behind, zorder=4)  # fmt: skip
 
 
 def _early(
