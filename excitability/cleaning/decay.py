@@ -75,7 +75,7 @@ def remove_decay(
     In simulations with 64 channels and 40 trials, broad overlapping responses (components 20 to 60 % of their latency
     wide) kept 0.95 to 1.00 of their size where there was no decay, and 0.91 to 0.95 above decays of 5 and 15 µV at
     10 ms. A decay that is alike in all electrodes is told from a response by its course alone: of one of 100 µV up to
-    a tenth is left.
+    a sixth is left.
 
     References
     ----------
