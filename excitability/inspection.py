@@ -378,6 +378,11 @@ def _missing(inst: Any, channels: pd.DataFrame, trials: pd.DataFrame) -> list[st
             "which single pulses are test pulses: --stimuli LOG.csv with 'intensity' and 'conditioning_intensity' "
             "(%MSO; a conditioning pulse alone has no intensity)"
         )
+    unknown = int(trials["pulse_count"].isna().sum())
+    if unknown and (trials["pulse_count"] == 2).any():
+        missing.append(
+            f"pulse_count of {unknown} trials beside the pairs: pulse_count = 1 in their code, or in the log"
+        )
     if (trials["pulse_count"] == 2).any() and "inter_stimulus_interval" not in known:
         missing.append("inter-stimulus intervals: --stimuli LOG.csv with 'inter_stimulus_interval' in seconds")
     return missing

@@ -133,6 +133,7 @@ def test_a_protocol_of_pairs_without_pairs_or_without_test_pulses_is_an_error():
     with pytest.raises(ValueError, match=r"m1/sici_tep: no trial is a pair: .*0\.001 <= .*\(.*test: 4.*\)"):
         ex.run(single, quick("m1/sici_tep"))
     unknown = table.assign(pulse_count=table["pulse_count"].where(table["pulse_count"] == 2))
+    assert any(text.startswith("pulse_count of 8 trials") for text in ex.inspect(ex.set_stimuli(raw, unknown)).missing)
     told = r"nothing to compare pairs with: condition 'test' \(pulse_count == 1 .* has none of the 12 .*known of 4"
     with pytest.raises(ValueError, match=told):
         ex.run(ex.set_stimuli(raw, unknown), quick("m1/sici_tep"))
