@@ -16,6 +16,10 @@ from ._censored_pairs import Shape, log_likelihood
 
 #: Multiples of a standard error at which the profile likelihood is looked at, on either side of the estimate.
 _STEPS = (0.5, 1.0, 1.75, 2.5, 3.5, 5.0, 8.0, 13.0, 20.0)
+#: Spread that is allowed to the logarithm of the ratio of the standard deviations after and before, where some
+#: thresholds are censored: left free, the slope through a few measured people leads anywhere.
+_LOG_RATIO = 0.2
+#: People with both thresholds measured below which nothing, or only with a flag, is said where others are censored.
 _FEWEST, _FEW = 3, 5
 
 
@@ -58,8 +62,10 @@ def tobit_changes(
 ) -> pd.DataFrame:
     """Mean change of a threshold, and its difference between groups, where some are above the maximum output.
 
-    Both thresholds of a person are taken as two correlated normal numbers with means and variances of the group,
-    fitted by maximum likelihood; a censored one only says that it lies above its limit. The interval is that
+    Both thresholds of a person are taken as two correlated normal numbers, every group with means, spreads and
+    correlation of its own, fitted by maximum likelihood; a censored one only says that it lies above its limit.
+    Where some are censored, spreads that differ much between before and after are held to be unlikely
+    (a normal prior on the logarithm of their ratio, SD 0.2). The interval is that
     of the profile likelihood, drawn so that without any censored value it is the paired t interval, and that of a
     difference Welch's.
 
@@ -76,7 +82,8 @@ def tobit_changes(
     DataFrame
         ``group`` (all, a group, or a difference ``"a - b"`` in order of appearance), ``estimate``, ``ci_low``,
         ``ci_high``, ``p_value``, ``df``, ``n``, ``n_censored`` and ``flag``: ``not_estimable`` (fewer than three
-        people with both thresholds measured), ``few_uncensored`` (fewer than five), ``open_interval``
+        people with both thresholds measured), ``few_uncensored`` (fewer than five), both only where some are
+        censored, ``open_interval``
         (an end at infinity: the data do not bound it).
 
     Raises
@@ -137,7 +144,7 @@ class _Group:
     def size(self) -> float:
         """People; one with one threshold above its limit counts half and one with both not at all, as they tell less.
 
-        With all of them counted whole, 93.5 % of the intervals held the truth instead of 94.5 (3,600 studies).
+        With all counted whole 94.8 % of the intervals held the truth, counted so 95.4 % (2,400 studies).
         """
         return self.n_measured + 0.5 * float((self.censored.sum(axis=1) == 1).sum())
 
@@ -145,24 +152,32 @@ class _Group:
     def can_estimate(self) -> bool:
         """Whether enough people have both thresholds measured, and their changes differ."""
         whole = self.y[~self.censored.any(axis=1)]
-        return self.n_measured >= _FEWEST and float(np.ptp(whole[:, 1] - whole[:, 0])) > 1e-9 * self.scale
+        fewest = _FEWEST if self.censored.any() else 2
+        return self.n_measured >= fewest and float(np.ptp(whole[:, 1] - whole[:, 0])) > 1e-9 * self.scale
 
     @functools.cached_property
     def _scaled(self) -> np.ndarray:
         return (self.y - self.y.mean()) / self.scale
 
     def _loss(self, at: np.ndarray, change: float | None) -> tuple[float, np.ndarray]:
-        """Negative log likelihood and slope; ``at`` is mean before, log SD, slope, log SD left, and the change."""
-        mean, log_sd, slope, log_left = at[:4]
-        shape = Shape(math.exp(log_sd), slope, math.exp(log_left))
+        """Loss and slope; ``at`` is mean before, log SD before, Fisher's z, log ratio of the SDs, and the change."""
+        mean, log_sd, correlation, ratio = at[0], at[1], math.tanh(at[2]), math.exp(at[3])
         moved = at[4] if change is None else change
-        found, derivatives = log_likelihood(self._scaled, self.censored, mean, moved, shape)
+        sd, rest = math.exp(log_sd), 1 - correlation**2
+        shape = Shape(sd, correlation * ratio, sd * ratio * math.sqrt(rest))
+        found, slopes = log_likelihood(self._scaled, self.censored, mean, moved, shape)
+        d_mean, d_sd, d_slope, d_left, d_change = slopes
+        d_fisher = d_slope * ratio * rest - d_left * correlation
+        derivatives = np.array([d_mean, d_sd + d_left, d_fisher, d_slope * shape.slope + d_left, d_change])
+        if self.censored.any():
+            found -= 0.5 * (at[3] / _LOG_RATIO) ** 2
+            derivatives[3] -= at[3] / _LOG_RATIO**2
         return -found, -derivatives[: len(at)]
 
     def _fit(self, start: np.ndarray, change: float | None = None) -> tuple[float, np.ndarray]:
         from scipy import optimize
 
-        limits = [(-20.0, 20.0), (-9.0, 5.0), (-20.0, 20.0), (-9.0, 5.0), (-50.0, 50.0)][: len(start)]
+        limits = [(-20.0, 20.0), (-9.0, 5.0), (-5.0, 5.0), (-5.0, 5.0), (-50.0, 50.0)][: len(start)]
         found = optimize.minimize(self._loss, start, args=(change,), jac=True, method="L-BFGS-B", bounds=limits,
                                   options={"ftol": 1e-13, "gtol": 1e-7})  # fmt: skip
         return float(found.fun), found.x
@@ -170,10 +185,7 @@ class _Group:
     @functools.cached_property
     def _best(self) -> tuple[float, np.ndarray]:
         z = self._scaled
-        whole = ~self.censored.any(axis=1)
-        slope = float(np.polyfit(z[whole, 0], z[whole, 1], 1)[0]) if np.ptp(z[whole, 0]) > 0 else 1.0
-        left = float(np.std(z[whole, 1] - slope * z[whole, 0])) + 0.05
-        start = [z[:, 0].mean(), math.log(z[:, 0].std() + 0.05), slope, math.log(left), np.diff(z.mean(axis=0))[0]]
+        start = [z[:, 0].mean(), math.log(z.std() + 0.05), 1.0, 0.0, np.diff(z.mean(axis=0))[0]]
         return self._fit(np.array(start))
 
     @property
@@ -193,14 +205,14 @@ class _Group:
     @functools.cached_property
     def _profile(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Sizes of t and the changes refused with them, below and above the estimate."""
-        centre, rough = self._best[1][4], 0.05
-        for _ in range(20):  # the step at which t is about 1
-            t = self._t_at(centre + rough, self._best[1][:4])[0]
-            if 0.5 <= t <= 2:
-                break
-            rough *= min(max(1 / max(t, 0.05), 0.2), 5.0)
-        sides = []
+        centre, sides = self._best[1][4], []
         for sign in (-1.0, 1.0):
+            rough = 0.05
+            for _ in range(20):  # the step at which t is about 1
+                t = self._t_at(centre + sign * rough, self._best[1][:4])[0]
+                if 0.5 <= t <= 2:
+                    break
+                rough *= min(max(1 / max(t, 0.05), 0.2), 5.0)
             ts, changes, at = [0.0], [0.0], self._best[1][:4]
             for step in _STEPS:
                 t, at = self._t_at(centre + sign * step * rough, at)
@@ -218,7 +230,7 @@ class _Group:
 
         low_t, low, high_t, high = self._profile
         found = [
-            float(PchipInterpolator(ts, changes)(t)) if t <= ts[-1] else math.inf
+            float(PchipInterpolator(ts, changes)(t)) if t <= ts[-1] and len(ts) > 1 else math.inf
             for ts, changes in ((low_t, low), (high_t, high))
         ]
         return found[0], found[1]
@@ -230,7 +242,7 @@ def _row(name: str, parts: tuple[_Group, ...]) -> dict[str, object]:
     counts = {"n": sum(len(part.y) for part in parts), "n_censored": int(sum(part.censored.sum() for part in parts))}
     if not all(part.can_estimate for part in parts):
         return row | counts | {"flag": "not_estimable"}
-    flags = ["few_uncensored"] if min(part.n_measured for part in parts) < _FEW else []
+    flags = ["few_uncensored"] if any(part.n_measured < _FEW and part.censored.any() for part in parts) else []
     estimate = parts[0].estimate - (parts[1].estimate if len(parts) > 1 else 0.0)
     df = _df(parts)
     low, high = _reach(parts, float(special.stdtrit(df, 0.975)))
