@@ -76,7 +76,7 @@ def test_twitches_that_vary_are_taken_out_under_a_decay_and_the_response_stays(b
     muscle = np.einsum("ck,tkn->tcn", FIELDS, sizes * 4e-4 * np.array([[1.0], [0.6]]) * WAVES)
     cut = without_pulse(brain["ongoing"] + brain["gains"] * brain["response"] + muscle)
     cleaned = cleaning.ssp_sir(cut, n_components="auto")
-    assert "(2 as they vary" in log_of(cleaned).iloc[-1]["removed"]
+    assert "2 muscle topographies" in log_of(cleaned).iloc[-1]["removed"]
     left = pass_through(cleaned, MUSCLE)
     assert np.abs(left[:, EARLY]).max() < 0.06 * np.abs(MUSCLE[:, EARLY]).max()
     true = brain["response"][:, EARLY] - brain["response"][:, EARLY].mean(axis=0)

@@ -24,6 +24,8 @@ _ABOVE_VARYING, _ABOVE_ALL = 1.3, 1.5  # times the most that any stretch before 
 # the twitch: only its fast part, which holds little of a response, sharpens what varies.
 _WEIGHT_OF_AVERAGE = 3.0
 _FAST_RESPONSE = 1e-6  # V; root mean square over channels of what a response may have beside slow waves
+# V, as _FAST_RESPONSE: by how much a response may vary from trial to trial, with the topographies a brain can have
+_VARYING_RESPONSE = 3e-6
 _LEAST_STRETCH = 12  # samples
 _MOST_RATE = 2000.0  # Hz; nothing is gained above
 
@@ -44,6 +46,7 @@ def muscle_subspace(
         cut = recorded(inst, "remove_decay", "window", recorded(inst, "remove_pulse", "window", (-0.002, 0.010)))
         window = (cut[1] + 1.5 / inst.info["sfreq"], max(_UNTIL, cut[1] + 0.02))
     varying, quiet = _moments(inst, picks, window, _SLOW_OF_VARYING, "varying")
+    quiet = [each + _VARYING_RESPONSE**2 * brain for each in quiet]  # responses vary too
     averages, quiet_averages = _moments(inst, picks, window, _SLOW_OF_ALL, "average")
     noise = np.mean(quiet, axis=0)
     sharper = noise + _WEIGHT_OF_AVERAGE * np.mean(quiet_averages, axis=0)
