@@ -173,7 +173,7 @@ def flag_in_words(flag: str) -> str:
     """What a flag means.
 
     >>> flag_in_words("few_trials")
-    'too few trials for an interval'
+    'too few trials: for an interval, or (below 20) for an evoked potential'
     >>> flag_in_words("see_log:the log names 40 pulses, the recording holds 41")
     'the log names 40 pulses, the recording holds 41'
     >>> flag_in_words("clipped_in_some")
