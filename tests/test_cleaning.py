@@ -449,3 +449,16 @@ def test_the_protocols_recover_a_known_response(target, decay):
     assert np.corrcoef(found.ravel(), true.data.ravel())[0, 1] > 0.9
     assert 0.9 < np.sum(found * true.data) / np.sum(true.data**2) < 1.12
     assert log["step"].tolist() == [entry["step"] for entry in load_protocol(f"{target.lower()}/tep").cleaning]
+
+
+def test_offsets_and_drifts_of_electrodes_are_nothing_to_early_noise_levels():
+    epochs, leadfield, _ = _dipole_epochs(1e-6)
+    rng = np.random.default_rng(1)
+    n_trials, n_channels, _ = epochs.get_data().shape
+    drift = rng.uniform(-2e-2, 2e-2, (n_trials, n_channels, 1)) + 1e-3 * rng.standard_normal(
+        (n_trials, n_channels, 1)
+    ) * (epochs.times - epochs.times[0])
+    moved = mne.EpochsArray(epochs.get_data() + drift, epochs.info, tmin=epochs.tmin, verbose="error")
+    still = mne.EpochsArray(epochs.get_data(), epochs.info, tmin=epochs.tmin, verbose="error")
+    one, two = (cleaning.sound(each, leadfield=leadfield, lambda_=0.01, early=(0.01, 0.08)) for each in (still, moved))
+    np.testing.assert_allclose(two.get_data(), one.get_data(), rtol=0, atol=1e-12)

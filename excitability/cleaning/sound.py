@@ -29,6 +29,7 @@ _LAMBDAS = (0.001, 0.003, 0.01, 0.03, 0.1)
 _RESPONSE = (0.012, 0.3)
 _TOLERANCE = 0.01
 _EDGE = 0.006
+_FEWEST = 20  # samples that tell a level
 
 
 @step(references=[_DOI, _STEIN])
@@ -57,7 +58,8 @@ def sound(
         Rounds of noise estimation.
     early : tuple of float, optional
         Seconds after each pulse that get noise levels of their own, e.g. (0.010, 0.080): what was left of a decay
-        is noise there and not later. By default the whole trial has one.
+        is noise there and not later; the level and slope that a channel has outside the response, which are no
+        noise of its own, are then taken off each trial. By default the whole trial has one noise level.
     replace_bads : bool
         Whether channels in ``info["bads"]``, which never take part, are rebuilt from the sources and freed.
 
@@ -107,9 +109,13 @@ def sound(
         )
     gain = leadfield_of(inst, everyone, leadfield)
     kept = np.flatnonzero(np.isin(everyone, good))
+    share = _early_share(inst, early)
+    trend = None if share is None else _Trend(inst)
+    if trend is not None:
+        for trial in data_of(inst):  # two operators would make a step of a level that they let through differently
+            trial[everyone] = trend.taken_from(trial[everyone])
     average = data_of(inst).mean(axis=0)[good]
     chosen = _choose(inst, good, average, gain, kept, n_iter) if isinstance(lambda_, str) else float(lambda_)
-    share = _early_share(inst, early)
     parts = [average] if share is None else [average[:, share <= 0.5], average[:, share > 0.5]]
     found = [sound_operator(part, gain, kept, chosen, n_iter) for part in parts]
     bads = [name for name in inst.info["bads"] if name in {inst.ch_names[pick] for pick in everyone}]
@@ -123,7 +129,8 @@ def sound(
     if replace_bads:
         inst.info["bads"] = [name for name in inst.info["bads"] if name not in bads]
     mne.set_eeg_reference(inst, ref_channels=[], copy=False, verbose="error")  # marks the reference as custom
-    passes = partial(_rebuilt, good=good, out=out, operators=[operator[rows] for operator, _ in found], share=share)
+    operators = [operator[rows] for operator, _ in found]
+    passes = partial(_rebuilt, good=good, out=out, operators=operators, share=share, trend=trend)
     _report(inst, found, gain, kept, chosen, bads if replace_bads else [], passes)
     return inst
 
@@ -136,8 +143,10 @@ def _rebuilt(
     out: np.ndarray,
     operators: list[np.ndarray],
     share: np.ndarray | None,
+    trend: _Trend | None,
 ) -> np.ndarray:
-    parts = [operator @ x[good] for operator in operators]
+    seen = x[good] if trend is None else trend.taken_from(x[good])
+    parts = [operator @ seen for operator in operators]
     x[out] = parts[0] if share is None else (1 - share) * parts[0] + share * parts[1]
     return x
 
@@ -166,6 +175,25 @@ def _report(
     note(inst, text, **values, replaced=rebuilt, passes=passes)
 
 
+class _Trend:
+    """Level and slope of each channel of a trial outside the response: of drifts and offsets, not of the brain."""
+
+    def __init__(self, inst: Any) -> None:
+        pulses = tuple({pulse for pulses, _ in pulses_of_trials(inst) for pulse in pulses}) or (0.0,)
+        times = inst.times
+        self.outside = (times < min(pulses) - 0.02) | (times > max(pulses) + _RESPONSE[1])
+        self.line = np.column_stack([np.ones_like(times), times])
+        if times[-1] < max(pulses) + _RESPONSE[1] + 0.05:
+            self.line = self.line[:, :1]  # a slope cannot be told from before the pulse alone
+        if self.outside.sum() < _FEWEST:
+            self.outside = np.ones(times.size, dtype=bool)
+        self.fit = np.linalg.pinv(self.line[self.outside])
+
+    def taken_from(self, x: np.ndarray) -> np.ndarray:
+        """``x (n_channels, n_times)`` without it."""
+        return x - (x[:, self.outside] @ self.fit.T) @ self.line.T
+
+
 def _early_share(inst: Any, early: tuple[float, float] | None) -> np.ndarray | None:
     """How much of each sample belongs to the early part: 1 within it, 0 outside, with smooth edges."""
     if early is None:
@@ -176,10 +204,10 @@ def _early_share(inst: Any, early: tuple[float, float] | None) -> np.ndarray | N
         since = inst.times - pulse
         falling = 1 / (1 + np.exp(np.clip((since - early[1]) / _EDGE, -50, 50)))
         share = np.maximum(share, np.where(since >= early[0] - 1e-9, falling, 0.0))  # before it lies the bridged pulse
-    if min(np.sum(share > 0.5), np.sum(share <= 0.5)) < 20:
+    if min(np.sum(share > 0.5), np.sum(share <= 0.5)) < _FEWEST:
         raise ValueError(
             f"sound: early = {early} leaves {np.sum(share > 0.5)} early and {np.sum(share <= 0.5)} other samples of "
-            "the trial; 20 of each are needed"
+            f"the trial at {inst.info['sfreq']:g} Hz; {_FEWEST} of each are needed: leave early out"
         )
     return share
 
