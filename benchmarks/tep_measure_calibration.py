@@ -302,7 +302,12 @@ def rest(rng, n):
 @functools.cache
 def _rest_truth() -> dict[str, float]:
     def density_of(frequencies):
-        return activity_density(CHANNELS, frequencies, REST_RATE, coupled=_COUPLED, **_EEG)
+        """As a Hann window of 2 s sees it: a third of the power is that of the two neighbours."""
+        shares = ((-1 / REST_TIME, 1 / 6), (0.0, 2 / 3), (1 / REST_TIME, 1 / 6))
+        return sum(
+            share * (at >= 1.0)[:, None, None] * activity_density(CHANNELS, at, REST_RATE, coupled=_COUPLED, **_EEG)
+            for at, share in ((frequencies + shift, share) for shift, share in shares)
+        )
 
     rows = resting_measures(CHANNELS, density_of, _EEG["aperiodic_exponent"], _EEG["alpha_frequency"])
     return {name: value for _, name, value in rows}
