@@ -111,8 +111,9 @@ def natural_frequency(
 
     Notes
     -----
-    The interval that a protocol gives (trials left out in turn) covered the value of very many trials in 85 to 92 % of
-    60 simulated sessions of 50 trials. With 3 to 10 cycles a wavelet is wide: a ringing of 18.4 Hz is found at 18.8 Hz.
+    The interval that a protocol gives (trials left out in turn) held the value of very many trials in 93 to 97 % of
+    150 simulated sessions of 30 or 100 trials; in 72 to 75 % where two frequencies rise almost alike (by 4.9 and
+    4.7 dB), of which it may see one. With 3 to 10 cycles a wavelet is wide: a ringing of 18.4 Hz is found at 18.8 Hz.
 
     References
     ----------

@@ -100,35 +100,42 @@ def time_frequency_truth(locked, free, varying, rate, times, density_of):
         ``natural_frequency`` (Hz, NaN at either end), ``beta_evoked``, ``beta_induced`` (dB), ``phase_locking``.
     """
     after = (times >= 0.020 - 1e-9) & (times <= 0.200 + 1e-9)
+    before = (times >= -0.4 - 1e-9) & (times <= -0.1 + 1e-9)  # where wavelets see a part of the response
     at = np.arange(0.05, 200.0, 0.05)
     density = density_of(at)
 
     def parts(frequencies):
-        """Power (n_channels, n_freqs, n_after) of the background, of what is locked, loose, and varies."""
+        """Power (n_channels, n_freqs, n_times) of the background, of what is locked, loose, and varies."""
         noise = np.array([_noise_power(at, one, frequencies) for one in density])[..., None]
         powers = [
-            np.array([morlet_power(one, rate, frequencies)[:, after] for one in courses])
-            for courses in (locked, free, *varying)
+            np.array([morlet_power(one, rate, frequencies) for one in courses]) for courses in (locked, free, *varying)
         ]
         return noise, *powers[:2], sum(powers[2:])
 
     noise, evoked, loose, unsteady = parts(np.arange(4.0, 46.0))
-    rise = (10 * np.log10(1 + (evoked + loose + unsteady) / noise)).mean(axis=(0, 2))
+    total = noise + evoked + loose + unsteady
+    rise = 10 * np.log10(total[..., after] / total[..., before].mean(axis=2, keepdims=True))
+    rise = rise.mean(axis=(0, 2))
     best = int(np.argmax(rise))
     natural = np.nan
     if 0 < best < rise.size - 1:
         left, top, right = rise[best - 1 : best + 2]
         natural = 4.0 + best + 0.5 * (left - right) / (left - 2 * top + right)
     noise, evoked, loose, unsteady = parts(np.arange(13.0, 31.0))
-    change = {
-        name: np.mean(10 * np.log10(np.mean(1 + (part / noise).mean(axis=2), axis=1)))
-        for name, part in (("beta_evoked", evoked), ("beta_induced", loose + unsteady))
+    induced = noise + loose + unsteady
+    level = (induced + evoked)[..., before].mean(axis=2)
+    ratios = {
+        "beta_evoked": 1 + evoked[..., after].mean(axis=2) / level,
+        "beta_induced": induced[..., after].mean(axis=2) / induced[..., before].mean(axis=2),
     }
+    change = {name: np.mean(10 * np.log10(ratio.mean(axis=1))) for name, ratio in ratios.items()}
     noise, evoked, loose, unsteady = parts(np.arange(8.0, 31.0))
+    fixed, turning, spread = np.sqrt(evoked), np.sqrt(loose), noise + unsteady
+    locking = _locking(fixed[..., after], turning[..., after], spread[..., after]) ** 2
     return {
         "natural_frequency": float(natural),
         **{name: float(value) for name, value in change.items()},
-        "phase_locking": float(np.mean(_locking(np.sqrt(evoked), np.sqrt(loose), noise + unsteady) ** 2)),
+        "phase_locking": float(np.mean(locking)),
     }
 
 
