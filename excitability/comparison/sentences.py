@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..labels import capital, change_of_ratio, channel_label, condition_label, measure_in_words, name_in_words
 from ..schema import display
+from ._labels import CONTROL
 
 _NEGATIVE_PEAK = re.compile(r"n\d+_amplitude")
 #: How a smallest detectable change was found, by the flag that says so.
@@ -21,6 +22,11 @@ SOURCES = {
 #: Of whom there are too few.
 _WHOM = {"sdc_from_controls": "controls", "sdc_from_repeats": "repeats"}
 _ALPHA = 0.05
+#: People in a group below which a sentence tells no change: of five who all change in one direction a sign test gives
+#: p = 2 · ½⁵ = 0.06, so that a smaller p rests on normally distributed changes alone, which so few cannot show; and an
+#: estimate that comes out significant among so few exaggerates and often has the wrong sign (Gelman & Carlin 2014,
+#: 10.1177/1745691614551642).
+FEWEST = 6
 
 
 #: A change or a difference of changes; their trend over doses; second period against first; all time points together;
@@ -57,6 +63,8 @@ class Words:
     kind: Kind = "change"
     crossed: bool = False  # the groups are arms that the same people went through
     dose: str = ""  # what one unit of the dose is called
+    few: bool = False  # fewer than FEWEST people in a group
+    raised: bool = False  # people differ less than the scatter of their own trials makes them
 
 
 def subject(protocol: str, measure: str, channel: str, condition: str) -> str:
@@ -101,20 +109,54 @@ def _where(channel: str) -> str:
     return "" if not name else f", {name}," if " to the " in name else f" in {name}"
 
 
-def sentence(words: Words) -> str:
-    """One contrast: what happened in plain words, the statistics in brackets behind them."""
+def sentence(words: Words, flags: str = "") -> str:
+    """One contrast: what happened in plain words, the statistics in brackets behind them.
+
+    Of the flags of its row, ``few_participants`` and ``sdc_raised`` change what may be said.
+    """
+    given = flags.split(";")
+    few = "few_participants" in given or (
+        words.kind == "omnibus" and words.n < FEWEST * (1 if words.crossed else len(words.groups))
+    )
+    words = replace(words, few=few and words.kind != "mean", raised="sdc_raised" in given)
     name = capital(subject(words.protocol, words.measure, words.channel, words.condition))
     if words.kind == "omnibus":
-        return f"{_together(name, words)} ({_statistics(words)})."
+        few = f"; fewer than {FEWEST} people in a group" if words.few else ""
+        return f"{_together(name, words)} ({_statistics(words)}{few})."
     if not math.isfinite(words.estimate):
         whom = " and ".join(_arm(group, words) for group in words.groups if group != "all")
         what = f"at {words.before}" if words.kind in ("mean", "level") else f"the change {_span(words)}"
         held = "a value" if words.kind in ("mean", "level") else _lacking(words)
         return f"{name.rstrip(',')}: {what} cannot be estimated{_whom(whom, words)} ({words.n} with {held})."
-    text = f"{_plain(name, words)} ({_statistics(words)})."
+    text = f"{_too_few(name, words) if words.few else _plain(name, words)} ({_statistics(words)})."
+    if _too_narrow(words):
+        text += " Controls differ less than the scatter of their own trials makes them: the interval is too narrow."
     if words.test_changed:
         text += f" {words.test_changed}"
     return text
+
+
+def _too_narrow(words: Words) -> bool:
+    """Whether the interval holds the spread of controls who by chance differ less than their trials allow."""
+    known = words.raised and words.source == "sdc_from_controls" and math.isfinite(words.low)
+    return known and words.kind == "change" and any(CONTROL.match(group) for group in words.groups)
+
+
+def _too_few(name: str, words: Words) -> str:
+    """That so few people cannot carry an answer, whatever their interval and p value."""
+    name = name.rstrip(",")
+    what = f"at {words.before}" if words.kind == "level" else f"the change {_span(words)}"
+    if len(words.groups) == 2 and words.kind not in ("trend", "period") and not words.crossed:
+        whether = f"{what} differs" if words.kind != "level" else f"they differ {what}"
+        return (
+            f"{name}: with fewer than {FEWEST} people in a group it cannot be judged whether {whether} between "
+            f"{_compared(words)}"
+        )
+    return f"{name}: {words.n} people are too few to judge {what}{_whom(_compared(words), words)}"
+
+
+def _compared(words: Words) -> str:
+    return " and ".join(_arm(group, words) for group in words.groups if group != "all")
 
 
 def _whom(told: str, words: Words) -> str:
@@ -133,7 +175,7 @@ def _span(words: Words) -> str:
 def _together(name: str, words: Words) -> str:
     """The test of all time points together, which has no size."""
     times = words.after.replace(", ", " and ")
-    known = math.isfinite(words.p_value)
+    known = math.isfinite(words.p_value) and not words.few
     if len(words.groups) == 2:
         one, two = (_arm(group, words) for group in words.groups)
         course = f"{name.rstrip(',')}: the course over {times} together"
@@ -158,7 +200,8 @@ def _plain(name: str, words: Words) -> str:
         whom = "" if words.groups[0] == "all" else f" {_joint(words)} {_arm(words.groups[0], words)}"
         return f"{name} was {_mean(words.estimate, words)} at {words.before}{whom}"
     change = f"{name.rstrip(',')}: the change {span}"
-    higher = "higher" if words.estimate > 0 else "lower"
+    ways = ("more positive", "more negative") if _is_negative_peak(words) else ("higher", "lower")
+    higher = ways[0] if words.estimate > 0 else ways[1]
     if words.kind == "trend":
         if _clear(words):
             return f"{change} is {size} {higher} with every further {words.dose}{means}"
@@ -182,6 +225,8 @@ def _plain(name: str, words: Words) -> str:
         return f"{name} changed {span}{whom}, with no interval to judge it by"
     if not _clear(words):
         return f"{name} shows no clear change {span}{whom}"
+    if _is_negative_peak(words):  # what falls here grows: say neither
+        return f"{name} became {size} {higher} {span}{whom}{means}"
     return f"{name} {'rose' if words.estimate > 0 else 'fell'} by {size} {span}{whom}{means}"
 
 
@@ -205,7 +250,7 @@ def _statistics(words: Words) -> str:
         if math.isfinite(words.low):
             told.append(f"95 % interval {_mean(words.low, words)} to {_mean(words.high, words)}")
         return "; ".join([*told, f"n = {words.n}" + f", {words.missing} without a value" * bool(words.missing)])
-    if words.kind != "omnibus" and not _clear(words):
+    if words.kind != "omnibus" and not _told(words):
         meaning = _meaning(words)
         told.append(_amount(words, signed=True) + f", {meaning}" * bool(meaning))
     if math.isfinite(words.low):
@@ -215,7 +260,7 @@ def _statistics(words: Words) -> str:
     if math.isfinite(words.group_detectable):
         told.append(f"detectable: {_detectable(words.group_detectable, words)}")
         if words.uncertain:
-            told[-1] += f", but too few {'people' if words.crossed else _WHOM.get(words.source, 'people')} to say"
+            told[-1] += f", itself from too few {'people' if words.crossed else _WHOM.get(words.source, 'people')}"
     return "; ".join(told)
 
 
@@ -241,6 +286,11 @@ def _and(parts: list[str]) -> str:
     return " and ".join(parts)
 
 
+def _told(words: Words) -> bool:
+    """Whether the words before the brackets tell a change and its size."""
+    return _clear(words) and not words.few
+
+
 def _clear(words: Words) -> bool:
     """Whether the interval leaves zero out."""
     return math.isfinite(words.low) and (words.low > 0 or words.high < 0)
@@ -253,14 +303,18 @@ def _group(name: str) -> str:
 def _meaning(words: Words) -> str:
     """What a change says: a smaller ratio is more inhibition, a higher value of a negative peak a smaller peak."""
     rise = words.estimate > 0
-    if _NEGATIVE_PEAK.fullmatch(words.measure) and not words.log:
+    if _is_negative_peak(words):
         what = f"a {'smaller' if rise else 'larger'} negative peak"
     elif words.measure.startswith("conditioned_ratio") and words.log:
         what = change_of_ratio(words.protocol, rise=rise)
     else:
         return ""
-    toward = not _clear(words) or (words.kind != "level" and (len(words.groups) == 2 or words.kind == "trend"))
+    toward = not _told(words) or (words.kind != "level" and (len(words.groups) == 2 or words.kind == "trend"))
     return f"{'towards ' * toward}{what}" if what else ""
+
+
+def _is_negative_peak(words: Words) -> bool:
+    return bool(_NEGATIVE_PEAK.fullmatch(words.measure)) and not words.log
 
 
 def percent(log_ratio: float) -> float:
@@ -303,9 +357,12 @@ def _amount(words: Words, *, signed: bool) -> str:
 
 
 def _interval(words: Words) -> str:
-    """The interval, with the sign of the verb: 'fell by 30 % (95 % interval 20 to 40 %)'."""
+    """The interval, with the sign of the verb: 'fell by 30 % (95 % interval 20 to 40 %)'.
+
+    A negative peak has its own signs, as its size and its value go opposite ways.
+    """
     low, high = _shown(words.low, words), _shown(words.high, words)
-    if high < 0:
+    if high < 0 and _told(words) and not _is_negative_peak(words):
         low, high = -high, -low
     return f"{_number(low, words)} to {_number(high, words)}{_label(words)}"
 
