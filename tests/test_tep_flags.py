@@ -320,3 +320,38 @@ def test_trials_with_missing_samples_are_dropped_and_a_channel_of_them_is_bad(se
     assert np.isfinite(rows.loc["gmfa_area", "value"])
     assert told.trials.loc[2, "reject"] == "nan_samples"
     assert raw.ch_names[7] in told.epochs.info["bads"]
+
+
+STEPS = {"step20": (20e-6, np.inf), "decay": (200e-6, 2.0), "usual": (60e-6, 0.02)}
+
+
+def with_charge(size, constant):
+    """A session with charge that each electrode keeps for itself, the same in all trials."""
+    raw, _ = tep_session("DLPFC", n_trials=10, decay="none", seed=3)
+    picks, rng = mne.pick_types(raw.info, eeg=True), np.random.default_rng(5)
+    sizes = size * rng.uniform(0.3, 1, len(picks)) * rng.choice([-1, 1], len(picks))
+    constants = constant * rng.uniform(0.7, 1.4, len(picks))
+    since = np.arange(900) / raw.info["sfreq"]
+    course = sizes[:, None] * np.exp(-since / constants[:, None])
+    for onset in np.round(raw.annotations.onset * raw.info["sfreq"]).astype(int):
+        raw._data[picks, onset : onset + since.size] += course
+    return raw
+
+
+@pytest.mark.parametrize("kind", list(STEPS))
+def test_charge_that_outlasts_the_trial_is_told_on_all_rows(kind):
+    decay = [{"step": "remove_pulse"}, {"step": "remove_decay"}, {"step": "interpolate_pulse"}]
+    areas = {"gmfa_area": {"window": [0.02, 0.25]}, "n100": N100}
+    protocol = ex.load_protocol("dlpfc/tep").replace(cleaning=decay, epochs={}, average=areas)
+    rows = ex.run(with_charge(*STEPS[kind]), protocol)
+    told = rows.set_index("measure")["flag"]
+    for name in ("gmfa_area", "n100_amplitude", "quality_decay_time_constant", "quality_usable_from"):
+        assert ("decay_longer_than_trial" in told[name]) == (kind != "usual"), name
+    usable = rows.set_index("measure")["value"]["quality_usable_from"]
+    if kind == "decay":  # more than twice the response was taken away throughout
+        assert np.isnan(usable)
+        assert "never_usable" in told["quality_usable_from"]
+        assert all("before_usable" in told[name] for name in ("n100_amplitude", "gmfa_area"))
+    if kind == "usual":
+        assert 0.015 < usable < 0.1
+        assert "before_usable" not in told["n100_amplitude"]

@@ -92,7 +92,7 @@ def _quality(rows: pd.DataFrame) -> Iterator[str]:
             if len(of_peaks):
                 peak = name_in_words(str(of_peaks.idxmin()).removesuffix(end))
                 parts.append(f"{what} {of_peaks.min():.2f} ({peak})")
-        if "usable_from" in values:
+        if math.isfinite(values.get("usable_from", math.nan)):
             parts.append(f"usable from {values['usable_from'] * 1e3:.0f} ms")
         told = [flag for flags in own["flag"] for flag in str(flags).split(";") if flag]
         parts += [f"marked {', '.join(dict.fromkeys(told))}"] if told else []

@@ -119,7 +119,7 @@ def _sources(values: dict[str, float]) -> str:
 
 
 def _readable(values: dict[str, float]) -> str:
-    if "usable_from" not in values:
+    if not np.isfinite(values.get("usable_from", np.nan)):
         return ""
     factor, unit = display("s")
     return f"The potential can be read from {values['usable_from'] * factor:.0f} {unit} on."

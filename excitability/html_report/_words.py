@@ -39,6 +39,8 @@ FLAGS = {
     "conditioned_at_noise_floor": "most conditioned trials hold no response: the ratio is an upper limit",
     "covariate_missing": "participants without the covariate are left out",
     "criterion_below_noise": "the response criterion is below the noise of the recording",
+    "decay_longer_than_trial": "the electrodes' charge outlasts the trial: what is left of it cannot be told from a slow "
+    "response; record with longer trials or a lower electrode impedance",
     "early_unusable": "the first 30 ms after the pulse or more cannot be read",
     "exploratory": "declared exploratory: no norms and no reliability of it are known",
     "f_wave": "the peripheral part comes from F and M waves, not from root stimulation",
@@ -79,6 +81,7 @@ FLAGS = {
     "missing_part": "what it is made of is missing in this session",
     "missing_values": "some trials have no value, because samples are missing or the trace is flat",
     "missing_sessions": "participants without both time points are left out",
+    "never_usable": "no part of the response up to 0.3 s can be read: what was taken away as decay is too large",
     "nan_samples": "samples are missing in the window or before the pulse",
     "negative_conduction_time": "the peripheral time is longer than the whole: the stimuli may be exchanged",
     "no_baseline": "the trials begin too late before the pulse to know the noise",

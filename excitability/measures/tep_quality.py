@@ -144,7 +144,8 @@ def usable_from(x: np.ndarray, times: np.ndarray, start: float, removed: np.ndar
 
     Until then a sample is steeper than 1.5 times what an evoked wave as large as the later response (30 to 300 ms) can
     be at this latency, or twice as large as the later response; or more than twice the later response was taken away
-    as decay, of which a tenth may be left. Nothing after 60 ms is looked at.
+    as decay, of which a tenth may be left. After 60 ms only a decay so large is looked for, and the end of what was
+    unfit before.
 
     Parameters
     ----------
@@ -160,7 +161,7 @@ def usable_from(x: np.ndarray, times: np.ndarray, start: float, removed: np.ndar
     Returns
     -------
     float
-        s; 0.06 where the whole early response cannot be read, NaN where the trial ends before.
+        s; infinite where no part of the response up to 0.3 s can be read, NaN where the trial ends before.
 
     Examples
     --------
@@ -173,19 +174,21 @@ def usable_from(x: np.ndarray, times: np.ndarray, start: float, removed: np.ndar
     True
     """
     later = (times >= _LATER[0]) & (times <= _LATER[1])
-    early = np.flatnonzero((times >= start + 1e-9) & (times <= _EARLY))
-    if not later.any() or not early.size:
+    seen = np.flatnonzero((times >= start + 1e-9) & (times <= _LATER[1]))
+    if not later.any() or not seen.size:
         return float("nan")
     size = float(np.abs(x[:, later]).max())
-    steepest = np.exp(-0.5) * size / (_WIDTH * times[early])
-    unfit = (np.abs(np.gradient(x, times, axis=-1))[:, early] > _STEEP * steepest).any(axis=0)
-    unfit |= (np.abs(x[:, early]) > _LARGE * size).any(axis=0)
+    steepest = np.exp(-0.5) * size / (_WIDTH * times[seen])
+    unfit = (np.abs(np.gradient(x, times, axis=-1))[:, seen] > _STEEP * steepest).any(axis=0)
+    unfit |= (np.abs(x[:, seen]) > _LARGE * size).any(axis=0)
+    end = max(int(np.sum(times[seen] <= _EARLY)) - 1, 0)
+    unfit[end:] = np.logical_and.accumulate(unfit[end:])  # later only to the end of what is unfit there
     if removed is not None:
-        unfit |= (np.abs(removed[:, early]) > _LARGE * size).any(axis=0)
+        unfit |= (np.abs(removed[:, seen]) > _LARGE * size).any(axis=0)
     if not unfit.any():
-        return float(times[early[0]])
-    last = early[np.flatnonzero(unfit)[-1]]
-    return float(times[last + 1]) if last < early[-1] else _EARLY
+        return float(times[seen[0]])
+    last = int(np.flatnonzero(unfit)[-1])
+    return float(times[seen[last + 1]]) if last + 1 < seen.size else float("inf")
 
 
 def similarity(

@@ -139,7 +139,7 @@ def _early(
     if artefact:
         ax.axvspan(artefact[0] * ms, artefact[1] * ms, color="#dddddd", lw=0, zorder=5)
     usable = float(rows.get("usable_from", {}).get("value", np.nan))
-    if np.isfinite(usable):
+    if usable <= 0.080:
         ax.axvline(usable * ms, color=PALETTE[1], lw=1.2, zorder=6)
         ax.text(usable * ms + 1, 0.97, f"usable from {usable * ms:.0f} ms", transform=ax.get_xaxis_transform(),
                 ha="left", va="top", size=SMALL, color=PALETTE[1], zorder=7,
@@ -149,7 +149,8 @@ def _early(
     ax.set_xlim(-20, 80)
     ax.set_xlabel("Time from pulse (ms)")
     ax.set_ylabel(f"Amplitude ({unit})")
-    ax.set_title("The first milliseconds")
+    never = usable > 0.080 or "never_usable" in str(rows.get("usable_from", {}).get("flag", ""))
+    ax.set_title("The first milliseconds: not usable" if never else "The first milliseconds")
 
 
 def _counts(rows: dict[str, dict]) -> str:

@@ -21,6 +21,8 @@ _FEW_TRIALS = 20  # below which an average is mostly noise: a peak of 3 µV in t
 _FEW_CHANNELS = 20  # good ones; a proposal: with fewer neither SOUND nor an average reference knows the head
 _REBUILT = 0.5  # share of a region's electrodes of which the value is that of others
 _MOST, _SOME = 0.5, 0.2  # shares of the trials, as everywhere in results
+_FIT_END = 0.5  # s: what the step remove_decay looks at
+_LEFT, _LARGE = 0.2, 5e-6  # of a decay at the end of its fit, and its size (V): as large as a response
 
 
 def flag_rows(
@@ -75,6 +77,28 @@ def rebuilt_region(epochs: mne.BaseEpochs, names: Iterable[str]) -> bool:
     return bool(names) and sum(name in gone for name in names) >= _REBUILT * len(names)
 
 
+def decay_outlasts(epochs: mne.BaseEpochs, names: Iterable[str]) -> str:
+    """Flag where a fifth of the channels or more have a decay, or a step, that the trial does not see the end of.
+
+    Of such a decay the course cannot be told from a slow response, so that what is left of it may be as large as one.
+
+    Parameters
+    ----------
+    epochs : mne.Epochs
+        Cleaned trials, with the log of their cleaning.
+    names : iterable of str
+        Channels.
+    """
+    course, times = (recorded(epochs, "remove_decay", fact) for fact in ("course", "times"))
+    everyone = [epochs.ch_names[pick] for pick in mne.pick_types(epochs.info, eeg=True, exclude=())]
+    here = np.isin(everyone, list(names))
+    if course is None or len(course) != len(everyone) or not here.any():
+        return ""
+    last = course[:, int(np.searchsorted(times, min(_FIT_END, times[-1])))]
+    largest = course.max(axis=1)
+    return "decay_longer_than_trial" * bool(np.mean(((largest > _LARGE) & (last > _LEFT * largest))[here]) >= _SOME)
+
+
 def _gone(epochs: mne.BaseEpochs) -> set[str]:
     """Channels that were bad, by the recording or by a step."""
     found = (recorded(epochs, step, fact, []) for step, fact in (("bad_channels", "bads"), ("sound", "replaced")))
@@ -97,6 +121,7 @@ def _of_channels(epochs: mne.BaseEpochs, names: list[str]) -> list[str]:
     clipped, bridged = (set(_faults(epochs, what)) for what in ("clipped", "bridged"))
     return [
         "region_rebuilt" * rebuilt_region(epochs, names),
+        decay_outlasts(epochs, names),
         "clipped" * bool(clipped & set(names)),
         "bridged_electrodes" * bool(bridged & set(names)),
     ]

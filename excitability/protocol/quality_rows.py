@@ -18,10 +18,11 @@ from ..cleaning._instance import pulses_of_trials
 from ..cleaning._registry import recorded
 from ..cleaning.filters import gap_of
 from ..cleaning.predicted_gain import LEAST
+from ..measures import get_measure
 from ..measures.tep_quality import peak_snr, similarity, split_half_reliability, steepness, usable_from
 from ..schema import QUALITY, Estimate, join_flags
 from .averages import implausible_scale, region_channels
-from .evoked_flags import rebuilt_region
+from .evoked_flags import decay_outlasts, rebuilt_region
 from .grammar import Protocol
 from .rows import row
 
@@ -76,6 +77,8 @@ def quality_rows(
             where = "all" if name in _OF_ALL else label
             out.append(row(where, condition, f"{QUALITY}{name}", value, unit, "", lost[condition]))
         _flag_peaks(rows, entries, condition, values)
+        usable = {label: _from(values["usable_from"][0]), "all": _head_usable_from(epochs, positions)}
+        _flag_windows(protocol, rows, condition, usable)
     return out + _sham_rows(epochs, kept, lost)
 
 
@@ -193,10 +196,22 @@ def _residual(epochs: mne.BaseEpochs, average: np.ndarray, rows: list[int], star
         "steepest_before_pulse": Estimate(before, flag="no_baseline" * (not np.isfinite(before))),
         "decay_removed": Estimate(np.nan if size is None else float(size.max()), flag="not_done" * (size is None)),
         "decay_time_constant": Estimate(
-            float(np.median(with_decay)) if with_decay.size else np.nan, flag="no_decay" * (not with_decay.size)
+            float(np.median(with_decay)) if with_decay.size else np.nan,
+            flag=decay_outlasts(epochs, epochs.ch_names) if with_decay.size else "no_decay",
         ),
-        "usable_from": Estimate(usable, flag="early_unusable" * bool(usable >= 0.030)),
+        "usable_from": _usable(usable, decay_outlasts(epochs, [epochs.ch_names[pick] for pick in rows])),
     }
+
+
+def _usable(when: float, flag: str) -> Estimate:
+    if np.isinf(when):
+        return Estimate(np.nan, flag=join_flags("early_unusable", "never_usable", flag))
+    return Estimate(when, flag=join_flags("early_unusable" * bool(when >= 0.030), flag))
+
+
+def _from(usable: Estimate) -> float:
+    """When the response can be read, infinite where never."""
+    return float("inf") if "never_usable" in usable.flag else float(usable)
 
 
 def _counts(epochs: mne.BaseEpochs, positions: np.ndarray) -> dict[str, tuple[Estimate, str]]:
@@ -223,7 +238,7 @@ def _flag_peaks(
     rows: list[dict[str, Any]], entries: Mapping[str, Any], condition: str, values: Mapping[str, tuple[Estimate, str]]
 ) -> None:
     """Write onto the rows of a peak, and of differences between peaks, what its quality says of them."""
-    usable = float(values["usable_from"][0])
+    usable = _from(values["usable_from"][0])
     for entry in (entry for entry in rows if entry["condition"] == condition):
         words = entry["measure"].split("_")
         for key in (key for key in entries if key in words):
@@ -233,6 +248,32 @@ def _flag_peaks(
             if latency < usable:
                 told.append("before_usable")
             entry["flag"] = join_flags(entry["flag"], *told)
+
+
+def _head_usable_from(epochs: mne.BaseEpochs, positions: np.ndarray) -> float:
+    """From when on the mean field of all channels can be read, s."""
+    everyone, picks = (mne.pick_types(epochs.info, eeg=True, exclude=which) for which in ((), "bads"))
+    if positions.size < _LEAST_TRIALS or not len(picks):
+        return float("nan")
+    average = epochs.get_data(picks=picks, verbose="ERROR")[positions].mean(axis=0)
+    course, removed = recorded(epochs, "remove_decay", "course"), None
+    if course is not None:
+        times = recorded(epochs, "remove_decay", "times")
+        removed = np.interp(epochs.times, times, course[np.isin(everyone, picks)].std(axis=0))[None]
+    return usable_from(average.std(axis=0)[None], epochs.times, gap_of(epochs)[1], removed)
+
+
+def _flag_windows(protocol: Protocol, rows: list[dict[str, Any]], condition: str, usable: Mapping[str, float]) -> None:
+    """Write onto the rows of measures over a window, such as areas, that it begins before the response can be read."""
+    for key, entry in (*protocol.average.items(), *protocol.epochs.items()):
+        measure = get_measure(entry.get("measure", key))
+        window = {**measure.parameters, **entry}.get("window")
+        if "component" in measure.parameters or not isinstance(window, tuple | list):
+            continue  # peaks have a latency to be judged by
+        for one in rows:
+            late = window[0] < usable.get(one["channel"], np.nan)
+            if late and one["measure"] == key and one["condition"] == condition:
+                one["flag"] = join_flags(one["flag"], "before_usable")
 
 
 def _latency(rows: list[dict[str, Any]], key: str, condition: str) -> float:
