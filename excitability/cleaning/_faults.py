@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ._instance import around_pulses, data_of, eeg_picks, pulses_of_trials
+from ._instance import around_pulses, data_of, eeg_picks, pulses_of_trials, quantile_over_channels, stretches
 from .recharge import recharge_times
 
 _PULSE = (-0.005, 0.020)  # s around each pulse in which an amplifier may be at its limit
@@ -51,7 +51,11 @@ def recorded_faults(epochs: Any) -> dict[str, Any]:
     held, steps = np.zeros(len(picks)), []
     for row, quiet, before in _trials(epochs):
         x = data_of(epochs)[row, picks]
-        held += _held((x == top[:, None]) & quiet) + _held((x == bottom[:, None]) & quiet)
+        for limit in (top, bottom):
+            resting = (x == limit[:, None]) & quiet
+            several = resting.sum(axis=1) >= _RUN  # few samples of an unclipped channel share a value
+            if several.any():
+                held[several] += _held(resting[several])
         steps.append(np.diff(x[:, before], axis=1))
     alive = top > bottom
     n_samples = sum(int(quiet.sum()) for _, quiet, _ in _trials(epochs))
@@ -78,8 +82,9 @@ def _limits(epochs: Any, picks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Highest and lowest value of each channel away from the pulse."""
     top, bottom = np.full(len(picks), -np.inf), np.full(len(picks), np.inf)
     for row, quiet, _ in _trials(epochs):
-        x = data_of(epochs)[row, picks][:, quiet]
-        top, bottom = np.maximum(top, x.max(axis=1)), np.minimum(bottom, x.min(axis=1))
+        for span in stretches(quiet):
+            x = data_of(epochs)[row, picks, span]
+            top, bottom = np.maximum(top, x.max(axis=1)), np.minimum(bottom, x.min(axis=1))
     return top, bottom
 
 
@@ -96,7 +101,7 @@ def _bridged(steps: np.ndarray) -> np.ndarray:
     """Channels whose steps from sample to sample are those of another, beyond what is common to all."""
     if len(steps) < 4:
         return np.zeros(len(steps), dtype=bool)
-    steps = steps - np.median(steps, axis=0)
+    steps = steps - quantile_over_channels(steps.copy(), 0.5)
     covariance = steps @ steps.T
     power = np.diag(covariance)
     apart = (power[:, None] + power[None] - 2 * covariance) / np.maximum(power[:, None] + power[None], 1e-300)

@@ -108,3 +108,20 @@ def check_rate(inst: Any, window: tuple[float, float], what: str) -> None:
             f"{what}: at {rate:g} Hz the window {1e3 * window[0]:g} to {1e3 * window[1]:g} ms holds fewer than 2 "
             f"samples; give a longer window, or record at {2 / (window[1] - window[0]):g} Hz or more"
         )
+
+
+def quantile_over_channels(x: np.ndarray, share: float) -> np.ndarray:
+    """``np.quantile(x, share, axis=0)`` of an array (n_channels, n_times), which it overwrites.
+
+    Sorting a few dozen channels at every sample takes a quarter of the time that selecting among them does.
+    """
+    x.sort(axis=0)  # NaN come last
+    low, part = divmod(share * (len(x) - 1), 1)
+    below, above = x[int(low)], x[min(int(low) + 1, len(x) - 1)]
+    return np.where(np.isnan(x[-1]), np.nan, below + part * (above - below))
+
+
+def stretches(mask: np.ndarray) -> list[slice]:
+    """Where a mask is true, as slices: samples are read through them without a copy."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
+    return [slice(int(start), int(stop)) for start, stop in zip(edges[::2], edges[1::2], strict=True)]

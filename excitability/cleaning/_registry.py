@@ -18,6 +18,7 @@ from ..schema import unknown_word
 from ._instance import data_of, eeg_picks, facts_of, one_thread
 
 _REGISTRY: dict[str, Step] = {}
+_IN_PLACE: dict[str, Callable[[Any, Mapping[str, Any]], Any]] = {}
 _COLUMNS = ["step", "parameters", "removed", "n_channels", "n_trials", "rank", "seconds"]
 
 
@@ -63,11 +64,19 @@ def step(
         @functools.wraps(function)
         def wrapper(inst: Any, **given: Any) -> Any:
             _check(inst, name, on, given, parameters, eeg)
+            return run(inst.copy(), given)
+
+        def in_place(inst: Any, given: Mapping[str, Any]) -> Any:
+            _check(inst, name, on, given, parameters, eeg)
+            return run(inst, given)
+
+        def run(inst: Any, given: Mapping[str, Any]) -> Any:
             start = time.perf_counter()
+            before = {"times": inst.times} if isinstance(inst, mne.BaseEpochs) else {}
             with mne.utils.use_log_level("error"):  # the method of trials takes no `verbose`
-                loaded = inst.copy().load_data()
+                inst.load_data()
             with one_thread():
-                cleaned = function(loaded, **given)
+                cleaned = function(inst, **given)
             record = _records(cleaned).pop() if _pending(cleaned) else {"removed": ""}
             _records(cleaned).append(
                 {
@@ -75,13 +84,14 @@ def step(
                     "parameters": {**parameters, **given},
                     **_what_is_left(cleaned),
                     "seconds": time.perf_counter() - start,
-                    **({"times": inst.times} if isinstance(inst, mne.BaseEpochs) else {}),
+                    **before,
                     **record,
                     "done": True,
                 }
             )
             return cleaned
 
+        _IN_PLACE[name] = in_place
         _REGISTRY[name] = Step(name, wrapper, tuple(on), tuple(references), parameters)
         return wrapper
 
@@ -232,9 +242,10 @@ def apply(inst: Any, steps: Iterable[Mapping[str, Any]]) -> tuple[Any, pd.DataFr
             raise ValueError(f"cleaning entry {entry} has no 'step'; write step = \"remove_pulse\"")
         get_step(entry["step"])
     done_before = len(_records(inst))
-    for entry in listed:
+    for number, entry in enumerate(listed):
         name = entry.pop("step")
-        inst = get_step(name).function(inst, **entry)
+        # the first step works on a copy, and nobody else holds what it gives back
+        inst = _IN_PLACE[name](inst, entry) if number else get_step(name).function(inst, **entry)
     return inst, log_of(inst).iloc[done_before:].reset_index(drop=True)
 
 

@@ -68,6 +68,7 @@ def bad_trials(
         raise ValueError(f"bad_trials: {bad.sum()} of {len(inst)} trials stand out; the threshold cannot be right")
     dropped = inst.selection[bad].tolist()
     n_trials = len(inst)
-    inst.drop(np.flatnonzero(bad), reason="bad_trial", verbose="error")
+    if dropped:
+        inst.drop(np.flatnonzero(bad), reason="bad_trial", verbose="error")
     note(inst, f"{len(dropped)} of {n_trials} trials" if dropped else "nothing", trials=dropped, passes=unchanged)
     return inst

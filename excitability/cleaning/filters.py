@@ -12,7 +12,7 @@ from typing import Any
 import mne
 import numpy as np
 
-from ._instance import around_pulses, check_window, data_of, eeg_picks, facts_of, pulses_of_trials
+from ._instance import around_pulses, check_window, data_of, eeg_picks, facts_of, pulses_of_trials, stretches
 from ._passing import unchanged
 from ._registry import note, recorded, step
 
@@ -185,25 +185,35 @@ def band_of(inst: Any) -> float:
 
 def piecewise(trial: np.ndarray, sos: np.ndarray, hole: np.ndarray) -> None:
     """Filter ``trial (n_channels, n_times)`` in place on each side of ``hole`` alone, and bridge the hole."""
-    from scipy.signal import sosfiltfilt
+    from scipy.signal import sosfilt_zi
 
-    edges = np.flatnonzero(np.diff(np.concatenate([[True], hole, [True]]).astype(int)))
-    for start, stop in zip(edges[::2], edges[1::2], strict=True):
-        length = stop - start
+    from ..kernels.recursive import filter_both_ways
+
+    initial = sosfilt_zi(sos)
+    for side in stretches(~hole):
+        length = side.stop - side.start
         if length < 4:
             continue
+        piece = trial[:, side].T  # as scipy.signal.sosfiltfilt pads it, mirrored about its ends
         padding = min(length - 1, 30 * sos.shape[0])
-        trial[:, start:stop] = sosfiltfilt(sos, trial[:, start:stop], axis=-1, padlen=padding)
+        padded = np.empty((length + 2 * padding, len(trial)))
+        padded[:padding] = 2 * piece[0] - piece[padding:0:-1]
+        padded[padding : padding + length] = piece
+        padded[padding + length :] = 2 * piece[-1] - piece[-2 : -padding - 2 : -1]
+        filter_both_ways(padded, sos, initial)
+        trial[:, side] = padded[padding : padding + length].T
     bridge_linear(trial, hole)
 
 
 def bridge_linear(trial: np.ndarray, hole: np.ndarray) -> None:
-    """Join both sides of every hole by a straight line, in place."""
-    if hole.any() and not hole.all():
-        index = np.arange(hole.size)
-        known = index[~hole]
-        for channel in trial:
-            channel[hole] = np.interp(index[hole], known, channel[known])
+    """Join both sides of every hole by a straight line, in place; at an end, its one side goes on."""
+    if not hole.any() or hole.all():
+        return
+    missing, known = np.flatnonzero(hole), np.flatnonzero(~hole)
+    after = np.searchsorted(known, missing)
+    left, right = known[np.maximum(after - 1, 0)], known[np.minimum(after, known.size - 1)]
+    slope = (trial[:, right] - trial[:, left]) / np.maximum(right - left, 1)
+    trial[:, missing] = slope * (missing - left) + trial[:, left]
 
 
 def _drift(times: np.ndarray, l_freq: float, quiet: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -70,14 +70,16 @@ def remove_line_noise(
         basis = _sinusoids(inst.times, [k * frequency for k in harmonics])
         # a slope and an offset are fitted along, so that drifts are not taken for hum, and not subtracted
         extended = np.vstack([basis, np.ones_like(inst.times), inst.times])
-        solve = np.linalg.pinv(extended[:, quiet])[:, : len(basis)]
+        solve = np.zeros((inst.times.size, len(basis)))
+        solve[quiet] = np.linalg.pinv(extended[:, quiet])[:, : len(basis)]
         for row in rows:
             trial = data[row][picks]
-            hum = (trial[:, quiet] @ solve) @ basis
-            removed += float(np.sum(hum**2))
+            hum = (trial @ solve) @ basis
+            removed += float(np.vdot(hum, hum))
             total += hum.size
-            data[row][picks] = trial - hum
-        solvers[tuple(pulses)] = quiet, solve, basis
+            trial -= hum
+            data[row][picks] = trial
+        solvers[tuple(pulses)] = solve, basis
     note(
         inst,
         f"{frequency:.2f} Hz and {len(harmonics) - 1} harmonics, {1e6 * (removed / total) ** 0.5:.2g} µV rms",
@@ -88,8 +90,8 @@ def remove_line_noise(
 
 
 def _without_line(x: np.ndarray, pulses: tuple[float, ...], *, picks: np.ndarray, solvers: dict) -> np.ndarray:
-    quiet, solve, basis = solvers[pulses]
-    x[picks] -= (x[picks][:, quiet] @ solve) @ basis
+    solve, basis = solvers[pulses]
+    x[picks] -= (x[picks] @ solve) @ basis
     return x
 
 
@@ -110,10 +112,8 @@ def _frequency(
     x = x.reshape(-1, x.shape[-1])
     # each trace has the same weight: one noisy channel must not decide
     x /= np.maximum(np.sqrt(np.mean(x**2, axis=1, keepdims=True)), np.finfo(float).tiny)
-    power = []
-    for candidate in candidates:
-        basis = np.linalg.qr(_sinusoids(times[quiet], [candidate]).T)[0]
-        power.append(np.sum((x @ basis) ** 2))
+    bases = [np.linalg.qr(_sinusoids(times[quiet], [candidate]).T)[0] for candidate in candidates]
+    power = np.sum((x @ np.hstack(bases)) ** 2, axis=0).reshape(len(candidates), 2).sum(axis=1)
     best = int(np.argmax(power))
     if 0 < best < len(candidates) - 1:  # vertex of the parabola through the three highest
         left, middle, right = power[best - 1 : best + 2]

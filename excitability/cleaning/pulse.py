@@ -165,9 +165,11 @@ def interpolate_pulse(
                 gap = between(inst.times, pulse + window[0], pulse + window[1])
                 if not gap.any():
                     continue
-                piece = data[np.ix_(rows, picks)]
-                bridge(piece, inst.times, gap, method, fit)
-                data[np.ix_(rows, picks, np.flatnonzero(gap))] = piece[..., gap]
+                near = _near(gap, fit, inst.info["sfreq"])
+                for row in rows:
+                    piece = data[row, picks, near]
+                    bridge(piece, inst.times[near], gap[near], method, fit)
+                    data[row, picks, near] = piece
     passes = partial(_bridged, picks=picks, times=inst.times, window=window, method=method, fit=fit)
     note(inst, f"{method} bridge over {1e3 * window[0]:g} to {1e3 * window[1]:g} ms", window=window, passes=passes)
     return inst
@@ -190,6 +192,12 @@ def _bridged(
             bridge(piece, times, gap, method, fit)
     x[picks] = piece
     return x
+
+
+def _near(gap: np.ndarray, fit: tuple[float, float], rate: float) -> slice:
+    """The gap and what its bridge is built from."""
+    first, last = np.flatnonzero(gap)[[0, -1]]
+    return slice(max(int(first) - round(fit[0] * rate) - 2, 0), int(last) + round(fit[1] * rate) + 3)
 
 
 def _gaps_of_raw(raw: mne.io.BaseRaw, samples: np.ndarray, window: tuple[float, float]) -> list[tuple[int, int]]:

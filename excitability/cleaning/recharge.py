@@ -14,7 +14,7 @@ from typing import Any
 import mne  # noqa: F401  (used by the example)
 import numpy as np
 
-from ._instance import between, check_window, data_of, eeg_picks, pulses_of_trials
+from ._instance import between, check_window, data_of, eeg_picks, pulses_of_trials, quantile_over_channels
 from ._registry import note, step
 from .pulse import METHODS, bridge
 
@@ -149,7 +149,7 @@ def _found(
     jumps = np.empty((len(rows), inst.times.size - 1))
     for number, row in enumerate(rows):
         steps = np.abs(np.diff(data_of(inst)[row, picks], axis=-1))
-        jumps[number] = np.quantile(steps, 0.75, axis=0)
+        jumps[number] = quantile_over_channels(steps, 0.75)
     usual = np.median(jumps, axis=0)
     common = np.median(maximum_filter1d(jumps, 2 * reach + 1, axis=1), axis=0)
     level = median_filter(usual, size=2 * round(_BACKGROUND * rate / 2) + 1, mode="nearest")
