@@ -11,7 +11,7 @@ from excitability.measures import get_measure
 from excitability.measures._chance import told_of_chance
 from excitability.protocol.running import run_all
 from excitability.schema import Estimate
-from excitability.simulate import paired_tep_session, tep_session
+from excitability.simulate import paired_tep_session, resting_eeg, tep_session
 from excitability.simulate.evoked_responses import COMPONENTS
 from excitability.simulate.fields import CHANNELS
 from excitability.trials import cut
@@ -355,3 +355,45 @@ def test_charge_that_outlasts_the_trial_is_told_on_all_rows(kind):
     if kind == "usual":
         assert 0.015 < usable < 0.1
         assert "before_usable" not in told["n100_amplitude"]
+
+
+@pytest.mark.parametrize("fall", [0.0, 0.75])
+@pytest.mark.parametrize("n_pieces", [6, 40])
+def test_noise_has_no_alpha_rhythm_and_a_rhythm_is_kept(fall, n_pieces):
+    """White noise and 1/f**1.5: of 20 recordings of 26 channels chance gives one a peak; four have p = 0.02."""
+    times, found = np.arange(500) / 250.0, 0
+    shape = np.maximum(np.fft.rfftfreq(1000, 1 / 250), 0.5) ** -fall
+    for seed in range(20):
+        noise = np.random.default_rng(seed).standard_normal((n_pieces, 26, 501, 2)) @ [1, 1j]
+        x = np.fft.irfft(noise * shape, 1000)[..., :500]
+        measured = get_measure("individual_alpha_frequency").function(x, times)
+        found += bool(np.isfinite(measured).any())
+    assert found < 4
+    x[:, :5] += 1.5 * x.std() * np.sin(2 * np.pi * 9.5 * times + np.arange(n_pieces)[:, None, None])
+    measured = get_measure("individual_alpha_frequency").function(x, times)
+    assert np.isfinite(measured[:5]).all()
+    assert measured[:5].mean() == pytest.approx(9.5, abs=0.2)
+
+
+def test_less_than_a_minute_of_rest_is_told():
+    raw = resting_eeg(duration=64.0, sampling_rate=250.0, seed=1)[0]
+    protocol = ex.load_protocol("dlpfc/resting_eeg").replace(cleaning=[], epochs={"alpha_power": {}})
+    assert "few_pieces" not in ex.run(raw, protocol)["flag"][0]
+    assert "few_pieces" in ex.run(raw.crop(0, 20), protocol)["flag"][0]
+
+
+def test_an_average_and_a_rate_too_low_say_what_to_do_before_any_cleaning():
+    raw, _ = tep_session("DLPFC", n_trials=6, seed=1)
+    evoked = cut(raw, tmin=-0.1, tmax=0.3).epochs.average()
+    with pytest.raises(TypeError, match=r"not an average; with averages: ex\.measures\.gmfa_area\(evoked\.data"):
+        ex.run(evoked, "dlpfc/tep")
+    slow = raw.copy().resample(250.0)
+    with pytest.raises(ValueError, match=r"dlpfc/tep: sampled at 250 Hz.* needs 300 Hz .*early = \[0\.01, 0\.08\]"):
+        ex.run(slow, "dlpfc/tep")
+
+
+def test_a_protocol_of_pairs_without_pairs_is_refused_before_the_cleaning(monkeypatch):
+    raw, _ = tep_session("DLPFC", n_trials=6, seed=1)
+    monkeypatch.setattr("excitability.protocol.running.apply", lambda *given: pytest.fail("cleaned first"))
+    with pytest.raises(ValueError, match="no trial is a pair"):
+        ex.run(raw, "dlpfc/sici_tep")

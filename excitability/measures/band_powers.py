@@ -126,7 +126,8 @@ def individual_alpha_frequency(
     Returns
     -------
     ndarray, shape (n_channels,)
-        Hz; NaN where no frequency of the band reaches twice the background: there is no alpha rhythm to measure.
+        Hz; NaN where no frequency of the band reaches twice the background, or what chance makes of so few segments
+        in one of twenty recordings, all channels and frequencies together: there is no alpha rhythm to measure.
 
     References
     ----------
@@ -143,13 +144,24 @@ def individual_alpha_frequency(
     frequencies, density = power_spectrum(x, times, "individual_alpha_frequency")
     inside = (frequencies >= band[0]) & (frequencies <= band[1])
     outside = (frequencies >= fit[0]) & (frequencies <= fit[1]) & ~inside
+    least = max(2.0, _chance_of_noise(x, times, inside.sum() * len(density)))
     values = np.full(len(density), np.nan)
     for channel, power in enumerate(density):
         if not np.all(np.isfinite(power)) or np.any(power[outside] <= 0):
             continue
         slope, offset = np.polyfit(np.log(frequencies[outside]), np.log(power[outside]), 1)
         background = np.exp(offset + slope * np.log(frequencies[inside]))
-        if np.any(power[inside] > 2 * background):
+        if np.any(power[inside] > least * background):
             excess = np.maximum(power[inside] - background, 0)
             values[channel] = np.sum(excess * frequencies[inside]) / np.sum(excess)
     return values
+
+
+def _chance_of_noise(x: np.ndarray, times: np.ndarray, n_looks: int) -> float:
+    """Density over its expectation that noise reaches at one of ``n_looks`` places in a twentieth of recordings."""
+    from scipy.special import chdtri
+
+    pieces = max(1, int((times[-1] - times[0] + times[1] - times[0]) / 2.0))  # segments of 2 s that share no sample
+    freedom = 2 * len(x) * pieces
+    low = 1.5 / freedom  # by which the line through logarithms lies below the mean, its own error among it
+    return float(chdtri(freedom, 0.05 / n_looks) / freedom * np.exp(2 * low))

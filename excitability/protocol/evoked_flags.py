@@ -15,9 +15,10 @@ from ..schema import join_flags
 from ..trials import first_pulse_times
 from .averages import electrode
 from .grammar import Protocol
-from .own_pulses import flags_of_pulses, refuse_missing_conditions
+from .own_pulses import flags_of_pulses
 
 _FEW_TRIALS = 20  # below which an average is mostly noise: a peak of 3 µV in trials of 15 µV is within one error
+_FEW_SECONDS = 60.0  # of rest: a proposal; below, spectra and couplings of one person differ from minute to minute
 _FEW_CHANNELS = 20  # good ones; a proposal: with fewer neither SOUND nor an average reference knows the head
 _REBUILT = 0.5  # share of a region's electrodes of which the value is that of others
 _MOST, _SOME = 0.5, 0.2  # shares of the trials, as everywhere in results
@@ -47,8 +48,10 @@ def flag_rows(
         All pulses of the recording.
     """
     if protocol.epoch.every is not None:
+        for entry in rows:
+            seconds = kept.get(entry["condition"], np.empty(0)).size * protocol.epoch.every
+            entry["flag"] = join_flags(entry["flag"], "few_pieces" * bool(0 < seconds < _FEW_SECONDS))
         return
-    refuse_missing_conditions(protocol, pulses)
     of_all = [*_of_recording(protocol, epochs), *flags_of_pulses(protocol, pulses)]
     near = _near_another(protocol, epochs, pulses)
     for entry in rows:

@@ -21,10 +21,11 @@ from .averages import average_rows, kept_trials
 from .evoked_flags import flag_rows
 from .grammar import Protocol, condition_labels
 from .library import list_protocols, load_protocol
+from .own_pulses import refuse_missing_conditions
 from .quality_rows import quality_rows
 from .summaries import finished, summarise
 from .trial_rows import eeg_trials, facts_of, table_of
-from .usable_trials import check_number, paired, protocols_of_pairs, without_gaps
+from .usable_trials import check_number, check_rate, paired, protocols_of_pairs, without_gaps
 
 #: What of the acquisition travels from a recording into results and methods.
 ACQUISITION = ("stimulator", "coil", "waveform", "reference", "software_filters", "hardware_filters", "format")
@@ -50,7 +51,7 @@ def conditions_of(protocol: Protocol, table: pd.DataFrame) -> pd.Series:
     Raises
     ------
     ValueError
-        When a stimulus belongs to two conditions, or none belongs to any.
+        When a stimulus belongs to two conditions, or none belongs to any, or a protocol of pairs has none.
     """
     if not protocol.conditions:
         return pd.Series("all", index=table.index, dtype=object)
@@ -76,6 +77,8 @@ def conditions_of(protocol: Protocol, table: pd.DataFrame) -> pd.Series:
             f"Known of the trials: {known}.{protocols_of_pairs(protocol, table)} Give the missing columns with "
             "--stimuli LOG.csv, ex.read(path, stimuli=…) or ex.set_stimuli"
         )
+    if protocol.modality == "eeg":  # before minutes of cleaning, not after
+        refuse_missing_conditions(protocol, table.assign(condition=labels)[mine])
     return labels
 
 
@@ -96,6 +99,12 @@ def _described(table: pd.DataFrame) -> Iterable[str]:
 
 
 def _as_protocol(inst: Any, protocol: Any) -> Protocol:
+    if isinstance(inst, mne.Evoked):
+        raise TypeError(
+            "protocols need single trials, not an average; with averages: ex.measures.gmfa_area(evoked.data, "
+            "evoked.times), ex.measures.tep_peak, ex.plots.tep_butterfly, ex.compare_evoked (docs/tms_eeg.md, You only "
+            "have averages)"
+        )
     if not isinstance(inst, mne.io.BaseRaw | mne.BaseEpochs):
         raise TypeError(
             f"expected a recording (mne.io.Raw or Epochs), not {type(inst).__name__}; open files with ex.read(path)"
@@ -210,6 +219,7 @@ def _cleaned(
     counts = {str(label): int(number) for label, number in here.value_counts(sort=False).items()}
     own = {**facts["excitability"], "cut": counts, "pairs_left_out": pairs_left_out}
     if protocol.modality == "eeg" and epoch.every is None:
+        check_rate(protocol, float(epochs.info["sfreq"]))
         check_number(protocol, epochs)
         own["faults"] = recorded_faults(epochs.load_data())
     epochs.info["temp"] = {**facts, "excitability": own}

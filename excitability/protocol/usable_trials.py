@@ -11,6 +11,7 @@ from .library import list_protocols, load_protocol
 
 _MISSING = 0.5  # share of the trials
 _LEAST_OF_SOUND = 4  # trials that the step "sound" learns from
+_EARLY_OF_SOUND = 20  # samples that it needs of the early part of a trial
 
 
 def paired(table: pd.DataFrame) -> np.ndarray:
@@ -60,3 +61,27 @@ def check_number(protocol: Protocol, epochs: mne.BaseEpochs) -> None:
             f"potential needs {_LEAST_OF_SOUND}, and 80 or more are recommended: record more, or use a protocol of "
             'your own without the step "sound"'
         )
+
+
+def check_rate(protocol: Protocol, rate: float) -> None:
+    """An error that says what to do where samples are too few soon after the pulse, before minutes of cleaning.
+
+    Examples
+    --------
+    >>> import excitability as ex
+    >>> check_rate(ex.load_protocol("dlpfc/tep"), 250.0)
+    Traceback (most recent call last):
+    ...
+    ValueError: dlpfc/tep: sampled at 250 Hz, and the cleaning soon after the pulse needs 300 Hz or more (1000 Hz or more is recommended): export the recording at its own rate, or copy the protocol and leave out early = [0.01, 0.08] of the step "sound"
+    """  # noqa: E501
+    for step in protocol.cleaning:
+        early = step.get("early")
+        if step["step"] != "sound" or early is None:
+            continue
+        least = (_EARLY_OF_SOUND + 1) / (early[1] - early[0])
+        if rate < least:
+            raise ValueError(
+                f"{protocol.name}: sampled at {rate:g} Hz, and the cleaning soon after the pulse needs {least:.3g} Hz "
+                "or more (1000 Hz or more is recommended): export the recording at its own rate, or copy the protocol "
+                f'and leave out early = {list(early)} of the step "sound"'
+            )
