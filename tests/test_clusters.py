@@ -13,6 +13,7 @@ from scipy.stats import t as student
 import excitability as ex
 from excitability.comparison import change_map, compare_planned
 from excitability.comparison._cluster_test import ClusterTest, t_values
+from excitability.comparison._cluster_words import clusters_in_brief, smallest_p
 from excitability.comparison._evoked_changes import as_table, read_changes
 from excitability.protocol import load_battery
 from excitability.protocol.library import Battery, PlannedClusters
@@ -144,10 +145,50 @@ def test_few_people_bad_channels_and_missing_sessions_are_said(info):
     assert patients["n"] == 3
     assert patients["p_value"] >= 0.25
     assert set(patients["flag"].split(";")) >= {"few_participants", "interpolated_channels", "missing_sessions"}
-    assert "1 without both sessions" in patients["sentence"]
+    assert "p_cannot_be_small" in patients["flag"]
+    assert "3 people are too few to judge whether the potential changed from pre to post0" in patients["sentence"]
+    assert "1 without both sessions; smallest possible p = 0.25" in patients["sentence"]
     controls = found[found["group"] == "control"].iloc[0]
     assert np.isnan(controls["p_value"])
     assert "too_few_participants" in controls["flag"]
+
+
+@pytest.mark.parametrize(("sizes", "judged"), [((5,), False), ((6,), True), ((3, 3), False), ((4, 4), True)])
+def test_what_so_few_people_cannot_show_is_said(info, sizes, judged):
+    """An enormous effect in all: p is its smallest possible, and the sentence says whether that can mean anything."""
+    both, groups = study(info, np.random.default_rng(11), sizes, effects=(-30e-6, 30e-6))
+    found = ex.compare_evoked(both, by=groups if len(sizes) == 2 else None, window="early", n_permutations=1000)
+    row = found[found["group"] == ("patient - control" if len(sizes) == 2 else "all")].iloc[0]
+    if len(sizes) == 1:
+        assert row["p_value"] == pytest.approx(smallest_p(sizes))
+    else:  # drawn at random among the ways to part people
+        assert row["p_value"] == pytest.approx(smallest_p(sizes), abs=0.03)
+    assert ("p_cannot_be_small" not in row["flag"]) == judged
+    assert ("too few to judge" not in row["sentence"]) == judged
+    figure = ex.plots.cluster_map(*_picture(both, groups if len(sizes) == 2 else None, row), found)
+    assert any(ax.get_title() for ax in figure.axes) == (row["p_value"] <= 0.05)
+
+
+def _picture(both, groups, row):
+    t, mean = change_map(both, by=groups, group=row["group"])
+    return t, mean.times, mean.info
+
+
+def test_many_cluster_tests_are_told_in_few_lines():
+    tests = pd.DataFrame(
+        {
+            "cluster": [1, 2, 1, 0, 1, 1],
+            "p_value": [0.01, 0.3, 0.4, 1.0, 0.25, 0.5],
+            "n": 3,
+            "flag": ["", "", "", "", "p_cannot_be_small", "p_cannot_be_small"],
+            "sentence": "It changed.",
+        }
+    )
+    assert clusters_in_brief(tests) == [
+        "It changed.",
+        "2 of 5 cluster tests give no evidence of a change (smallest p = 0.40).",
+        "2 of 5 cluster tests cannot be judged with 3 people: p cannot be 0.05 or smaller, whatever the potentials do.",
+    ]
 
 
 def test_enhanced_values_need_no_threshold(info):
@@ -275,13 +316,17 @@ def test_the_command_line_compares_and_the_report_shows(recordings, tmp_path):
     from excitability.html_report import report_folder
 
     protocol = ex.load_protocol("dlpfc/tep").replace(cleaning=[], average={"gmfa_area": {"window": [0.02, 0.25]}})
-    people = [recordings.assign(participant=recordings["participant"] + suffix) for suffix in ("a", "b")]
+    people = [recordings.assign(participant=recordings["participant"] + suffix) for suffix in ("a", "b", "c")]
     ex.run_batch(pd.concat(people, ignore_index=True), protocol, tmp_path)
     told = CliRunner().invoke(app, ["compare", str(tmp_path), "--after", "post0", "--clusters", "0.02:0.05"])
     assert told.exit_code == 0, told.output
     assert "clusters.tsv" in told.output
     assert "window (20 to 50 ms)" in " ".join(told.output.split())
     found = pd.read_csv(tmp_path / "clusters.tsv", sep="\t")
-    assert (found["n"] == 4).all()
+    assert (found["n"] == 6).all()
     page = report_folder(tmp_path).read_text(encoding="utf-8")
     assert "Whole potential: post0 − pre" in page
+    found.assign(flag="p_cannot_be_small").to_csv(tmp_path / "clusters.tsv", sep="\t", index=False)
+    few = report_folder(tmp_path).read_text(encoding="utf-8")
+    assert "Whole potential: post0 − pre" in few
+    assert few.count("<figure>") == page.count("<figure>") - 1  # noise is not drawn as if it were a finding

@@ -15,7 +15,8 @@ from excitability import plots
 from excitability.comparison import compare
 from excitability.html_report import _page, _tables, add_to_mne_report, report
 from excitability.html_report._figures import figures_of
-from excitability.html_report._words import flag_in_words, protocol_methods
+from excitability.html_report._flags import flag_in_words
+from excitability.html_report._words import protocol_methods
 from excitability.measures import recruitment_curves_of_study
 from excitability.protocol import load_battery, load_protocol
 

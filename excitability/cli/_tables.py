@@ -101,7 +101,7 @@ def _quality(rows: pd.DataFrame) -> Iterator[str]:
 
 
 def _flags(notes: dict[str, int]) -> Iterator[str]:
-    from ..html_report._words import flag_in_words
+    from ..html_report._flags import flag_in_words
 
     for flag, place in notes.items():
         name = "" if flag.startswith("see_log:") else f"{flag}: "
@@ -124,7 +124,7 @@ def _meanings(done: Run, shown: pd.DataFrame) -> Iterator[str]:
 
 def _rejected(done: Run) -> Iterator[str]:
     """How many trials of a channel were left out, and why."""
-    from ..html_report._words import reasons_in_words
+    from ..html_report._flags import reasons_in_words
 
     trials = done.trials
     if not len(trials) or "reject" not in trials:
@@ -139,7 +139,7 @@ def _rejected(done: Run) -> Iterator[str]:
 
 def _without_value(results: pd.DataFrame, shown: pd.DataFrame) -> Iterator[str]:
     """Rows without a value, those of one channel and reason in one line."""
-    from ..html_report._words import flag_in_words
+    from ..html_report._flags import flag_in_words
     from ..labels import condition_label
 
     rest = results[results["value"].isna()].drop(shown.index, errors="ignore")
@@ -176,12 +176,14 @@ def show_changes(change: pd.DataFrame) -> None:
 
 
 def show_clusters(found: pd.DataFrame) -> None:
-    """Print the sentence of each cluster test: of its most certain cluster, or that there is none."""
+    """Print what cluster tests found, and how many found nothing or cannot; the sentence of each is in the table."""
     from rich.console import Console
 
+    from ..comparison._cluster_words import clusters_in_brief
+
     console = Console(width=None if sys.stdout.isatty() else _WORDS, highlight=False, markup=False)
-    for text in found.loc[found["cluster"] <= 1, "sentence"]:
-        console.print(_hanging(str(text), console.width))
+    for text in clusters_in_brief(found):
+        console.print(_hanging(text, console.width))
 
 
 def _hanging(text: str, width: int) -> str:

@@ -11,7 +11,7 @@ import mne
 import numpy as np
 
 from ..schema import join_flags
-from ._cluster_words import ALPHA, cluster_sentence
+from ._cluster_words import ALPHA, CANNOT_JUDGE, cluster_sentence, smallest_p
 from ._evoked_changes import Changes
 
 _TFCE = {"start": 0.0, "step": 0.2}
@@ -84,7 +84,8 @@ class ClusterTest:
         t = t_values(*samples)
         limit = math.nan if self.threshold == "tfce" else self._limit(sizes)
         clusters, lowest, drawn = self._clusters(samples, t, limit)
-        flag = "few_participants" if self._too_few(sizes) else ""
+        cannot = CANNOT_JUDGE if smallest_p(sizes) > ALPHA else ""
+        flag = join_flags("few_participants" if self._too_few(sizes) else "", cannot)
         if not clusters:
             return [self._row(times, sizes, limit, drawn, lowest, flag=join_flags(flag, "no_cluster"))]
         rows = []
@@ -111,7 +112,7 @@ class ClusterTest:
         return float(student.isf(float(self.threshold) / 2, sum(sizes) - len(sizes)))
 
     def _too_few(self, sizes: list[int]) -> bool:
-        """Whether there are so few ways to permute that p cannot be small, or rests on few of them."""
+        """Whether p rests on few ways to permute."""
         return sizes[0] < 6 if len(sizes) == 1 else min(sizes) < 5
 
     def _clusters(self, samples: list[np.ndarray], t: np.ndarray, limit: float) -> tuple[list[_Cluster], float, int]:
@@ -237,7 +238,7 @@ class ClusterTest:
                 "peak_t": float(t[peak]),
                 "mass": float(t[mask].sum()),
             }
-        return row | {"sentence": cluster_sentence(row, missing)}
+        return row | {"sentence": cluster_sentence(row, missing, smallest_p(sizes))}
 
     def _model(self, sizes: list[int], drawn: int) -> str:
         if len(sizes) == 2:

@@ -13,8 +13,8 @@ from ..labels import capital, channel_label, condition_label, measure_in_words, 
 from ..plots import condition_values, motor_map, paired_pulse_curve, recruitment_curve
 from ..schema import Estimate, display_units
 from . import _page as html
+from ._flags import flag_in_words
 from ._tables import main_rows, with_interval
-from ._words import flag_in_words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -30,7 +30,7 @@ SHRUNKEN = (
     "values and too narrow: judge a change by the section Changes, whose intervals give back what shrinking took, and "
     "differences between people by the curves fitted alone."
 )
-Extra = tuple[str, str, "Figure", str]  # section, title, figure, caption
+Extra = tuple[str, str, "Figure | None", str]  # section, title, figure or words alone, caption
 
 
 class Numbers:
@@ -39,7 +39,9 @@ class Numbers:
     def __init__(self) -> None:
         self.last = 0
 
-    def block(self, figure: Figure, title: str, caption: str) -> str:
+    def block(self, figure: Figure | None, title: str, caption: str) -> str:
+        if figure is None:
+            return f"<p><b>{html.said(title)}.</b> {html.said(caption)}</p>"
         self.last += 1
         return html.figure_block(figure, title, caption, number=self.last)
 
@@ -179,7 +181,7 @@ def _within(protocol: str, title: str) -> str:
     return title if title.lower().startswith(label.lower()) else f"{label}: {title}"
 
 
-def _placed(extras: Sequence[Extra], section: str) -> list[tuple[Figure, str, str]]:
+def _placed(extras: Sequence[Extra], section: str) -> list[tuple[Figure | None, str, str]]:
     return [(figure, title, caption) for place, title, figure, caption in extras if place == section]
 
 

@@ -23,7 +23,7 @@ from ..labels import (
 from ..measures._tables import is_kept
 from ..plots._panels import centre
 from ..schema import DERIVED, NOT_A_CHANGE, display_units
-from ._words import flag_in_words, reasons_in_words
+from ._flags import flag_in_words, reasons_in_words
 
 _TEXT = ("participant", "session", "protocol", "channel", "condition", "measure", "unit", "form", "flag", "error")
 _MINUS = "\u00a0−\u00a0"  # keeps what it stands between on one line

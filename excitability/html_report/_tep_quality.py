@@ -8,8 +8,8 @@ import pandas as pd
 from ..labels import channel_label, condition_label, name_in_words, protocol_label
 from ..schema import QUALITY, display
 from . import _page as html
+from ._flags import flag_in_words
 from ._tables import Rows, number, with_interval
-from ._words import flag_in_words
 
 _WORDS = {
     "source_gain": "Gain of sources over the whole head, median, of the weakest peak",

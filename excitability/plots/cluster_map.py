@@ -41,8 +41,8 @@ def cluster_map(
     info : mne.Info
         Of the same channels, with positions.
     clusters : DataFrame
-        Rows of :func:`excitability.compare_evoked` of one contrast and group. Drawn are those with p <= 0.05; without
-        one, the most certain of each window, dashed. Marked electrodes are those of the cluster.
+        Rows of :func:`excitability.compare_evoked` of one contrast and group. Drawn are those with p <= 0.05; what is
+        no evidence has no outline. Marked electrodes are those of the cluster.
     tmin, tmax : float
         Limits of the time axis in seconds.
     title : str
@@ -102,10 +102,7 @@ def cluster_map(
 
 
 def _drawn(clusters: pd.DataFrame) -> pd.DataFrame:
-    found = clusters[(clusters["cluster"] > 0) & clusters["t0"].notna()]
-    sure = found[found["p_value"] <= _ALPHA]
-    if not len(sure):
-        sure = found[found["cluster"] == 1]
+    sure = clusters[(clusters["cluster"] > 0) & clusters["t0"].notna() & (clusters["p_value"] <= _ALPHA)]
     return sure.sort_values("p_value", kind="stable").head(_MOST_MAPS).sort_values("t0", kind="stable")
 
 
@@ -135,8 +132,7 @@ def _outlines(
         edge = np.pad(mask.astype(float), 1)
         step = times[1] - times[0]
         x = np.concatenate([[times[0] - step], times, [times[-1] + step]]) * ms
-        look = "solid" if row["p_value"] <= _ALPHA else "dashed"
-        ax.contour(x, np.arange(-1, len(t) + 1), edge, levels=[0.5], colors=INK, linewidths=0.9, linestyles=look)
+        ax.contour(x, np.arange(-1, len(t) + 1), edge, levels=[0.5], colors=INK, linewidths=0.9)
         if not mask.any():
             continue
         place, sample = np.unravel_index(int(np.argmax(np.where(mask, np.abs(t), -1))), t.shape)
