@@ -1,4 +1,4 @@
-"""What cleaning steps compute by faster ways of their own equals what numpy and scipy give."""
+"""What cleaning and measures compute by faster ways of their own equals what numpy and scipy give."""
 
 import tracemalloc
 
@@ -10,6 +10,9 @@ from scipy.signal import butter, sosfiltfilt
 from excitability.cleaning import apply
 from excitability.cleaning._instance import quantile_over_channels, stretches
 from excitability.cleaning.filters import bridge_linear, piecewise
+from excitability.measures import get_measure
+from excitability.measures._chance import samples_looked_at
+from excitability.protocol.averages import implausible_scale
 
 
 @pytest.mark.parametrize("n_channels", [1, 2, 7, 64])
@@ -67,3 +70,20 @@ def test_a_list_of_steps_copies_the_trials_once():
     assert peak < 1.6 * x.nbytes
     np.testing.assert_array_equal(epochs.get_data(copy=False), x)  # what was given is as it was
     assert abs(cleaned.get_data(copy=False).mean(axis=1)).max() < 1e-18
+
+
+@pytest.mark.parametrize("name", ["gmfa_area", "lmfa_area", "cortical_evoked_activity"])
+@pytest.mark.parametrize("window", [(0.02, 0.0803), (-0.1, 0.2)])
+def test_a_size_is_that_of_the_samples_it_looks_at(name, window):
+    times = np.arange(-100, 201) / 1000.0
+    x = np.random.default_rng(0).standard_normal((3, 4, times.size))
+    measure = get_measure(name)
+    seen, fewer = samples_looked_at(x, times, measure, {"window": window})
+    assert fewer.size <= times.size
+    assert measure.function(seen[0], fewer, window=window) == measure.function(x[0], times, window=window)
+
+
+@pytest.mark.parametrize("large", [0, 4, 5, 6, 10])
+def test_a_scale_is_told_by_the_median(large):
+    x = np.where(np.arange(10) < large, -0.01, 0.0001)
+    assert (implausible_scale(x) == "implausible_scale") == (np.median(np.abs(x)) > 1e-3)

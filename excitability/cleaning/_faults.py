@@ -47,20 +47,19 @@ def recorded_faults(epochs: Any) -> dict[str, Any]:
     names = np.array([epochs.ch_names[pick] for pick in picks])
     if not len(epochs) or not len(picks):
         return {"clipped": [], "bridged": [], "recharge": []}
-    top, bottom = _limits(epochs, picks)
+    highest, lowest = _limits(epochs, picks)
+    top, bottom = highest.max(axis=0), lowest.min(axis=0)
     held, steps = np.zeros(len(picks)), []
     for row, quiet, before in _trials(epochs):
-        x = data_of(epochs)[row, picks]
-        for limit in (top, bottom):
-            resting = (x == limit[:, None]) & quiet
-            several = resting.sum(axis=1) >= _RUN  # few samples of an unclipped channel share a value
-            if several.any():
-                held[several] += _held(resting[several])
-        steps.append(np.diff(x[:, before], axis=1))
+        x = data_of(epochs)[row]
+        for limit, reached in ((top, highest[row]), (bottom, lowest[row])):
+            there = np.flatnonzero(reached == limit)  # a channel that is not clipped is there in one trial
+            held[there] += _held((x[picks[there]] == limit[there, None]) & quiet)
+        steps.extend(np.diff(x[picks, span], axis=1) for span in stretches(before))
     alive = top > bottom
     n_samples = sum(int(quiet.sum()) for _, quiet, _ in _trials(epochs))
     bridged = np.zeros(len(picks), dtype=bool)
-    if steps[0].size:
+    if steps and steps[0].size:
         bridged[alive] = _bridged(np.concatenate(steps, axis=1)[alive])
     return {
         "clipped": names[alive & (held > _SHARE * n_samples)].tolist(),
@@ -79,13 +78,14 @@ def _trials(epochs: Any) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
 
 
 def _limits(epochs: Any, picks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Highest and lowest value of each channel away from the pulse."""
-    top, bottom = np.full(len(picks), -np.inf), np.full(len(picks), np.inf)
+    """Highest and lowest value away from the pulse, of each trial and channel."""
+    highest, lowest = np.full((len(epochs), len(picks)), -np.inf), np.full((len(epochs), len(picks)), np.inf)
     for row, quiet, _ in _trials(epochs):
         for span in stretches(quiet):
             x = data_of(epochs)[row, picks, span]
-            top, bottom = np.maximum(top, x.max(axis=1)), np.minimum(bottom, x.min(axis=1))
-    return top, bottom
+            np.maximum(highest[row], x.max(axis=1), out=highest[row])
+            np.minimum(lowest[row], x.min(axis=1), out=lowest[row])
+    return highest, lowest
 
 
 def _held(mask: np.ndarray) -> np.ndarray:

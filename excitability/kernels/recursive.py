@@ -8,7 +8,7 @@ from ._jit import njit
 
 
 @njit
-def filter_both_ways(x, sections, initial):
+def filter_both_ways(x, sections):
     """Filter ``x`` in place, forwards and then backwards, each time as if its first sample had lasted for ever.
 
     Parameters
@@ -16,18 +16,21 @@ def filter_both_ways(x, sections, initial):
     x : array, shape (n_times, n_channels)
     sections : array, shape (n_sections, 6)
         Second-order sections, as ``scipy.signal.butter(..., output="sos")`` gives them.
-    initial : array, shape (n_sections, 2)
-        State of the sections for an input of one (``scipy.signal.sosfilt_zi``).
     """
     n_times, n_channels = x.shape
     n_sections = len(sections)
     first, second = np.empty((n_sections, n_channels)), np.empty((n_sections, n_channels))
     for way in range(2):
         start = x[0] if way == 0 else x[n_times - 1]
+        level = 1.0  # of what each section is given, and has settled to, for an input of one
         for s in range(n_sections):
+            b0, b1, b2 = sections[s, 0], sections[s, 1], sections[s, 2]
+            a1, a2 = sections[s, 4], sections[s, 5]
+            gain = (b0 + b1 + b2) / (1.0 + a1 + a2)
             for c in range(n_channels):
-                first[s, c] = initial[s, 0] * start[c]
-                second[s, c] = initial[s, 1] * start[c]
+                second[s, c] = (b2 - a2 * gain) * level * start[c]
+                first[s, c] = (b1 - a1 * gain + b2 - a2 * gain) * level * start[c]
+            level *= gain
         for t in range(n_times):
             row = x[t] if way == 0 else x[n_times - 1 - t]
             for s in range(n_sections):

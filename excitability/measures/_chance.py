@@ -15,7 +15,7 @@ import numpy as np
 
 from ..schema import join_flags
 from ._evoked import window_mask
-from ._registry import Measure
+from ._registry import Measure, check_span
 from ._spectrum import Band, coefficients, crossed
 from ._wavelets import FREQUENCIES, slower, wavelet_courses
 from .connectivity import imaginary_coherence, wpli
@@ -167,7 +167,23 @@ def _immediate(data: np.ndarray, times: np.ndarray, measure: Measure, known: Map
 
 
 def _size(data: np.ndarray, times: np.ndarray, measure: Measure, known: Mapping[str, Any]) -> float:
-    return size_p_value(data, times, partial(measure.function, window=known["window"]))
+    function = partial(measure.function, window=known["window"])
+    return size_p_value(*samples_looked_at(data, times, measure, known), function)
+
+
+def samples_looked_at(
+    data: np.ndarray, times: np.ndarray, measure: Measure, arguments: Mapping[str, Any]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The samples that a size is made of, where it is made of its window alone: resampling need not draw the others."""
+    if _TESTED.get(measure.name) is not _size:
+        return data, times
+    window = {**measure.parameters, **arguments}["window"]
+    check_span(window, f"{measure.name}: window")
+    at = np.flatnonzero(window_mask(times, window, measure.name))
+    if at.size < 2:
+        return data, times
+    span = slice(max(int(at[0]) - 1, 0), int(at[-1]) + 2)
+    return np.ascontiguousarray(data[..., span]), times[span]
 
 
 def _rise(data: np.ndarray, times: np.ndarray, measure: Measure, known: Mapping[str, Any]) -> float:

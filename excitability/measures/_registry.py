@@ -145,7 +145,10 @@ def measure(
             unknown = set(kwargs) - set(signature.parameters)
             if unknown:
                 raise TypeError(unknown_word(f"parameter of {name}", min(unknown), signature.parameters))
-            bound = signature.bind(*args, **kwargs).arguments
+            if len(args) == 2 and not {"x", "times"} & set(kwargs) and list(signature.parameters)[:2] == ["x", "times"]:
+                bound = {"x": args[0], "times": args[1], **kwargs}  # a resampled measure is called some hundred times
+            else:
+                bound = signature.bind(*args, **kwargs).arguments
             shape = _SHAPE.get(kind, "(n_channels, n_times)")
             bound["x"], bound["times"] = _checked(bound["x"], bound["times"], name, _NDIM[kind], shape)
             for word in ("window", "baseline"):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -13,7 +14,7 @@ import pandas as pd
 
 from ..cleaning import band_of, filtered_across_pulse, gap_of
 from ..measures import Measure, get_measure
-from ..measures._chance import told_of_chance
+from ..measures._chance import samples_looked_at, told_of_chance
 from ..measures.bootstrap import bootstrap_average, bootstrap_epochs
 from ..resources import roi_channels, tep_component
 from ..schema import Estimate, join_flags
@@ -44,13 +45,14 @@ def average_rows(
     """
     rows: list[dict[str, Any]] = []
     kept, lost = kept_trials(epochs, label, trials)
+    read = _reader(epochs)
     for section in (protocol.average, protocol.epochs):
         for key, entry in section.items():
             if "responses" in get_measure(entry.get("measure", key)).parameters:
                 rows += _joint_rows(key, dict(entry), epochs, kept, lost, channels, trials)
             else:
                 outside = _outside(protocol, key, entry, epochs.times)
-                rows += _entry_rows(key, dict(entry), epochs, kept, lost, channels, label, outside)
+                rows += _entry_rows(key, dict(entry), epochs, kept, lost, channels, label, outside, read)
     return rows
 
 
@@ -92,7 +94,8 @@ def _entry_rows(
     lost: Mapping[str, int],
     channels: list[str] | None,
     label: str,
-    outside: bool = False,
+    outside: bool,
+    read: Callable[[tuple[str, ...]], tuple[np.ndarray, str]],
 ) -> list[dict[str, Any]]:
     measure = get_measure(arguments.pop("measure", key))
     region = arguments.pop("roi", None)
@@ -110,8 +113,8 @@ def _entry_rows(
         for word in ("test", "conditioning"):
             if word == "test" or word in measure.parameters:
                 paired[word] = arguments.pop(word, word)
-    data = epochs.get_data(picks=names, verbose="ERROR")
-    flag = join_flags(flag, implausible_scale(data))
+    data, scale = read(tuple(names))
+    flag = join_flags(flag, scale)
     if filtered_across_pulse(epochs):
         flag = join_flags(flag, "filtered_across_pulse")
     rows: list[dict[str, Any]] = []
@@ -135,6 +138,17 @@ def _entry_rows(
     return rows
 
 
+def _reader(epochs: mne.BaseEpochs) -> Callable[[tuple[str, ...]], tuple[np.ndarray, str]]:
+    """Samples of channels and the flag of their scale, each read once: most measures look at one region."""
+
+    @functools.cache
+    def read(names: tuple[str, ...]) -> tuple[np.ndarray, str]:
+        data = epochs.get_data(picks=list(names), verbose="ERROR")
+        return data, implausible_scale(data)
+
+    return read
+
+
 def _outside(protocol: Protocol, key: str, entry: Mapping[str, Any], times: np.ndarray) -> bool:
     """Whether a measure looks beyond trials that are shorter than its protocol cuts them."""
     sample = times[1] - times[0]
@@ -152,7 +166,10 @@ def _outside(protocol: Protocol, key: str, entry: Mapping[str, Any], times: np.n
 
 def implausible_scale(data: np.ndarray) -> str:
     """Flag of trials that cannot be in volts; empty where they may be."""
-    return "implausible_scale" if data.size and np.median(np.abs(data)) > _LARGEST else ""
+    large = np.count_nonzero(np.abs(data) > _LARGEST)  # the median is, or is not, without looking for it
+    if 2 * large == data.size and large:
+        large += int(np.median(np.abs(data)) > _LARGEST)
+    return "implausible_scale" if 2 * large > data.size else ""
 
 
 def region_channels(
@@ -204,9 +221,10 @@ def _value(
     if measure.kind == "epochs":
         value = bootstrap_epochs(data[positions], epochs.times, function)
         return told_of_chance(measure, value, data[positions], epochs.times, arguments)
+    data, times = samples_looked_at(data, epochs.times, measure, arguments)
     trials = {word: data[rows] for word, rows in others.items()}
-    value = bootstrap_average(data[positions], epochs.times, function, **trials)
-    return value if trials else told_of_chance(measure, value, data[positions], epochs.times, arguments)
+    value = bootstrap_average(data[positions], times, function, **trials)
+    return value if trials else told_of_chance(measure, value, data[positions], times, arguments)
 
 
 def _joint_rows(
