@@ -191,25 +191,35 @@ COMPARISON_COLUMNS = _columns(
         "form",
         "",
         "str",
-        "log_ratio where a ratio is estimated, else difference; trend: change per unit of dose; period: second period "
-        "against first; omnibus: all time points in one test, no estimate; mean, geometric_mean: of a group",
+        "log_ratio where a ratio is estimated, log_odds_ratio for a probability of single trials, else difference; "
+        "trend: change per unit of dose; period: second period against first; omnibus: all time points in one test, no "
+        "estimate; mean, geometric_mean: of a group",
     ),
     ("ci_low", "as in unit", "float", "lower limit of the 95 % interval"),
     ("ci_high", "as in unit", "float", "upper limit of the 95 % interval"),
     ("p_value", "1", "float", "two-sided p value"),
+    ("standard_error", "as in unit", "float", "standard error of estimate; of its logarithm for a geometric_mean"),
+    ("df", "1", "float", "degrees of freedom of the t distribution; n/a where the interval does not come from one"),
     ("n", "1", "int", "participants in the estimate"),
     ("model", "", "str", "the model, with its formula"),
     ("percent_change", "%", "float", "back-transformed change where the estimate is a log ratio"),
     ("percent_ci_low", "%", "float", "lower limit of percent_change"),
     ("percent_ci_high", "%", "float", "upper limit of percent_change"),
     ("effect_size", "1", "float", "Hedges g_av (within), d_ppc2 (changes of groups) or g (groups at one time)"),
+    ("effect_size_ci_low", "1", "float", "lower limit of the 95 % interval of effect_size, by the noncentral t"),
+    ("effect_size_ci_high", "1", "float", "upper limit of the 95 % interval of effect_size"),
+    ("effect_size_name", "", "str", "which effect size it is: g_av, d_ppc2 or hedges_g"),
     ("smallest_detectable_change", "as in unit", "float", "smallest detectable change of one person"),
     ("smallest_detectable_group_change", "as in unit", "float", "smallest detectable change of the group"),
     ("smallest_detectable_ci_low", "as in unit", "float", "lower 95 % limit of that of one person, by chi-square"),
     ("smallest_detectable_ci_high", "as in unit", "float", "upper 95 % limit of that of one person, by chi-square"),
     ("responders", "1", "float", "share of participants beyond the smallest detectable change"),
+    ("family", "", "str", "primary, secondary or exploratory, as the battery declared it; n/a for what is no change"),
+    ("p_adjusted", "1", "float", "p_value corrected for the tests of the same family"),
+    ("adjustment", "", "str", "how p_adjusted was made, and over how many tests"),
     ("flag", "", "str", "what a reader of the estimate must know"),
     ("sentence", "", "str", "the result in plain words"),
+    ("literature", "", "str", "what published studies found on the same measure, and whether this one agrees"),
 )
 
 #: Forms of the rows of a comparison that are not a change, and not drawn among changes.

@@ -34,7 +34,7 @@ _TEXT = {
     )
     for name, column in columns.items()
     if column.dtype == "str"
-}
+} | {"equivalence_sentence"}
 
 
 def write_text(path: Path, text: str) -> Path:

@@ -468,7 +468,8 @@ def test_report_shows_a_crossover(tmp_path):
     [
         (lambda r: compare(r, by="arm", method="bayes"), "unknown method 'bayes'"),
         (lambda r: compare(r, by="arm", method="trimmed", covariates=["baseline"]), "takes no covariates"),
-        (lambda r: compare(r, by="arm", method="permutation", trials=r), "leave out trials"),
+        (lambda r: compare(r, by="arm", method="trimmed", trials=r), "leave out trials"),
+        (lambda r: compare(r, by="arm", method="bootstrap", covariates=["baseline"]), "with trials method="),
         (lambda r: compare(r, by="arm", trial_covariates=["trial"]), "give trials too"),
         (lambda r: compare(r), "rows 0, 2. They differ in 'arm': by='arm' compares the arms"),
         (lambda r: compare(r.assign(arm=r["arm"].where(r.index != 4)), by="arm"), "column 'arm' is empty in row 4"),

@@ -10,21 +10,15 @@ from typing import Annotated, Any
 import typer
 
 from ._answers import register
+from ._compare import compare
 from ._options import (
-    After,
-    At,
     Axes,
-    Before,
-    By,
     Child,
-    Clusters,
     Columns,
-    Covariates,
     DataFormat,
     File,
     Format,
     Jobs,
-    Method,
     Montage,
     Muscles,
     Names,
@@ -34,15 +28,11 @@ from ._options import (
     Rate,
     Select,
     Sidecar,
-    SingleTrials,
     Stimuli,
-    TrialCovariates,
     Trigger,
     Types,
     Unit,
     Variable,
-    asked_clusters,
-    asked_plan,
     constants,
     listed,
     named,
@@ -50,7 +40,7 @@ from ._options import (
     types,
 )
 from ._progress import progress_bar
-from ._tables import show_changes, show_clusters, show_results
+from ._tables import show_results
 
 app = typer.Typer(
     help="From TMS-EMG and TMS-EEG recordings to a calibrated answer.",
@@ -60,6 +50,7 @@ app = typer.Typer(
 )
 protocols_app = typer.Typer(help="The protocols: list them, show one.", no_args_is_help=True)
 app.add_typer(protocols_app, name="protocols")
+app.command()(compare)
 register(app)
 
 
@@ -190,56 +181,6 @@ def batch(
     typer.echo(f"next: excitability compare {output}")
     if len(failed) == len(results):
         raise typer.Exit(1)
-
-
-@app.command()
-def compare(
-    results: Annotated[Path, typer.Argument(help="Folder that 'batch' wrote.")],
-    before: Before = None,
-    after: After = None,
-    by: By = None,
-    at: At = None,
-    covariate: Covariates = None,
-    method: Method = None,
-    trials: SingleTrials = None,
-    trial_covariate: TrialCovariates = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="TSV; RESULTS/comparison.tsv by default.")
-    ] = None,
-    clusters: Clusters = None,
-    evidence: Annotated[
-        bool | None,
-        typer.Option(help="Findings of the literature: on all measures, or none; on the primary outcome by default."),
-    ] = None,
-) -> None:
-    """Compare time points, by group or arm, or groups at one time, under the plan of the battery or as said here."""
-    from excitability.batch import load_evoked, load_results, plan_of
-    from excitability.comparison import compare_by_plan, compare_planned, describe_design, finding_in_words, findings_on
-    from excitability.tables import write_table
-
-    table, single, battery = load_results(results)
-    given: dict[str, Any] = {"before": listed(before), "after": listed(after), "by": by, "at": listed(at)}
-    given |= {"covariates": listed(covariate), "method": method, "trials": trials}
-    plan = asked_plan(plan_of(battery, table), table, **given, trial_covariates=listed(trial_covariate))
-    if "after" in plan:
-        typer.echo(" ".join(describe_design(table, before=plan["before"], after=plan["after"], by=plan.get("by"))))
-    change = compare_by_plan(table, plan, single)
-    path = write_table(change, output or results / "comparison.tsv", facts={"Plan": plan})
-    show_changes(battery.planned(change))
-    found = findings_on(change if evidence else battery.planned(change))
-    if evidence is not False and len(found):
-        typer.echo("\nWhat the literature says (up: a larger value; a larger ratio is less inhibition)")
-        for finding in found.to_dict("records"):
-            typer.echo(f"  {finding_in_words(finding)}")
-        typer.echo("")
-    typer.echo(f"wrote {path} ({len(change)} contrasts)")
-    tests = asked_clusters(clusters, battery)
-    if tests:
-        found = compare_planned(load_evoked(results), tests, plan)
-        path = write_table(found, results / "clusters.tsv", facts={"Plan": plan})
-        show_clusters(found)
-        typer.echo(f"wrote {path} ({len(found)} rows)")
-    typer.echo(f"next: excitability report {results}")
 
 
 @app.command()

@@ -38,12 +38,17 @@ After = Annotated[list[str] | None, typer.Option(help="Time points after.")]
 By = Annotated[str | None, typer.Option(help="Column of the groups, or of the arms of a crossover.")]
 At = Annotated[list[str] | None, typer.Option(help="Time points at which groups are compared, instead of a change.")]
 Covariates = Annotated[list[str] | None, typer.Option(help="Covariates; 'baseline' is the measure before.")]
-Method = Annotated[str | None, typer.Option(help="t, trimmed (20 % trimmed means) or permutation.")]
+Method = Annotated[str | None, typer.Option(help="t, trimmed (20 % trimmed means), permutation or bootstrap.")]
 SingleTrials = Annotated[bool | None, typer.Option("--trials/--no-trials", help="Mixed models of single trials.")]
 Clusters = Annotated[
     list[str] | None, typer.Option(help="Cluster test of evoked potentials: early, late, or START:STOP in s.")
 ]
 TrialCovariates = Annotated[list[str] | None, typer.Option(help="Trial columns that enter these models.")]
+Equivalence = Annotated[
+    list[str] | None,
+    typer.Option(help="Largest change that is none: person, group (detectable), '25 %', or MEASURE=SIZE in SI or %."),
+]
+BayesFactor = Annotated[bool, typer.Option("--bayes-factor", help="Evidence for a change against none, per group.")]
 
 
 def listed(words: list[str] | None) -> list[str] | None:
@@ -107,6 +112,18 @@ def asked_clusters(words: list[str] | None, battery: Any) -> list[Any]:
                 raise ValueError(f"--clusters takes early, late or START:STOP in s, such as 0.015:0.08, not {word!r}")
         found += [PlannedClusters(protocol=entry.name, condition="", window=window) for entry in evoked]
     return found
+
+
+def asked_equivalence(words: list[str] | None) -> str | dict[str, str] | None:
+    """Bound of equivalence as :func:`excitability.comparison.equivalence` takes it."""
+    if not words:
+        return None
+    sizes = dict(word.split("=", 1) for word in words if "=" in word)
+    if len(sizes) == len(words):
+        return sizes
+    if sizes or len(words) > 1:
+        raise ValueError(f"--equivalence takes one bound, or MEASURE=SIZE for each measure, not {' '.join(words)}")
+    return words[0]
 
 
 def asked_plan(plan: dict[str, Any], table: Any, **given: Any) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Hashable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,6 +49,7 @@ def _grid(results: pd.DataFrame, notes: dict[str, int]) -> object:
     from rich.table import Table
 
     from ..html_report._tables import decimals, number
+    from ..html_report._tep_quality import is_gain
     from ..labels import condition_label
     from ..schema import display_units
 
@@ -59,7 +60,9 @@ def _grid(results: pd.DataFrame, notes: dict[str, int]) -> object:
     before = ""
     for row, (factor, unit) in zip(results.to_dict("records"), display_units(results), strict=True):
         value, low, high = (float(row[name]) * factor for name in ("value", "ci_low", "ci_high"))
-        places = decimals(value, low, high)
+        if is_gain(str(row["measure"])):  # its limits are no sampling limits
+            low = high = math.nan
+        places = 2 if is_gain(str(row["measure"])) else decimals(value, low, high)
         interval = "" if math.isnan(low) and math.isnan(high) else f"{number(low, places)} to {number(high, places)}"
         lost = f" (−{int(row['n_rejected'])})" if row["n_rejected"] else ""
         marks = [str(notes.setdefault(flag, len(notes) + 1)) for flag in str(row["flag"]).split(";") if flag]
@@ -154,8 +157,12 @@ def _without_value(results: pd.DataFrame, shown: pd.DataFrame) -> Iterator[str]:
         yield f"{channel}, no value: {told}" + f" – {why}." * bool(why)
 
 
-def show_changes(change: pd.DataFrame) -> None:
-    """Print the sentences of a comparison: what was measured once, a line a group and time below it."""
+def show_changes(change: pd.DataFrame, *, literature: bool = True) -> None:
+    """Print the sentences of a comparison: what was measured once, a line a group and time below it.
+
+    Behind a sentence stands its p value corrected for the tests of its family, where there are several, and what was
+    asked for beyond; below them what the ``literature`` says of the measure.
+    """
     from rich.console import Console
 
     from ..comparison.sentences import detectable_in_words, subject, without_subject
@@ -168,11 +175,56 @@ def show_changes(change: pd.DataFrame) -> None:
         below = without_subject(name, [str(text) for text in own["sentence"]])
         if below is not None:
             console.print(capital(name))
-        for text in below if below is not None else own["sentence"]:
-            console.print(_hanging(str(text), console.width))
+        rows = own.to_dict("records")
+        for row, text in zip(rows, below if below is not None else own["sentence"], strict=True):
+            console.print(_hanging(" ".join([str(text), *_beside(row)]), console.width))
+        for found in dict.fromkeys(str(row.get("literature", "")).partition("; this study:")[0] for row in rows):
+            if literature and found:
+                console.print(_hanging(f"{found}.", console.width, "  "))
     told = detectable_in_words([str(flag) for flag in change["flag"]])
     if told:
         console.print(told)
+
+
+def _beside(row: dict[Hashable, Any]) -> Iterator[str]:
+    """What follows the sentence of a contrast: corrected p value, equivalence, Bayes factor."""
+    from ..comparison.bayes_factors import in_words
+
+    adjusted, how = float(row.get("p_adjusted", math.nan)), str(row.get("adjustment", ""))
+    if math.isfinite(adjusted) and not how.endswith(", 1 test"):
+        p = "p < 0.001" if adjusted < 0.001 else f"p = {adjusted:.2g}"
+        yield f"Corrected ({how}): {p}."
+    told, bound = str(row.get("equivalence_sentence", "")), float(row.get("equivalence_bound", math.nan))
+    if told and math.isfinite(bound):
+        yield f"Equivalence: {told.partition(': ')[2]}"
+    factor = float(row.get("bayes_factor", math.nan))
+    if math.isfinite(factor):
+        yield f"Bayes factor: {in_words(factor)}."
+
+
+def show_families(change: pd.DataFrame, absent: Iterable[str] = ()) -> None:
+    """Print for each family that is not primary what remains after correction, and what was not measured."""
+    from rich.console import Console
+
+    from ..comparison.sentences import subject
+
+    console = Console(width=None if sys.stdout.isatty() else _WORDS, highlight=False, markup=False)
+    for family in ("secondary", "exploratory"):
+        own = change[change["family"].eq(family) & change["p_adjusted"].notna()]
+        held = own[own["p_adjusted"] < 0.05].sort_values("p_adjusted", kind="stable")
+        if not len(own):
+            continue
+        console.print(f"{family.capitalize()}: {len(held)} of {len(own)} tests below 0.05 after correction")
+        for row in held.head(5).to_dict("records"):
+            name = subject(*(str(row[word]) for word in ("protocol", "measure", "channel", "condition"))).rstrip(",")
+            where = ", ".join(word for word in (str(row["group"]), str(row["contrast"])) if word != "all")
+            size = row["percent_change"]
+            size = f"{size:+.0f} %, " if math.isfinite(size) else ""
+            console.print(_hanging(f"{name} ({where}): {size}corrected p = {row['p_adjusted']:.2g}", console.width))
+        if len(held) > 5:
+            console.print(f"  and {len(held) - 5} more in the table")
+    for outcome in absent:
+        console.print(f"Declared, but not measured: {outcome}")
 
 
 def show_clusters(found: pd.DataFrame) -> None:
@@ -186,9 +238,9 @@ def show_clusters(found: pd.DataFrame) -> None:
         console.print(_hanging(text, console.width))
 
 
-def _hanging(text: str, width: int) -> str:
+def _hanging(text: str, width: int, first: str = "– ") -> str:
     """A line that begins with a dash, its continuation set in."""
     import textwrap
 
     text = text.replace(" %", "\u00a0%")  # a number is never parted from its sign
-    return textwrap.fill(text, max(width, 40), initial_indent="– ", subsequent_indent="  ")
+    return textwrap.fill(text, max(width, 40), initial_indent=first, subsequent_indent="  ")

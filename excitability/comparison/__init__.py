@@ -6,6 +6,7 @@ from .bootstrap_refits import Refits, bootstrap_refits
 from .censored_thresholds import compare_thresholds
 from .change import compare
 from .clusters import change_map, compare_evoked
+from .complete import complete
 from .describe import describe_design
 from .effect_sizes import d_av, d_ppc2, d_rm, d_z, g_av, hedges_g, small_sample_correction
 from .equivalence import equivalence, two_one_sided
@@ -16,9 +17,10 @@ from .mediation import mediate
 from .mixed_models import MixedFit, mixed_model
 from .moderation import moderate
 from .multiplicity import adjust, benjamini_hochberg, holm
-from .plan import compare_by_plan
+from .plan import compare_by_plan, outcomes_not_compared
 from .planned_clusters import compare_planned
 from .power import power, sample_size
+from .record import comparison_record, left_out
 from .reliability import ICC_FORMS, bland_altman, ccc, cv, icc, sdc, sem
 from .reliability_table import reliability_table
 from .responders import responders
@@ -47,6 +49,8 @@ __all__ = [
     "compare_groups",
     "compare_planned",
     "compare_thresholds",
+    "comparison_record",
+    "complete",
     "contested_claims",
     "cv",
     "d_av",
@@ -64,11 +68,13 @@ __all__ = [
     "holm",
     "icc",
     "jzs_bayes_factor",
+    "left_out",
     "logistic_changes",
     "logistic_model",
     "mediate",
     "mixed_model",
     "moderate",
+    "outcomes_not_compared",
     "power",
     "reliability_table",
     "responders",

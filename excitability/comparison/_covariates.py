@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from ..covariates import check_covariates
 from ..schema import COVARIATES, RESULT_COLUMNS, unknown_word
 from ._labels import as_text, some
 
@@ -16,7 +17,12 @@ def read_covariates(
     level_name: str,
     before: str,
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Columns of regressors, one value a unit (participant, or participant in an arm): that at the baseline."""
+    """Columns of regressors, one value a unit (participant, or participant in an arm): that at the baseline.
+
+    Known covariates must hold numbers that a person can have; the message names the rows.
+    """
+    known = [name for name in names if name in COVARIATES and name in table]
+    check_covariates(table[["participant", *known]], what="result table")
     columns, kept = [], []
     for name in names:
         if name == "baseline" and name not in table:

@@ -8,12 +8,13 @@ from typing import Literal, Protocol
 import numpy as np
 
 from ..schema import unknown_word
+from .bootstrap_t import bootstrap_groups
 from .estimation import Contrast, group_changes
 from .permutation import permuted_groups
 from .trimmed import trimmed_groups
 
-Method = Literal["t", "trimmed", "permutation"]
-METHODS = ("t", "trimmed", "permutation")
+Method = Literal["t", "trimmed", "permutation", "bootstrap"]
+METHODS = ("t", "trimmed", "permutation", "bootstrap")
 
 
 class Fit(Protocol):
@@ -29,14 +30,18 @@ def check_method(method: str, covariates: Sequence[str], trials: object | None =
     Raises
     ------
     ValueError
-        For an unknown method, and for covariates or trials with another than ``"t"``.
+        For an unknown method, for covariates with another than ``"t"`` (or ``"bootstrap"`` of trials), and for trials
+        with ``"trimmed"``.
     """
     if method not in METHODS:
         raise ValueError(unknown_word("method", method, METHODS))
-    if method != "t" and covariates:
-        raise ValueError(f"method={method!r} takes no covariates ({', '.join(covariates)}); leave method out for them")
-    if method != "t" and trials is not None:
-        raise ValueError(f"method={method!r} needs one value a participant; leave out trials, or method")
+    if method == "trimmed" and trials is not None:
+        raise ValueError("method='trimmed' needs one value a participant; leave out trials, or method")
+    if method != "t" and covariates and not (method == "bootstrap" and trials is not None):
+        more = "; with trials method='bootstrap' does" if method == "bootstrap" else ""
+        raise ValueError(
+            f"method={method!r} takes no covariates ({', '.join(covariates)}){more}; leave method out for them"
+        )
 
 
 def fit_groups(
@@ -63,6 +68,8 @@ def fit_groups(
         return None
     if method == "trimmed":
         return trimmed_groups(changes, groups, n_groups)
+    if method == "bootstrap":
+        return bootstrap_groups(changes, groups, n_groups)
     return permuted_groups(changes, groups, n_groups)
 
 
@@ -73,6 +80,9 @@ def in_words(method: str, contrast: Contrast, *, n_samples: int, covariates: boo
         n = getattr(contrast, "n_permutations", 0)
         what = "sign flips" if n_samples == 1 else "permutation of Welch's t"
         return what + (f", {n} {'flips' if n_samples == 1 else 'orders'}" if n else "")
+    if method == "bootstrap":
+        n = getattr(contrast, "n_drawn", 0)
+        return f"bootstrap of {'t' if n_samples == 1 else 'Welch t'}" + (f", {n} drawn studies" if n else "")
     if method == "trimmed":
         return ("20 % trimmed mean" if n_samples == 1 else "20 % trimmed means, Yuen-Welch") + df
     if covariates:

@@ -9,11 +9,15 @@ from typing import Any
 import pandas as pd
 
 from ..schema import COMPARISON_COLUMNS
+from ._effects import NONE, Effect
 from .estimation import Contrast
-from .sentences import Words, percent, sentence
+from .sentences import FEWEST, Words, percent, sentence
 
 #: Form of the rows that are not one change: what they hold cannot be read as one.
 _FORMS = {"trend": "trend", "period": "period", "omnibus": "omnibus"}
+
+#: Text that is filled in when the table is whole.
+_LATER = {"family": "", "adjustment": "", "literature": ""}
 
 
 def words_of(info: Mapping[str, str], **rest: Any) -> Words:
@@ -22,13 +26,15 @@ def words_of(info: Mapping[str, str], **rest: Any) -> Words:
     return Words(**own, log=info["scale"] == "log_ratio", **rest)
 
 
-def as_row(words: Words, model: str, effect: float, flags: str) -> dict[str, object]:
-    """A row of the comparison table."""
+def as_row(
+    words: Words, model: str, flags: str, contrast: Contrast | None = None, effect: Effect = NONE
+) -> dict[str, object]:
+    """A row of the comparison table; families and literature come in when the table is whole."""
     limits = [words.estimate, words.low, words.high]
     back = [percent(limit) if words.log and words.kind != "mean" else math.nan for limit in limits]
     if words.kind == "mean" and words.log:
         limits = [math.exp(limit) for limit in limits]
-    return {
+    return _LATER | {
         "protocol": words.protocol,
         "measure": words.measure,
         "channel": words.channel,
@@ -41,19 +47,24 @@ def as_row(words: Words, model: str, effect: float, flags: str) -> dict[str, obj
         "ci_low": limits[1],
         "ci_high": limits[2],
         "p_value": words.p_value,
+        "standard_error": contrast.standard_error if contrast else math.nan,
+        "df": contrast.df if contrast else math.nan,
         "n": words.n,
         "model": model,
         "percent_change": back[0],
         "percent_ci_low": back[1],
         "percent_ci_high": back[2],
-        "effect_size": effect,
+        "effect_size": effect.value,
+        "effect_size_ci_low": effect.low,
+        "effect_size_ci_high": effect.high,
+        "effect_size_name": effect.name,
         "smallest_detectable_change": words.detectable,
         "smallest_detectable_group_change": words.group_detectable,
         "smallest_detectable_ci_low": words.detectable_interval[0],
         "smallest_detectable_ci_high": words.detectable_interval[1],
         "responders": words.responders,
         "flag": flags,
-        "sentence": sentence(words),
+        "sentence": sentence(words, flags),
     }
 
 
@@ -80,7 +91,7 @@ def size_flag(sizes: list[int], contrast: Contrast, nobody: str = "no_complete_p
         return "no_variation"
     if not all(map(math.isfinite, contrast.interval)):
         return "too_few_participants"
-    return "few_participants" if min(sizes) < 5 else ""
+    return "few_participants" if min(sizes) < FEWEST else ""
 
 
 def as_table(rows: list[dict[str, object]]) -> pd.DataFrame:

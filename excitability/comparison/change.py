@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
-from ..schema import join_flags
-from ._fairness import changed_test_mep, series_of_test_meps
-from ._methods import Fit, Method, check_method, fit_groups, in_words
-from ._rows import as_row, as_table, size_flag, words_of
-from .crossover import combined_arms, pair_arms
-from .design import Design, read_design
-from .detectable import Detectable, smallest_detectable_change
-from .effect_sizes import small_sample_correction
-from .estimation import Contrast
+from ._change_rows import Series
+from ._fairness import series_of_test_meps
+from ._methods import Method, check_method
+from ._rows import as_table
+from .complete import complete
+from .design import read_design
 from .omnibus import joint_rows
-from .sentences import Kind
-from .trial_models import TrialFit, TrialModels
+from .trial_models import TrialModels
 
-_NOTHING = Contrast(math.nan, math.nan, math.nan)
+if TYPE_CHECKING:
+    from ..protocol.library import Battery
 
 
 def compare(
@@ -37,6 +31,9 @@ def compare(
     trials: pd.DataFrame | None = None,
     method: Method = "t",
     trial_covariates: Sequence[str] = (),
+    battery: Battery | None = None,
+    equivalence: str | float | Mapping[str, float] | None = None,
+    bayes_factor: bool = False,
 ) -> pd.DataFrame:
     """Compare time points within participants, and their change between groups or arms.
 
@@ -66,13 +63,22 @@ def compare(
         Trial table with ``participant`` and the level column. Measures with a column of their own, and
         ``conditioned_ratio``, are then estimated by a mixed model on the trials. Not in a crossover, nor with several
         baselines (flag ``participant_level``).
-    method : {"t", "trimmed", "permutation"}
-        How means are judged. ``"trimmed"``: 20 % trimmed means (Yuen), for a few unusual people; ``"permutation"``:
-        means judged by sign flips, or by exchanging people between groups, with intervals by inversion of the test
-        (fixed seed). Neither takes covariates nor trials.
+    method : {"t", "trimmed", "permutation", "bootstrap"}
+        How means are judged. ``"trimmed"``: 20 % trimmed means (Yuen), for a few unusual people, without trials;
+        ``"permutation"``: means judged by sign flips, or by exchanging people between groups, with intervals by
+        inversion of the test, with trials from each person's own change; ``"bootstrap"``: by the t of drawn studies,
+        for changes that lie askew, with trials by refits of studies simulated from the mixed model. Seeds are fixed.
+        Covariates go with ``"t"``, and with ``"bootstrap"`` of trials.
     trial_covariates : sequence of str
         Columns of the trial table that enter the mixed models with one slope for all trials, such as
         ``background_emg`` (as its logarithm) and ``trial``.
+    battery : Battery, optional
+        Declares the families of tests within which p values are corrected (:func:`adjust`); without it all are
+        exploratory.
+    equivalence : {"person", "group"}, str, float or mapping, optional
+        Largest change that counts as none, for the columns of :func:`equivalence`.
+    bayes_factor : bool
+        Whether a column ``bayes_factor`` is added, for the rows of one group.
 
     Returns
     -------
@@ -101,6 +107,13 @@ def compare(
     the intervals of the sessions, and there is no effect size and no smallest detectable change, which need the spread
     of people; with covariates there is a warning, because their slopes are shrunken too. Only the two levels of the
     contrast are used, so no assumption links the time points; a participant without both is left out and counted.
+
+    *Thresholds.* Values that are known only to lie above the stimulator's maximum (flag ``ceiling``) or above the
+    tested range are taken as such by :func:`tobit_changes`, in a design of one baseline without covariates and by
+    ``method="t"``; elsewhere these people are left out (flag ``censored_left_out``).
+
+    *Probability of a response.* With trials, ``mep_probability`` is compared by a logistic regression of the trials
+    (:func:`logistic_changes`); ``form`` is then log_odds_ratio.
 
     *Crossover.* A difference between arms has the paired t interval. Where the order of the arms is known (a column
     ``period``, or sessions numbered through) and both orders were used, the difference is the mean of those of the two
@@ -145,224 +158,8 @@ def compare(
     rows: list[dict[str, object]] = []
     for number in range(len(design.series)):
         for level in range(1, len(design.after) + 1):
-            one = _Series(design, number, level, models, tests[number], method, trials is not None)
+            one = Series(design, number, level, models, tests[number], method, trials is not None)
             rows.extend(one.rows())
         if len(design.after) > 1 and method == "t" and not design.covariates:
             rows.extend(joint_rows(design, number))
-    return as_table(rows)
-
-
-@dataclass(frozen=True)
-class _Estimate:
-    """One row before it is put into words."""
-
-    groups: tuple[int, ...]
-    contrast: Contrast
-    members: list[np.ndarray]  # units that enter, one array a group
-    n: int
-    method: str
-    formula: str
-    flag: str = ""
-    kind: Kind = "change"
-
-
-@dataclass(frozen=True)
-class _Series:
-    """One series and one contrast, in all its groups."""
-
-    design: Design
-    number: int
-    level: int
-    models: TrialModels | None
-    test: int | None
-    asked: str  # method
-    trials_given: bool
-
-    def rows(self) -> list[dict[str, object]]:
-        design = self.design
-        change = design.change(self.number, self.level)
-        covariates = self._covariates(design.values[self.number][:, 0])
-        complete = np.isfinite(change) & np.isfinite(covariates).all(axis=1)
-        lost = "" if np.isfinite(covariates[np.isfinite(change)]).all() else "covariate_missing"
-        detectable = smallest_detectable_change(design, self.number, self.level)
-        if self.shrunken:  # every source of it is a spread of values
-            detectable = Detectable(math.nan, "sdc_unknown")
-        groups = range(len(design.group_names))
-        if design.units.crossed:  # the same people are in all arms, so that each arm has a fit of its own
-            found = [one for g in groups for one in self._within(change, covariates, complete, [g])]
-            found += self._between_arms(change, covariates, complete)
-        else:
-            found = self._within(change, covariates, complete, groups)
-        return [self._row(one, change, detectable, lost) for one in found]
-
-    @property
-    def shrunken(self) -> bool:
-        """Whether the values are shrunken to the population, so that their spread says too little."""
-        return bool(self.design.series["shrunken"].iloc[self.number])
-
-    @property
-    def method(self) -> str:
-        """What is used: only the t interval can give back what shrinking took."""
-        return "t" if self.shrunken else self.asked
-
-    def _covariates(self, baseline: np.ndarray) -> np.ndarray:
-        columns = self.design.covariate_values
-        if "baseline" in self.design.covariates:
-            columns = np.column_stack([columns, baseline])
-        return columns
-
-    def _within(
-        self, change: np.ndarray, covariates: np.ndarray, complete: np.ndarray, wanted: Sequence[int]
-    ) -> list[_Estimate]:
-        """The wanted groups of different people, their differences and the trend over doses."""
-        design, n_groups = self.design, len(self.design.group_names)
-        complete = complete & np.isin(design.groups, wanted)
-        kept = [g for g in wanted if (complete & (design.groups == g)).any()]
-        fit, formula = self._fit(change, covariates, complete, kept)
-        method = "trials" if isinstance(fit, TrialFit) else self.method
-        flag = fit.flag if isinstance(fit, TrialFit) else ""
-
-        def estimate(weights: np.ndarray, groups: tuple[int, ...], kind: Kind = "change") -> _Estimate:
-            members = [complete & (design.groups == g) for g in groups]
-            contrast = _NOTHING
-            if fit is not None and all(member.any() for member in members):
-                contrast = fit.contrast(weights[kept])
-            words = self._in_words(method, contrast, int(np.count_nonzero(weights)))
-            return _Estimate(groups, contrast, members, sum(int(m.sum()) for m in members), words, formula, flag, kind)
-
-        each = np.eye(n_groups)
-        found = [estimate(each[g], (g,)) for g in wanted]
-        found += [estimate(each[one] - each[two], (one, two)) for one, two in itertools.combinations(wanted, 2)]
-        if design.units.doses and len(wanted) == n_groups:
-            found.append(estimate(slope(design.units.doses), tuple(wanted), "trend"))
-        return found
-
-    def _fit(
-        self, change: np.ndarray, covariates: np.ndarray, complete: np.ndarray, kept: list[int]
-    ) -> tuple[Fit | None, str]:
-        """The fit of the groups that have people, and its formula."""
-        design = self.design
-        if self.models is not None:
-            fit = self.models.fit(self.number, self.level, kept, complete, covariates)
-            if fit is not None:
-                return fit, fit.formula
-        codes = np.searchsorted(kept, design.groups[complete]) if kept else np.empty(0, dtype=int)
-        unknown = design.unknown_of_changes(self.number, self.level)[complete] if self.shrunken else None
-        plain = fit_groups(self.method, change[complete], codes, len(kept), covariates[complete], unknown=unknown)
-        return plain, self._formula()
-
-    def _between_arms(self, change: np.ndarray, covariates: np.ndarray, complete: np.ndarray) -> list[_Estimate]:
-        """Differences of the arms within people, the effect of the period, and the trend over doses."""
-        design, units = self.design, self.design.units
-        unknown = design.unknown_of_changes(self.number, self.level) if self.shrunken else None
-        n_arms, found = len(units.names), []
-        for arms in itertools.combinations(range(n_arms), 2):
-            pairs = pair_arms(units, change, covariates, complete, arms, self.method, unknown)
-            members = [pairs.members & (design.groups == arm) for arm in arms]
-            contrast = pairs.fit.contrast(pairs.weights) if pairs.fit is not None else _NOTHING
-            words = self._in_words(self.method, contrast, len(pairs.weights))
-            formula = f"{self._formula()}, within participants" + " + period" * pairs.ordered
-            found.append(_Estimate(arms, contrast, members, pairs.n, words, formula, pairs.flag))
-            if n_arms == 2 and pairs.period_fit is not None:  # in the second order the first arm came second
-                contrast = pairs.period_fit.contrast(-pairs.weights)
-                words = self._in_words(self.method, contrast, 2)
-                found.append(_Estimate(arms, contrast, members, pairs.n, words, formula, kind="period"))
-        if units.doses:
-            weights = slope(units.doses)
-            fit, n = combined_arms(units, change, covariates, complete, weights, self.method)
-            contrast = fit.contrast(np.ones(1)) if fit is not None else _NOTHING
-            words = self._in_words(self.method, contrast, 1)
-            formula = f"{self._formula()}, within participants"
-            everyone = [complete & (design.groups == arm) for arm in range(n_arms)]
-            found.append(_Estimate(tuple(range(n_arms)), contrast, everyone, n, words, formula, kind="trend"))
-        return found
-
-    def _in_words(self, method: str, contrast: Contrast, n_samples: int) -> str:
-        if method == "trials":
-            return "REML, Satterthwaite" + (f", df = {contrast.df:.1f}" if math.isfinite(contrast.df) else "")
-        return in_words(method, contrast, n_samples=n_samples, covariates=bool(self.design.covariates))
-
-    def _formula(self) -> str:
-        terms = [self.design.by or "1", *self.design.covariates]
-        return f"{change_formula(self.design, self.number, self.level)} ~ {' + '.join(terms)}"
-
-    def _row(self, one: _Estimate, change: np.ndarray, detectable: Detectable, lost: str) -> dict[str, object]:
-        design, info = self.design, self.design.records[self.number]
-        plain = one.kind == "change"
-        if not plain:
-            detectable = Detectable(math.nan, "")
-        sizes = [one.n] if design.units.crossed else [int(member.sum()) for member in one.members]
-        missing = design.took_part(self.number, one.groups) - one.n
-        test_flag, test_words = changed_test_mep(design, self.test, self.level, one.members) if plain else ("", "")
-        from_trials = one.method.startswith("REML")
-        flags = join_flags(
-            info["flag"],
-            size_flag(sizes, one.contrast),
-            "missing_sessions" if missing else "",
-            lost,
-            test_flag,
-            detectable.flag,
-            "participant_level" if self.trials_given and not from_trials else "",
-            "t_instead" if self.method != self.asked else "",
-            one.flag,
-        )
-        low, high = one.contrast.interval
-        words = words_of(
-            info,
-            before=design.before,
-            after=design.after[self.level - 1],
-            groups=tuple(design.group_names[g] for g in one.groups),
-            estimate=one.contrast.estimate,
-            low=low,
-            high=high,
-            p_value=one.contrast.p_value,
-            n=one.n,
-            missing=missing,
-            detectable=detectable.one_person,
-            group_detectable=detectable.of_group(*(int(member.sum()) for member in one.members)),
-            responders=self._responders(change, one, detectable),
-            source=detectable.source,
-            detectable_interval=detectable.interval,
-            uncertain=detectable.uncertain,
-            test_changed=test_words,
-            kind=one.kind,
-            crossed=design.units.crossed,
-            dose=design.units.dose_unit or "unit of dose",
-        )
-        effect = self._effect_size(one) if plain and self.method != "trimmed" else math.nan
-        return as_row(words, f"{one.formula}; {one.method}", effect, flags)
-
-    def _responders(self, change: np.ndarray, one: _Estimate, detectable: Detectable) -> float:
-        unknown = not math.isfinite(detectable.one_person) or detectable.uncertain
-        if unknown or len(one.members) > 1 or not one.members[0].any():
-            return math.nan
-        return float(np.mean(np.abs(change[one.members[0]]) > detectable.one_person))
-
-    def _effect_size(self, one: _Estimate) -> float:
-        """Hedges g_av in a group, Morris d_ppc2 between groups or arms, both on the scale of the estimate."""
-        values = self.design.values[self.number]
-        held = [values[member] for member in one.members]
-        if self.shrunken or min(len(part) for part in held) < 2:
-            return math.nan
-        df = one.n - len(held) if not self.design.units.crossed else one.n - 1
-        if len(held) == 1:
-            spread = float((held[0][:, 0].std(ddof=1) + held[0][:, self.level].std(ddof=1)) / 2)
-        else:
-            pooled = sum((len(p) - 1) * float(p[:, 0].var(ddof=1)) for p in held)
-            spread = math.sqrt(pooled / sum(len(p) - 1 for p in held))
-        return small_sample_correction(df) * one.contrast.estimate / spread if spread > 0 else math.nan
-
-
-def slope(doses: Sequence[float]) -> np.ndarray:
-    """Weights of the means of groups whose sum is their slope over the doses, every group counted once."""
-    centred = np.asarray(doses, dtype=float) - np.mean(doses)
-    return centred / np.sum(centred**2)
-
-
-def change_formula(design: Design, number: int, level: int) -> str:
-    """What is modelled, such as 'log(post0) - log(pre)'."""
-    after, before = design.after[level - 1], design.before
-    if len(design.baselines) > 1:
-        before = f"mean({before.replace('+', ', ')})"
-    log = design.records[number]["scale"] == "log_ratio"
-    return f"log({after}) - log({before})" if log else f"{after} - {before}"
+    return complete(as_table(rows), battery, equivalence=equivalence, bayes_factor=bayes_factor)

@@ -23,6 +23,8 @@ _WITHOUT_CURVE = ("area_under_curve",)  # trapezoids through the mean responses:
 #: Correlation of the errors of two sessions of a person whose shrunken curves lean on each other: found between 0.3
 #: (30 trials a curve) and 0.5 (10) by simulation (benchmarks/shrunken_contrasts.py); the smaller errs on the wide side.
 _SHARED = 0.3
+#: Largest output of a stimulator (%MSO).
+MAXIMUM = 100.0
 #: Flags of values that are flags of what is concluded from them.
 _LASTING = ("exploratory",)
 #: Columns of a sessions table that tell sessions apart which have one time point.
@@ -48,6 +50,7 @@ class Design:
     series: pd.DataFrame  # SERIES columns, unit, form, scale, flag, shrunken
     values: np.ndarray  # on the scale of estimation
     standard_errors: np.ndarray  # from the intervals of the results, same scale
+    limits: np.ndarray  # of thresholds that are known only to lie above them, else NaN
     expected: np.ndarray  # (n_series, n_units): the person took part in the protocol
 
     @property
@@ -141,6 +144,7 @@ def read_design(
     _check_duplicates(rows, place, level_name, by)
     values, low, high = (_cube(rows[name], place, len(series), units.labels, levels) for name in _NUMBERS)
     series, values, errors = to_scale(series, values, low, high)
+    limits = _cube(rows["_limit"], place, len(series), units.labels, levels)
     baselines = tuple(levels.index(name) for name in befores) if several else (0,)
     if several:
         values[:, :, 0], errors[:, :, 0] = _mean_baseline(values[:, :, baselines], errors[:, :, baselines])
@@ -157,6 +161,7 @@ def read_design(
         series=series,
         values=values,
         standard_errors=errors,
+        limits=limits,
         expected=_expected(table, series, units),
     )
 
@@ -207,9 +212,21 @@ def _tidy(results: pd.DataFrame, level_name: str) -> pd.DataFrame:
     if nameless.any():
         raise ValueError(f"result table: no participant in row {some(table.index[nameless])}")
     table["_words"] = ";" + (as_text(results["flag"]) if "flag" in results else "") + ";"
+    table["_limit"] = _limits(table)
     # the message of a failed session is a row without a measure; it counts as a missing session
     table["_usable"] = table["measure"].ne("") & table["error"].eq("") & table[level_name].ne("")
     return table
+
+
+def _limits(table: pd.DataFrame) -> pd.Series:
+    """What a threshold in %MSO without a value is known to lie above: the maximum output, or what was tested."""
+
+    def has(word: str) -> pd.Series:
+        return table["_words"].str.contains(f";{word};", regex=False)
+
+    lost = table["value"].isna() & table["unit"].eq("%MSO")
+    limit = table["ci_low"].where(has("above_tested_range"))
+    return limit.mask(has("ceiling"), MAXIMUM).where(lost)
 
 
 def _levels_asked(

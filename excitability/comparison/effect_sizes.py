@@ -280,7 +280,7 @@ def _noncentrality(t: float, df: float, probability: float) -> float:
     return float(optimize.brentq(excess, t - reach, t + reach))
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=512)
 def _spreads(df: float) -> tuple[np.ndarray, np.ndarray]:
     """Nodes and weights for averages over estimated / true standard deviation, by Gauss and Legendre.
 
@@ -289,10 +289,15 @@ def _spreads(df: float) -> tuple[np.ndarray, np.ndarray]:
     low, high = (
         math.sqrt(2 * limit / df) for limit in (special.gammaincinv(df / 2, 1e-14), special.gammainccinv(df / 2, 1e-14))
     )
-    nodes, weights = np.polynomial.legendre.leggauss(200)
+    nodes, weights = _nodes()
     ratios = low + (high - low) * (nodes + 1) / 2
     log = (df / 2) * math.log(df / 2) - special.gammaln(df / 2) + (df - 1) * np.log(ratios) - df * ratios**2 / 2
     return ratios, weights * (high - low) * np.exp(log)
+
+
+@functools.cache
+def _nodes() -> tuple[np.ndarray, np.ndarray]:
+    return np.polynomial.legendre.leggauss(200)
 
 
 def _sample(values: Sequence[float], name: str) -> np.ndarray:

@@ -15,6 +15,7 @@ from scipy import special
 from ..labels import capital
 from ..schema import Column, display, unknown_word
 from .bayes_factors import jzs_bayes_factor
+from .multiplicity import changes
 from .sentences import percent, subject
 
 #: What :func:`equivalence` adds to a comparison.
@@ -40,6 +41,9 @@ class TwoOneSided:
     p_value: float
     low: float
     high: float
+
+
+_UNKNOWN = TwoOneSided(math.nan, math.nan, math.nan)
 
 
 def two_one_sided(
@@ -99,7 +103,8 @@ def equivalence(comparison: pd.DataFrame, bound: str | float | Mapping[str, floa
         Largest change that counts as none: the smallest detectable change of one person (the default: whatever was
         ruled out would have been hidden by measurement error in a person), or of the group (seldom shown, since it is
         hardly wider than the interval), or a size in the unit of the estimate – ``np.log(1.25)`` for a ratio between
-        −20 and +25 % – for all rows or by measure. A bound that means something for people beats one from the data.
+        −20 and +25 %, or ``"25 %"``, which leaves out what is no ratio – for all rows or by measure. A bound that means
+        something for people beats one from the data.
 
     Returns
     -------
@@ -130,15 +135,29 @@ def equivalence(comparison: pd.DataFrame, bound: str | float | Mapping[str, floa
             raise ValueError(f"comparison table has no column {name!r}; pass what compare returned")
     bounds = _bounds(comparison, bound)
     errors, dfs = standard_errors(comparison)
-    rows = []
-    for row, error, df, size in zip(comparison.to_dict("records"), errors, dfs, bounds, strict=True):
-        estimate = float(row["estimate"])
-        tests = two_one_sided(estimate, error, df, size) if size > 0 else TwoOneSided(math.nan, math.nan, math.nan)
-        alone = " - " not in str(row.get("group", "")) and int(row.get("n", 0)) > 1
-        factor = jzs_bayes_factor(estimate / error, int(row["n"])) if alone and error > 0 else math.nan
+    factors, rows = bayes_factors(comparison), []
+    nothing = (math.nan, math.nan, math.nan, math.nan, math.nan, "")
+    each = zip(comparison.to_dict("records"), changes(comparison), errors, dfs, bounds, factors, strict=True)
+    for row, change, error, df, size, factor in each:
+        if not change:
+            rows.append(nothing)
+            continue
+        tests = two_one_sided(float(row["estimate"]), error, df, size) if size > 0 else _UNKNOWN
         rows.append((size, tests.low, tests.high, tests.p_value, factor, _sentence(row, size, tests)))
     added = pd.DataFrame(rows, columns=list(COLUMNS), index=comparison.index)
     return pd.concat([comparison, added], axis=1)
+
+
+def bayes_factors(comparison: pd.DataFrame) -> np.ndarray:
+    """JZS Bayes factor of each change of one group; NaN for differences, and for what is no change or no t."""
+    errors, _ = standard_errors(comparison)
+    factors = np.full(len(comparison), np.nan)
+    held = changes(comparison) & (errors > 0)
+    for place, row in enumerate(comparison.to_dict("records")):
+        alone = " - " not in str(row.get("group", "")) and int(row.get("n", 0)) > 1
+        if held[place] and alone and row.get("form") != "log_odds_ratio":
+            factors[place] = jzs_bayes_factor(float(row["estimate"]) / errors[place], int(row["n"]))
+    return factors
 
 
 def standard_errors(comparison: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -157,27 +176,50 @@ def standard_errors(comparison: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _bounds(comparison: pd.DataFrame, bound: str | float | Mapping[str, float]) -> np.ndarray:
-    if isinstance(bound, str):
-        if bound not in _SDC:
-            raise ValueError(unknown_word("bound", bound, _SDC) + "; or give a size in the unit of the estimate")
+    if isinstance(bound, str) and bound in _SDC:
         if _SDC[bound] not in comparison:
             raise ValueError(f"comparison table has no column {_SDC[bound]!r}; pass what compare returned, or a bound")
         sizes = pd.to_numeric(comparison[_SDC[bound]], errors="coerce").to_numpy(dtype=float)
         flags = comparison["flag"].fillna("").astype(str) if "flag" in comparison else pd.Series("", comparison.index)
         return np.where(flags.str.contains("sdc_uncertain|sdc_unknown"), np.nan, sizes)
+    ratio = comparison["form"].eq("log_ratio").to_numpy() if "form" in comparison else np.zeros(len(comparison), bool)
+    sizes = np.full(len(comparison), np.nan)
     if isinstance(bound, Mapping):
-        known = set(comparison["measure"].astype(str))
-        for name in bound:
-            if name not in known:
-                raise ValueError(unknown_word("measure", name, known))
-        sizes = comparison["measure"].map(dict(bound)).to_numpy(dtype=float)
+        for name, size in bound.items():
+            own = comparison["measure"].astype(str).eq(name).to_numpy()
+            if not own.any():
+                raise ValueError(unknown_word("measure", name, comparison["measure"].astype(str).unique()))
+            sizes[own] = _size(size, bool(ratio[own].any()), name)
+    elif isinstance(bound, str) and not bound.rstrip().endswith("%"):
+        raise ValueError(unknown_word("bound", bound, _SDC) + "; or give a size in the unit of the estimate, or '25 %'")
+    elif isinstance(bound, str):
+        sizes[ratio] = _size(bound, True, "ratios")
     else:
-        sizes = np.full(len(comparison), float(bound))
+        units = comparison["unit"].astype(str)[changes(comparison)].unique() if "unit" in comparison else ()
+        if len(units) > 1:
+            known = ", ".join(sorted(units)[:4])
+            raise ValueError(f"one bound, {bound:g}, cannot be that of changes in {known}; give one for each measure")
+        sizes[:] = bound
     if (sizes <= 0).any():
         raise ValueError(
             f"a bound of equivalence is a size above 0 in the unit of the estimate, not {np.nanmin(sizes)}"
         )
     return sizes
+
+
+def _size(size: str | float, ratio: bool, name: str) -> float:
+    """A bound as a number; percent of a ratio is the change upwards, whose inverse bounds it below."""
+    if not isinstance(size, str):
+        return float(size)
+    word = size.strip()
+    try:
+        if not word.endswith("%"):
+            return float(word)
+        if ratio:
+            return math.log1p(float(word.removesuffix("%")) / 100)
+    except ValueError:
+        raise ValueError(f"a bound of equivalence is a number, or one with %, not {size!r}") from None
+    raise ValueError(f"{size!r} of {name}: this change is a difference, so that its bound has the unit of the estimate")
 
 
 def _sentence(row: Mapping[Any, Any], bound: float, tests: TwoOneSided) -> str:

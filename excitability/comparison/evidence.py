@@ -12,6 +12,8 @@ import pandas as pd
 from ..resources import muscle as find_muscle
 from ..resources import protocols_path
 from ..schema import unknown_word
+from ._labels import CONTROL
+from .multiplicity import changes
 
 FIELDS = (
     "protocol",
@@ -213,7 +215,7 @@ def beside_evidence(
     found = evidence(kind).rename(columns={"protocol": "stem", "contrast": "literature_contrast"})
     rows = change[own].assign(stem=_stem(change["protocol"]))
     table = rows.merge(found, on=["stem", "measure"], how="inner")
-    table["found"] = np.where(table["ci_low"] > 0, "up", np.where(table["ci_high"] < 0, "down", "unclear"))
+    table["found"] = _direction(table)
     known = {channel: find_muscle(name).name for channel, name in (muscles or {}).items()}
     own_muscle = table["channel"].map(known)
     table["same_muscle"] = np.where(
@@ -238,8 +240,9 @@ def evidence_in_words(change: pd.DataFrame, kind: str = "exercise") -> pd.Series
     Returns
     -------
     Series of str
-        With the index of ``change``; empty where nothing is known of the measure, and for differences between groups,
-        which findings on changes do not speak of.
+        With the index of ``change``; empty where nothing is known of the measure, and for rows that findings of this
+        kind do not speak of: those of case_control belong to differences from controls at one time point, all others to
+        changes of one group.
 
     Raises
     ------
@@ -254,14 +257,31 @@ def evidence_in_words(change: pd.DataFrame, kind: str = "exercise") -> pd.Series
     >>> print(evidence_in_words(change)[0][:59])
     Literature (exercise): up in 2 findings (Mooney 2016, 10 mi
     """
-    told = pd.Series("", index=change.index)
-    table = beside_evidence(change, kind)
-    keys = ["protocol", "measure", "channel", "condition", "group", "contrast"]
-    said = {key: _summary(own, kind) for key, own in table.groupby(keys, sort=False, dropna=False)}
-    for place, key in zip(change.index, change[keys].itertuples(index=False, name=None), strict=True):
-        if " - " not in str(key[4]):
-            told[place] = said.get(key, "")
-    return told
+    places = np.flatnonzero(_spoken_of(change, kind))
+    asked = change.iloc[places]
+    same = pd.DataFrame({"stem": _stem(asked["protocol"]), "measure": asked["measure"], "found": _direction(asked)})
+    told = np.full(len(change), "", dtype=object)
+    for own in same.groupby(list(same), sort=False).indices.values():  # the words depend on nothing else
+        table = beside_evidence(asked.iloc[own[:1]], kind)
+        told[places[own]] = _summary(table, kind) if len(table) else ""
+    return pd.Series(told, index=change.index)
+
+
+def _spoken_of(change: pd.DataFrame, kind: str) -> np.ndarray:
+    """Rows that findings of a kind speak of: changes of one group, or differences from controls at one time."""
+    if kind not in KINDS:
+        raise ValueError(unknown_word("kind of evidence", kind, KINDS))
+    for name in ("protocol", "measure", "group", "contrast", "ci_low", "ci_high"):
+        if name not in change:
+            raise ValueError(f"comparison table has no column {name!r}; pass what compare returned")
+    second = change["group"].astype(str).str.partition(" - ")[2]
+    over_time = change["contrast"].astype(str).str.contains(" - ", regex=False)
+    wanted = second.str.match(CONTROL) & ~over_time if kind == "case_control" else second.eq("") & over_time
+    return wanted.to_numpy(dtype=bool) & changes(change)
+
+
+def _direction(change: pd.DataFrame) -> np.ndarray:
+    return np.where(change["ci_low"] > 0, "up", np.where(change["ci_high"] < 0, "down", "unclear"))
 
 
 def _summary(own: pd.DataFrame, kind: str) -> str:

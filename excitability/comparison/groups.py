@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 
 from ..schema import join_flags
+from ._effects import NONE, of_level
 from ._fairness import different_test_mep, series_of_test_meps
 from ._methods import Fit, Method, check_method, fit_groups, in_words
 from ._rows import as_row, as_table, size_flag, words_of
+from .complete import complete
 from .crossover import pair_arms
 from .design import Design, read_design, tidy
-from .effect_sizes import small_sample_correction
 from .estimation import Contrast
 from .sentences import Kind
 
@@ -46,7 +47,7 @@ def compare_groups(
         Column of the time points, as for :func:`compare`.
     covariates : sequence of str
         Participant columns entered as centred regressors, with one slope for all groups (analysis of covariance).
-    method : {"t", "trimmed", "permutation"}
+    method : {"t", "trimmed", "permutation", "bootstrap"}
         As for :func:`compare`.
 
     Returns
@@ -88,7 +89,7 @@ def compare_groups(
         tests = series_of_test_meps(design)
         for number in range(len(design.series)):
             rows.extend(_Level(design, number, tests[number], method).rows())
-    return as_table(rows)
+    return complete(as_table(rows))
 
 
 def _levels(results: pd.DataFrame, at: str | Sequence[str] | None, within: str) -> list[str]:
@@ -213,14 +214,9 @@ class _Level:
             "t_instead" if self.method != self.asked else "",
             flag,
         )
-        effect = self._effect_size(contrast.estimate, members, paired) if self.method != "trimmed" else math.nan
-        return as_row(words, model, effect, flags)
-
-    def _effect_size(self, estimate: float, members: list[np.ndarray], paired: bool) -> float:
-        """Hedges' g of two groups, by their pooled standard deviation."""
-        held = [self.design.values[self.number][member, 0] for member in members]
-        if self.shrunken or len(held) < 2 or min(map(len, held)) < 2:
-            return math.nan
-        df = sum(len(part) - 1 for part in held)
-        spread = math.sqrt(sum((len(part) - 1) * float(part.var(ddof=1)) for part in held) / df)
-        return small_sample_correction(df / 2 if paired else df) * estimate / spread if spread > 0 else math.nan
+        effect = NONE
+        if self.method != "trimmed" and not self.shrunken:
+            held = [design.values[self.number][member, 0] for member in members]
+            plain = self.method == "t" and not (design.covariates or paired)
+            effect = of_level(held, contrast, paired=paired, pooled=plain)
+        return as_row(words, model, flags, contrast, effect)

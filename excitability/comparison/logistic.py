@@ -190,7 +190,7 @@ def logistic_changes(
     keep = np.isfinite(y) & np.isfinite(extra).all(axis=1)
     keep &= np.isin(people, np.intersect1d(people[keep & later], people[keep & ~later]))
     parts = {
-        name: _group_change(*(part[keep & (names == name)] for part in (y, people, later, extra)))
+        name: group_change(*(part[keep & (names == name)] for part in (y, people, later, extra)))
         for name in dict.fromkeys(names)
     }
     rows = [_row(name, *part) for name, part in parts.items()]
@@ -206,7 +206,8 @@ def logistic_changes(
 _UNKNOWN = Contrast(math.nan, math.nan, math.nan)
 
 
-def _group_change(y: np.ndarray, people: np.ndarray, later: np.ndarray, extra: np.ndarray) -> tuple[Contrast, int, str]:
+def group_change(y: np.ndarray, people: np.ndarray, later: np.ndarray, extra: np.ndarray) -> tuple[Contrast, int, str]:
+    """Change of the log odds in one group, its people, and a flag where there is none; y may be a probability."""
     n = len(np.unique(people))
     if n < 2:
         return _UNKNOWN, n, "too_few_participants"

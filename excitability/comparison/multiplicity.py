@@ -8,20 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ..schema import Column, unknown_word
+from ..schema import COMPARISON_COLUMNS, NOT_A_CHANGE, unknown_word
 
 if TYPE_CHECKING:
     from ..protocol.library import Battery
 
 #: What :func:`adjust` adds to a comparison.
-COLUMNS = {
-    name: Column(name, unit, dtype, meaning)
-    for name, unit, dtype, meaning in (
-        ("family", "", "str", "primary, secondary or exploratory, as the battery declared it"),
-        ("p_adjusted", "1", "float", "p_value corrected for the tests of the same family"),
-        ("adjustment", "", "str", "how p_adjusted was made, and over how many tests"),
-    )
-}
+COLUMNS = {name: COMPARISON_COLUMNS[name] for name in ("family", "p_adjusted", "adjustment")}
 _METHODS = {"primary": "Holm", "secondary": "Holm", "exploratory": "Benjamini-Hochberg"}
 
 
@@ -99,7 +92,9 @@ def adjust(comparison: pd.DataFrame, battery: Battery | None = None) -> pd.DataF
     Returns
     -------
     DataFrame
-        Copy with the columns ``family``, ``p_adjusted`` and ``adjustment`` (:data:`COLUMNS`).
+        Copy with the columns ``family``, ``p_adjusted`` and ``adjustment`` (:data:`COLUMNS`). Rows of a ``form`` that
+        is no change (:data:`excitability.schema.NOT_A_CHANGE`: means, trends, the effect of the period, all time
+        points together) are in no family: their ``family`` and ``adjustment`` are empty.
 
     Raises
     ------
@@ -131,6 +126,7 @@ def adjust(comparison: pd.DataFrame, battery: Battery | None = None) -> pd.DataF
     family = families(comparison, battery)
     groups = comparison["group"].astype(str) if "group" in comparison else pd.Series("all", index=comparison.index)
     between = groups.str.contains(" - ", regex=False).to_numpy()
+    family[~changes(comparison)] = ""
     adjusted, told = np.full(len(p), np.nan), np.full(len(p), "", dtype=object)
     for name, method in _METHODS.items():
         for question in (False, True):
@@ -139,6 +135,13 @@ def adjust(comparison: pd.DataFrame, battery: Battery | None = None) -> pd.DataF
             tests = int(rows.sum())
             told[rows] = f"{method}, {tests} test{'s' * (tests != 1)}"
     return comparison.assign(family=family, p_adjusted=adjusted, adjustment=told)
+
+
+def changes(comparison: pd.DataFrame) -> np.ndarray:
+    """Which rows of a comparison are a change or a difference, (n_rows,)."""
+    if "form" not in comparison:
+        return np.ones(len(comparison), dtype=bool)
+    return ~comparison["form"].isin(NOT_A_CHANGE).to_numpy()
 
 
 def families(comparison: pd.DataFrame, battery: Battery | None) -> np.ndarray:

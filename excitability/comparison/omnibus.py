@@ -97,7 +97,7 @@ def joint_rows(design: Design, number: int) -> list[dict[str, object]]:
             crossed=units.crossed,
         )
         flag = "" if math.isfinite(p_value) else "not_estimable" if shrunken else "too_few_participants"
-        rows.append(as_row(words, model, math.nan, join_flags(info["flag"], flag, "missing_sessions" * bool(missing))))
+        rows.append(as_row(words, model, join_flags(info["flag"], flag, "missing_sessions" * bool(missing))))
     return rows
 
 

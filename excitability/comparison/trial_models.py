@@ -26,6 +26,7 @@ from ..measures._tables import is_kept
 from ..schema import TRIAL_COLUMNS, join_flags, unknown_word, validate
 from ._trial_rows import Rows, after_only, is_logged, own_changes, trial_covariate
 from .bootstrap_refits import Refits, bootstrap_refits
+from .bootstrap_t import BootstrapContrast
 from .design import Design, as_text
 from .estimation import Contrast
 from .mixed_models import MixedFit, mixed_model
@@ -56,6 +57,20 @@ class TrialFit:
         most = max(1.0, used * (1 - self.n_covariates / sum(self.most_df)))  # covariates cost every group its share
         df = min(found.df, most) if math.isfinite(found.df) else most
         return Contrast(found.estimate, found.standard_error, df)
+
+    def judged(self, weights: np.ndarray, method: str = "t") -> Contrast:
+        """Estimate ``weights @ group_changes`` with the interval and p value of a method.
+
+        ``"bootstrap"`` refits 1000 simulated studies; ``"permutation"`` takes each person's own change.
+        """
+        if method == "permutation":
+            return self.permutation(weights)
+        found = self.contrast(weights)
+        if method != "bootstrap" or not found.standard_error > 0:
+            return found
+        refits = self.bootstrap(weights)
+        limits = (refits.ci_low, refits.ci_high)
+        return BootstrapContrast(found.estimate, found.standard_error, found.df, limits, refits.p_value, refits.n)
 
     def bootstrap(self, weights: np.ndarray, n: int = 1000, seed: int = 0) -> Refits:
         """Interval and p value of ``weights @ group_changes`` from refits of simulated studies."""
@@ -180,6 +195,12 @@ class TrialModels:
             changes,
             np.searchsorted(kept, groups[people]),
         )
+
+    def rows(self, number: int, level: int, kept: Sequence[int], covariates: np.ndarray) -> Rows | None:
+        """Trials of a series at two time points, on the scale of the series; None where there are none."""
+        source = self._source(number)
+        found = self._rows(number, *source, level, kept, covariates) if source is not None else None
+        return found if found is not None and len(found.y) else None
 
     def _source(self, number: int) -> tuple[str, tuple[str, ...]] | None:
         """Trial column and conditions of a series; a paired pulse has its test pulses second."""

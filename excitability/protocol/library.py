@@ -123,6 +123,8 @@ class PlannedClusters(_Strict):
         return self
 
 
+#: Words of an outcome.
+_OUTCOME = ("protocol", "measure", "condition", "channel", "group", "contrast")
 #: Words of a battery that are not written where they say nothing.
 _UNSAID = {"derived": [], "clusters": [], "at": (), "method": "t", "trials": False, "trial_covariates": ()}
 
@@ -137,7 +139,7 @@ class _BatteryFile(_Strict):
     by: str = ""
     at: list[str] = []
     covariates: list[str] = []
-    method: Literal["t", "trimmed", "permutation"] = "t"
+    method: Literal["t", "trimmed", "permutation", "bootstrap"] = "t"
     trials: bool = False
     trial_covariates: list[str] = []
     primary: list[dict[str, str]] = []
@@ -263,6 +265,13 @@ def _check_outcomes(battery: Battery, where: str) -> None:
             raise ValueError(f"{where}, [[clusters]]: {problem}")
     for kind in ("primary", "secondary", "exploratory"):
         for outcome in getattr(battery, kind):
+            for word in outcome:
+                if word not in _OUTCOME:
+                    raise ValueError(f"{where}, [[{kind}]]: {unknown_word('word', word, _OUTCOME)}")
+            if not outcome:
+                raise ValueError(
+                    f"{where}, [[{kind}]]: an outcome names its protocol and measure, and this one nothing"
+                )
             if outcome.get("protocol", names[0]) not in names:
                 problem = unknown_word("protocol of this battery", outcome["protocol"], names)
                 raise ValueError(f"{where}, [[{kind}]]: {problem}")
