@@ -91,7 +91,7 @@ def _pulse(oracle: Path, semi: dict[str, np.ndarray]) -> Iterator[Row]:
 def _sound(oracle: Path, semi: dict[str, np.ndarray]) -> Iterator[Row]:
     out = np.load(oracle / "sound_out.npz")
     epochs, lead = epochs_of(semi["A"]), semi["leadfield"]
-    found = _microvolts(sound(epochs, leadfield=lead))
+    found = _microvolts(sound(epochs, leadfield=lead, lambda_=0.1))
     mean = found.mean(axis=2)
     for name in ("avg", "avg_desc_order"):
         yield "sound_out", name, 0.02, _largest(mean, out[name]), ORDER
@@ -150,7 +150,7 @@ def _constant(out, epochs: mne.BaseEpochs, lead: np.ndarray, window: tuple[float
 def _sphere(oracle: Path) -> Iterator[Row]:
     out = np.load(oracle / "eeglab_sphere_sound.npz")
     epochs = epochs_of(out["X"], float(out["srate"]), float(out["tmin_s"]))
-    found = _microvolts(sound(epochs, leadfield=out["sphere_lfm_avgref_US"]))
+    found = _microvolts(sound(epochs, leadfield=out["sphere_lfm_avgref_US"], lambda_=0.1))
     size = float(out["sound_avg"].std())
     remark = f"{ORDER} of 7.6 µV; here of {size:.2g} µV"
     yield "eeglab_sphere_sound", "sound_avg", 0.02, _largest(found.mean(axis=2), out["sound_avg"]), remark

@@ -144,7 +144,7 @@ def tesa(folder: Path) -> list[tuple[str, str, pd.DataFrame]]:
         ("A: noise", "plain average", a.average().data * 1e6),
         ("A: noise", "TESA SOUND 0.1", theirs[0]["avg"]),
         ("A: noise", "TESA SOUND 0.01, 10 iterations", theirs[0]["avg_lambda0p01_iter10"]),
-        ("A: noise", "ours SOUND 0.1", sound(a, **lead).average().data * 1e6),
+        ("A: noise", "ours SOUND 0.1", sound(a, lambda_=0.1, **lead).average().data * 1e6),
         ("A: noise", "ours SOUND 0.003 (as in m1/tep)", sound(a, lambda_=0.003, **lead).average().data * 1e6),
         ("B: and muscle", "plain average", b.average().data * 1e6),
         ("B: and muscle", "TESA SSP-SIR, 2 components", theirs[1]["auto_pc2_mean"]),

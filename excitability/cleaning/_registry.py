@@ -16,6 +16,7 @@ import pandas as pd
 
 from ..schema import unknown_word
 from ._instance import data_of, eeg_picks, facts_of, one_thread
+from ._single_steps import refuse_missing, warn_small_gain, warn_uncut
 
 _REGISTRY: dict[str, Step] = {}
 _IN_PLACE: dict[str, Callable[[Any, Mapping[str, Any]], Any]] = {}
@@ -64,7 +65,10 @@ def step(
         @functools.wraps(function)
         def wrapper(inst: Any, **given: Any) -> Any:
             _check(inst, name, on, given, parameters, eeg)
-            return run(inst.copy(), given)
+            warn_uncut(inst, name)
+            cleaned = run(inst.copy(), given)
+            warn_small_gain(name, _records(cleaned)[-1])
+            return cleaned
 
         def in_place(inst: Any, given: Mapping[str, Any]) -> Any:
             _check(inst, name, on, given, parameters, eeg)
@@ -75,6 +79,7 @@ def step(
             before = {"times": inst.times} if isinstance(inst, mne.BaseEpochs) else {}
             with mne.utils.use_log_level("error"):  # the method of trials takes no `verbose`
                 inst.load_data()
+            refuse_missing(inst, name, ("eeg",) if eeg else ("emg", "ecg"))
             with one_thread():
                 cleaned = function(inst, **given)
             record = _records(cleaned).pop() if _pending(cleaned) else {"removed": ""}
@@ -100,6 +105,7 @@ def step(
 
 def _check(inst: Any, name: str, on: tuple[str, ...], given: Mapping, parameters: Mapping, eeg: bool) -> None:
     unknown = sorted(set(given) - set(parameters))
+    needed = [word for word, usual in parameters.items() if usual is inspect.Parameter.empty]
     if unknown:
         raise ValueError(unknown_word(f"parameter of the cleaning step {name}", unknown[0], parameters))
     kind = (
@@ -110,13 +116,15 @@ def _check(inst: Any, name: str, on: tuple[str, ...], given: Mapping, parameters
         else type(inst).__name__
     )
     if kind not in on:
-        hint = "; cut trials first (excitability.trials.cut)" if kind == "raw" else ""
+        hint = ": cut trials first, epochs = excitability.trials.cut(raw, tmin=-0.5, tmax=0.5).epochs"
+        hint = hint if kind == "raw" else ""
         raise ValueError(f"{name} works on {' or '.join(on)}, not on {kind}{hint}")
     if kind == "epochs" and len(inst) == 0:
         raise ValueError(f"{name}: no trial is left to clean")
-    picks = eeg_picks(inst, required=eeg)
-    if eeg and inst.preload and not np.isfinite(data_of(inst).sum(axis=-1)[..., picks]).all():
-        raise ValueError(f"{name}: the EEG holds missing samples (NaN); drop or crop the trials that have them")
+    lacking = sorted(set(needed) - set(given))
+    if lacking:
+        raise ValueError(f"{name} needs {' and '.join(lacking)}: {name}({kind}, {', '.join(f'{w}=…' for w in needed)})")
+    eeg_picks(inst, required=eeg)
 
 
 def _records(inst: Any) -> list[dict[str, Any]]:

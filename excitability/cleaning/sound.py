@@ -37,7 +37,7 @@ def sound(
     inst: Any,
     *,
     leadfield: np.ndarray | mne.Forward | str | None = None,
-    lambda_: float | str = 0.1,
+    lambda_: float | str = "auto",
     n_iter: int = 5,
     early: tuple[float, float] | None = None,
     replace_bads: bool = True,
@@ -51,7 +51,7 @@ def sound(
         Rows in the order of the EEG channels (bad ones included); the file of a forward solution;
         ``"fsaverage"`` for the template head of MNE; None builds a spherical head on the montage.
     lambda_ : float or "auto"
-        Regularisation. The default is TESA's; it shrinks responses (see the gain in the log), 0.01 does so less.
+        Regularisation. TESA's is 0.1; it shrinks responses (see the gain in the log), 0.01 does so less.
         "auto" takes the smallest of 0.001 to 0.1 whose expected error of the average, 12 to 300 ms after the pulse,
         is within a hundredth of the least: noise is worth removing only where the response does not pay for it.
     n_iter : int
