@@ -148,7 +148,7 @@ def test_an_empty_table_of_participants_tells_nothing(tmp_path):
 @pytest.mark.parametrize("word", ["n/a", False])
 def test_words_for_no_reason_keep_a_trial_everywhere(word):
     """A table read again may say n/a or False where nothing was rejected: plots, reports and models count alike."""
-    from excitability.html_report._tables import trials_kept
+    from excitability.html_report._done import trials_kept
     from excitability.plots.recruitment_curve import recruitment_curve
 
     trials = pd.DataFrame(

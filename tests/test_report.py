@@ -12,11 +12,13 @@ import pytest
 from matplotlib.figure import Figure
 
 from excitability import plots
-from excitability.comparison import compare
-from excitability.html_report import _page, _tables, add_to_mne_report, report
+from excitability.comparison import adjust, compare
+from excitability.html_report import _done, _page, _tables, add_to_mne_report, report
 from excitability.html_report._figures import figures_of
 from excitability.html_report._flags import flag_in_words
+from excitability.html_report._tep_quality import gain_with_limits, tep_quality_tables
 from excitability.html_report._words import protocol_methods
+from excitability.labels import time_column
 from excitability.measures import recruitment_curves_of_study
 from excitability.protocol import load_battery, load_protocol
 
@@ -213,7 +215,7 @@ def test_the_literature_stands_beside_the_changes(page):
 def test_each_cleaning_step_is_told_with_its_parameters():
     text = protocol_methods(load_protocol("dlpfc/tep"))
     assert "remove pulse: set the EEG samples around every pulse to zero (window −2 to 10 ms)" in text
-    assert "(lambda auto, early 10 to 80 ms)" in text
+    assert "(lambda chosen from the data, early 10 to 80 ms)" in text
     assert "(high-pass 1 Hz, low-pass 80 Hz)" in text
     assert "(sampling rate 1000 Hz)" in text
     assert "log that ex.clean returns" in text
@@ -356,7 +358,7 @@ def test_a_pair_of_muscles_has_no_trials_of_its_own():
     row = {"participant": "01", "session": "pre", "protocol": "m1/motor_map", "condition": "all", "measure": "map_area",
            "value": 1.0, "unit": "m^2", "n_trials": 196, "n_rejected": 0}  # fmt: skip
     rows = [{**row, "channel": name} for name in ("FDI", "APB", "FDI+APB")]
-    assert _tables.trials_kept(_tables.prepared(pd.DataFrame(rows), None), None)[0][1] == 392
+    assert _done.trials_kept(_tables.prepared(pd.DataFrame(rows), None), None)[0][1] == 392
 
 
 def test_the_curves_of_a_study_can_be_reported(tmp_path):
@@ -433,3 +435,48 @@ def test_an_mne_report_takes_the_figures(few):
     target = mne.Report(title="Mine", verbose=False)
     add_to_mne_report(target, *few)
     assert len(target) >= 3
+
+
+def test_many_tests_are_told_with_their_correction_where_there_is_one(few, tmp_path):
+    results, change = few
+    plain = Page(report(results, change, tmp_path / "plain.html").read_text(encoding="utf-8")).text
+    assert "without correction for their number" in plain
+    corrected = adjust(change)
+    said = Page(report(results, corrected, tmp_path / "adjusted.html").read_text(encoding="utf-8")).text
+    assert "without correction for their number" not in said
+    survivors = corrected.loc[corrected["group"].str.contains(" - "), "p_adjusted"].dropna()
+    assert f"{(survivors < 0.05).sum()} of {len(survivors)} with adjusted p < 0.05 (Benjamini-Hochberg)" in said
+    assert "Corrected for the number of tests (Benjamini-Hochberg" in said
+
+
+def test_the_literature_stands_beside_each_estimate_and_models_and_people_left_out_are_told(results, change, tmp_path):
+    own, mine = (table[table["protocol"] == "m1/sici"] for table in (results, change))
+    one = own["participant"].iloc[0]
+    own = own[~((own["participant"] == one) & (own[time_column(own)] == "post30"))]
+    said = Page(report(own, mine, tmp_path / "r.html", primary=PRIMARY).read_text(encoding="utf-8")).text
+    answer = said[said.index("Answer", 200) : said.index("What was done", 400)]
+    assert "Literature (exercise):" in answer
+    assert "How changes were estimated" in said
+    assert "Welch t" in said
+    assert "~" in said
+    assert f"{one} (post30)" in said
+
+
+def test_tables_hold_no_empty_rows_and_every_name(results, change):
+    rows = _tables.comparison_rows(change.assign(p_value=np.nan, estimate=np.nan))
+    assert not any(str(row[0]).startswith("post0, post30") for row in rows)
+    table = results[results["protocol"] == "m1/icf"].head(2).assign(channel=["FDI", "all"])
+    assert _tables.what_was_done(_tables.prepared(table, None), {})[0][1] == "FDI, all channels"
+
+
+def test_gains_have_no_sampling_limits():
+    assert gain_with_limits(0.84, 0.8376, 0.8421) == "0.84"
+    measured = pd.DataFrame({
+        "participant": "01", "session": ["post0", "post30", "pre"], "protocol": "dlpfc/tep", "channel": "all",
+        "condition": "all", "measure": "quality_n100_gain", "unit": "1", "form": "", "flag": "", "error": "",
+        "value": 0.84, "ci_low": 0.8376, "ci_high": 0.8421})  # fmt: skip
+    told = " ".join(tep_quality_tables(_tables.prepared(measured, None)))
+    assert told.index("<td>pre") < told.index("<td>post0") < told.index("<td>post30")
+    one = " ".join(tep_quality_tables(_tables.prepared(measured.head(1), None)))
+    assert "0.8376" not in one
+    assert "no sampling limits" in one

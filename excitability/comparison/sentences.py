@@ -121,16 +121,14 @@ def sentence(words: Words, flags: str = "") -> str:
     words = replace(words, few=few and words.kind != "mean", raised="sdc_raised" in given)
     name = capital(subject(words.protocol, words.measure, words.channel, words.condition))
     if words.kind == "omnibus":
-        few = f"; fewer than {FEWEST} people in a group" if words.few else ""
-        return f"{_together(name, words)} ({_statistics(words)}{few})."
+        too_few = f"; fewer than {FEWEST} people in a group" if words.few else ""
+        return f"{_together(name, words)} ({_statistics(words)}{too_few})."
     if not math.isfinite(words.estimate):
         whom = " and ".join(_arm(group, words) for group in words.groups if group != "all")
         what = f"at {words.before}" if words.kind in ("mean", "level") else f"the change {_span(words)}"
         held = "a value" if words.kind in ("mean", "level") else _lacking(words)
         return f"{name.rstrip(',')}: {what} cannot be estimated{_whom(whom, words)} ({words.n} with {held})."
     text = f"{_too_few(name, words) if words.few else _plain(name, words)} ({_statistics(words)})."
-    if _too_narrow(words):
-        text += " Controls differ less than the scatter of their own trials makes them: the interval is too narrow."
     if words.test_changed:
         text += f" {words.test_changed}"
     return text
@@ -254,10 +252,11 @@ def _statistics(words: Words) -> str:
         meaning = _meaning(words)
         told.append(_amount(words, signed=True) + f", {meaning}" * bool(meaning))
     if math.isfinite(words.low):
-        told.append(f"95 % interval {_interval(words)}")
+        narrow = ", narrower than the controls' trials allow" * _too_narrow(words)
+        told.append(f"95 % interval {_interval(words)}{narrow}")
     people = f"n = {words.n}" + (f", {words.missing} without {_lacking(words)}" if words.missing else "")
     told.append(people + (f", {_p(words.p_value)}" if math.isfinite(words.p_value) else ""))
-    if math.isfinite(words.group_detectable):
+    if math.isfinite(words.group_detectable) and not words.few:
         told.append(f"detectable: {_detectable(words.group_detectable, words)}")
         if words.uncertain:
             told[-1] += f", itself from too few {'people' if words.crossed else _WHOM.get(words.source, 'people')}"

@@ -19,7 +19,7 @@ from . import _page as html
 from . import _sections as sections
 from . import _tables as tables
 from ._answer import answer
-from ._evidence import literature
+from ._evidence import literature, with_literature
 from ._figures import figures_of
 from ._sections import Extra
 
@@ -28,7 +28,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-_TEXT = ("protocol", "measure", "channel", "condition", "group", "contrast", "unit", "form", "flag", "sentence")
+_TEXT = (
+    *("protocol", "measure", "channel", "condition", "group", "contrast", "unit", "form", "flag", "sentence"),
+    *("family", "adjustment", "literature"),
+)
 
 
 def report(
@@ -103,11 +106,12 @@ def report(
         change = sections.in_order(
             change.assign(**{name: change[name].fillna("") for name in _TEXT if name in change}), table
         )
+        change = with_literature(change)
     numbers = sections.Numbers()
     extras = _extras(figures)
     parts = [
         ("answer", "Answer", answer(table, change, list(primary))),
-        ("done", "What was done", sections.done(table, known, recordings)),
+        ("done", "What was done", sections.done(table, known, recordings, change)),
         ("changes", "Changes", sections.changes(change, table, numbers)),
         *sections.protocol_sections(table, change, extras, known, numbers, trials),
         *sections.further(extras, table, numbers),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from ..comparison.sentences import detectable_in_words, subject, without_subject
+from ..comparison.sentences import _p, detectable_in_words, subject, without_subject
 from ..labels import capital
 from ..resources import muscles, muscles_in_name
 from . import _page as html
@@ -36,15 +36,50 @@ def answer(table: pd.DataFrame, change: pd.DataFrame | None, primary: list[Mappi
         said += f"<details><summary>{len(rest)} more on the planned outcome</summary>"
         said += f'<ul class="answer">{"".join(rest)}</ul></details>'
     lead = "Planned primary outcome:" if len(planned) else "No primary outcome was planned. Some of the results:"
-    finite = int(pd.to_numeric(change["p_value"], errors="coerce").notna().sum()) if "p_value" in change else 0
-    note = ""
-    if finite > 1:
-        note = (
+    note = many_tests_in_words(change)
+    if note:
+        note += f" {detectable_in_words(list(shown['flag']) if 'flag' in shown else [])}"
+    return html.paragraph(lead) + said + html.paragraph(note, "note")
+
+
+_FAMILIES = {"primary": "primary outcomes", "secondary": "secondary outcomes", "exploratory": "all else (exploratory)"}
+
+
+def many_tests_in_words(change: pd.DataFrame) -> str:
+    """How many tests there are, how they were corrected for their number, and how many survive it.
+
+    >>> many_tests_in_words(pd.DataFrame({"p_value": [0.01, 0.03, 0.2], "family": "exploratory", "group": "all",
+    ...     "p_adjusted": [0.03, 0.045, 0.2], "adjustment": "Benjamini-Hochberg, 3 tests"}))
+    '3 tests were made. Corrected for their number: all else (exploratory): 2 of 3 with adjusted p < 0.05 (Benjamini...'
+    """
+    p_values = _numbers(change, "p_value")
+    finite = int(p_values.notna().sum())
+    if finite < 2:
+        return ""
+    adjusted = _numbers(change, "p_adjusted")
+    if not adjusted.notna().any() or "family" not in change:
+        return (
             f"{finite} comparisons were made in all, without correction for their number: if nothing had changed, "
             f"about {0.05 * finite:.0f} of them would still have p < 0.05. Judge a change by its interval and by "
-            f"what is detectable. {detectable_in_words(list(shown['flag']) if 'flag' in shown else [])}"
+            "what is detectable."
         )
-    return html.paragraph(lead) + said + html.paragraph(note, "note")
+    told = []
+    between = change["group"].astype(str).str.contains(" - ", regex=False)
+    for family, name in _FAMILIES.items():
+        for question, words in ((False, "changes within groups"), (True, "differences between groups")):
+            own = adjusted[(change["family"] == family) & (between == question)].dropna()
+            if len(own):
+                how = str(change.loc[own.index[0], "adjustment"]).split(",")[0] if "adjustment" in change else ""
+                where = f"{name}, {words}" if between.any() else name
+                told.append(f"{where}: {int((own < 0.05).sum())} of {len(own)} with adjusted p < 0.05 ({how})")
+    return (
+        f"{finite} tests were made. Corrected for their number: {'; '.join(told)}. Intervals and unadjusted p values "
+        "are those of single contrasts."
+    )
+
+
+def _numbers(change: pd.DataFrame, name: str) -> pd.Series:
+    return pd.to_numeric(change[name], errors="coerce") if name in change else pd.Series(float("nan"), change.index)
 
 
 def _planned(change: pd.DataFrame, primary: list[Mapping[str, str]]) -> pd.DataFrame:
@@ -93,11 +128,27 @@ def _card(key: tuple[str, ...], rows: pd.DataFrame) -> str:
     """One outcome: its name as a heading where every sentence begins with it, then the sentences."""
     protocol, measure, condition, channel = key
     name = subject(protocol, measure, channel, condition).rstrip(",")
-    told = [str(sentence) for sentence in rows["sentence"]]
+    told = [
+        str(sentence) + _adjusted(row) for sentence, (_, row) in zip(rows["sentence"], rows.iterrows(), strict=True)
+    ]
     below = without_subject(name, told) if len(told) > 1 else None
+    known = [str(text) for text in rows["literature"]] if "literature" in rows else []
+    aside = "".join(f'<span class="aside">{html.said(text)}</span>' for text in dict.fromkeys(filter(None, known)))
     if below is not None:
-        return f"<li><b>{html.said(capital(name))}</b>{''.join(map(_line, below))}</li>"
-    return f"<li>{'<br>'.join(map(html.said, told))}</li>"
+        return f"<li><b>{html.said(capital(name))}</b>{''.join(map(_line, below))}{aside}</li>"
+    return f"<li>{'<br>'.join(map(html.said, told))}{aside}</li>"
+
+
+def _adjusted(row: pd.Series) -> str:
+    """The p value corrected for the tests of its family, behind a sentence that tells the plain one."""
+    value = float(row.get("p_adjusted", float("nan")))
+    how = (
+        str(row.get("adjustment", ""))
+        .lower()
+        .replace("holm", "Holm")
+        .replace("benjamini-hochberg", "Benjamini-Hochberg")
+    )
+    return f" Corrected for the number of tests ({how}): {_p(value)}." if value == value else ""
 
 
 def _line(text: str) -> str:

@@ -41,6 +41,7 @@ a:hover{text-decoration:underline}
  overflow-wrap:anywhere}
 .answer .line{display:block;margin:5px 0 0 14px;text-indent:-14px}
 .answer .line:before{content:"–";display:inline-block;width:14px;text-indent:0}
+.answer .aside{display:block;margin:7px 0 0;font-size:13.5px;color:var(--soft)}
 .scroll{overflow-x:auto;margin:12px 0}
 .tall{max-height:620px;overflow:auto;border:1px solid var(--line)}
 table{border-collapse:collapse;font-size:13.5px;line-height:1.4;font-variant-numeric:tabular-nums}

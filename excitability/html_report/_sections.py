@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from ..schema import NOT_A_CHANGE
 from . import _page as html
 from . import _tables as tables
 from ._derived import derived_methods
+from ._done import failures, left_out, models_told, recordings_told, trials_kept
 from ._figures import CURVE, figures_of, is_shrunken, worth_drawing
 from ._one_session import figures_of_session, is_one_session
 from ._tep_quality import tep_quality_tables
@@ -25,6 +27,7 @@ from ._words import protocol_methods
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+_SOFTWARE = ("numpy", "scipy", "pandas", "mne")
 SHRUNKEN = (
     "These values are shrunken to the population of the study. Bands and intervals of this section are those of such "
     "values and too narrow: judge a change by the section Changes, whose intervals give back what shrinking took, and "
@@ -61,10 +64,10 @@ def in_order(change: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     return change.iloc[order].reset_index(drop=True)
 
 
-def done(table: pd.DataFrame, known: Mapping[str, Any], recordings: Any) -> str:
+def done(table: pd.DataFrame, known: Mapping[str, Any], recordings: Any, change: pd.DataFrame | None = None) -> str:
     """Participants, protocols and recordings, as tables."""
     times = times_in_order(table["_time"])
-    versions = ", ".join(sorted({version for version in table["version"] if version})) or __version__
+    versions = ", ".join(sorted({word for word in table["version"] if word})) or __version__
     blocks = [
         html.table(
             ["Group", "Participants", *times],
@@ -80,7 +83,19 @@ def done(table: pd.DataFrame, known: Mapping[str, Any], recordings: Any) -> str:
             "The fingerprint (SHA-256) is that of the protocol as it was run.",
         ),
     ]
-    told = tables.recordings_told(recordings) if recordings is not None and len(list(recordings)) else []
+    if change is not None and "model" in change:
+        models = models_told(change)
+        versions = ", ".join(f"{name} {version(name)}" for name in _SOFTWARE)
+        blocks.append(html.table(
+            ["Model", "Contrasts", "Measures"], models, numbers=(1,),
+            caption=f"How changes were estimated. Compared and reported with excitability {__version__} ({versions})",
+        ))  # fmt: skip
+    absent = left_out(table)
+    if absent:
+        blocks.append(html.table(["Protocol", "Left out for want of a time point"], absent))
+    else:
+        blocks.append(html.paragraph("Nobody lacks a time point of any protocol. Rejected trials: see Quality."))
+    told = recordings_told(recordings) if recordings is not None and len(list(recordings)) else []
     if told:
         blocks.append(html.table(["Recordings", "Value (number of recordings)"], told))
     return "\n".join(blocks)
@@ -103,13 +118,17 @@ def changes(change: pd.DataFrame | None, table: pd.DataFrame, numbers: Numbers) 
                 "from measurement error. Ratios and amplitudes change in percent, all else in its own unit.",
             )
         )
-    rows = tables.comparison_rows(change)
+    rows, shared = tables.comparison_rows(change), tables.shared_cares(change)
+    if shared:
+        blocks.append(html.paragraph(f"Every contrast: {', '.join(shared)}."))
     blocks.append(
         html.table(
             tables.COMPARISON_HEAD,
             rows,
             numbers=(2, 3, 4, 5, 6, 7),
-            caption="All comparisons. Effect size: Hedges' g within a group, its counterpart (d ppc2) between groups. "
+            caption="All comparisons. p in brackets is corrected for the tests of its family, where that was done. "
+            "Literature: direction and number of the findings on the same measure; see below. "
+            "Effect size: Hedges' g within a group, its counterpart (d ppc2) between groups. "
             "Responders: share of people whose change exceeds what is detectable in one person. Quality, below, "
             "says what the flags under Care mean.",
             tall=len(rows) > 22,
@@ -208,14 +227,14 @@ def quality(
     blocks = [
         html.table(
             ["Protocol", "Kept", "Rejected", "Share", "Reasons"],
-            tables.trials_kept(table, trials),
+            trials_kept(table, trials),
             numbers=(1, 2, 3),
             caption="Trials × channels over all recordings. A trial without a response is data and is kept.",
         )
     ]
     if measured is not None and len(measured):
         blocks += tep_quality_tables(measured)
-    lost = tables.failures(table)
+    lost = failures(table)
     if lost:
         blocks.append(html.table(["Participant", "Session", "Protocol", "Message"], lost,
                                  caption="Recordings that could not be computed; everything else was"))  # fmt: skip

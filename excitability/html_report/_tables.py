@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -20,10 +20,9 @@ from ..labels import (
     time_column,
     times_in_order,
 )
-from ..measures._tables import is_kept
 from ..plots._panels import centre
 from ..schema import DERIVED, NOT_A_CHANGE, display_units
-from ._flags import flag_in_words, reasons_in_words
+from ._flags import flag_in_words
 
 _TEXT = ("participant", "session", "protocol", "channel", "condition", "measure", "unit", "form", "flag", "error")
 _MINUS = "\u00a0−\u00a0"  # keeps what it stands between on one line
@@ -111,7 +110,8 @@ def what_was_done(table: pd.DataFrame, protocols: Mapping[str, Any]) -> Rows:
         sessions = _sessions(done)
         failed = _sessions(own) - sessions if parts else _sessions(own[lacking])
         prints = sorted({sha[:12] for sha in own["protocol_sha256"] if sha})
-        channels = _few(dict.fromkeys(channel_label(channel) for channel in done["channel"] if channel))
+        named = dict.fromkeys(channel_label(channel) or "all channels" for channel in done["channel"] if channel)
+        channels = _few(named)
         rows.append(
             [f"{title}\n{name}{made_of}", channels, sessions, failed or "–", spread, " ".join(prints) or "–"],
         )
@@ -145,7 +145,7 @@ COMPARISON_HEAD = (
     "Group",
     "n",
     "Change [95 % interval]",
-    "p",
+    "p\n(adjusted)",
     "Effect size",
     "Detectable change\n(one person; group)",
     "Responders",
@@ -158,18 +158,42 @@ def comparison_rows(comparison: pd.DataFrame) -> Rows:
     rows: Rows = []
     units = display_units(comparison)
     comparison = comparison.assign(_row=range(len(comparison)))
+    shared = shared_cares(comparison)
     keys = ["protocol", "measure", "unit", "condition", "channel"]
     for (protocol, measure, _, condition, channel), part in comparison.groupby(keys, sort=False):
-        rows.append([series_label(str(protocol), str(condition), str(channel), str(measure))])
+        found = dict.fromkeys(map(_found, part["literature"])) if "literature" in part else {}
+        known = "; ".join(filter(None, found))
+        name = series_label(str(protocol), str(condition), str(channel), str(measure))
+        rows.append([name + f" (literature, after exercise: {known})" * bool(known)])
         told = ""
         for row in part.to_dict("records"):
+            if not _holds_something(row):
+                continue
             contrast = str(row["contrast"]).replace(" - ", _MINUS)
-            rows.append(["" if contrast == told else contrast, *_contrast(row, units[row["_row"]])])
+            rows.append(["" if contrast == told else contrast, *_contrast(row, units[row["_row"]], shared)])
             told = contrast
     return rows
 
 
-def _contrast(row: Mapping[Any, Any], shown_in: tuple[float, str]) -> list[object]:
+def _care(row: Mapping[Any, Any], without: Container[str] = ()) -> list[str]:
+    """Flags of a contrast in short words, but those that all share."""
+    words = [_CARE.get(flag, flag.replace("_", " ")) for flag in _cares(row) if not flag.startswith("sdc_from")]
+    return [word for word in words if word not in without]
+
+
+def shared_cares(comparison: pd.DataFrame) -> list[str]:
+    """What every contrast with an estimate is flagged with: said once above the table, not in each row."""
+    told = [_care(row) for row in comparison.to_dict("records") if math.isfinite(float(row.get("estimate", math.nan)))]
+    return [word for word in told[0] if all(word in words for words in told)] if len(told) > 1 else []
+
+
+def _holds_something(row: Mapping[Any, Any]) -> bool:
+    """Whether a row has an estimate or a p value; of joint tests that too few people allow there is nothing to read."""
+    numbers = [float(row.get(name, math.nan)) for name in ("estimate", "p_value")]
+    return str(row.get("form", "")) != "omnibus" or any(map(math.isfinite, numbers))
+
+
+def _contrast(row: Mapping[Any, Any], shown_in: tuple[float, str], shared: Container[str] = ()) -> list[object]:
     form = str(row.get("form", ""))
     ratio = form == "log_ratio" or (form in NOT_A_CHANGE and math.isfinite(float(row.get("percent_change", math.nan))))
     factor, unit = (1.0, "%") if ratio else shown_in
@@ -183,12 +207,33 @@ def _contrast(row: Mapping[Any, Any], shown_in: tuple[float, str]) -> list[objec
         str(row.get("group", "")).replace(" - ", _MINUS) or "all",
         int(row.get("n", 0)),
         f"{change} {unit}".strip() if change != "–" else change,
-        p_value(float(row.get("p_value", math.nan))),
+        _p_values(row),
         number(float(row.get("effect_size", math.nan)), 2, sign=True),
         "–" if bands == ["–", "–"] else f"{'; '.join(bands)} {unit}".strip(),
         _share(row.get("responders")),
-        ", ".join(flag.replace("_", " ") for flag in _cares(row) if not flag.startswith("sdc_from")),
+        ", ".join(_care(row, shared)),
     ]
+
+
+#: Short words for flags whose names hold an abbreviation.
+_CARE = {
+    "sdc_raised": "spread below that of trials",
+    "sdc_uncertain": "detectable change uncertain",
+    "sdc_unknown": "detectable change unknown",
+    "few_participants": "too few people",
+}
+
+
+def _found(text: Any) -> str:
+    """The directions that the literature found, with how many findings: the sentence in short."""
+    counts = re.findall(r"(up|down|no change|no difference) in (\d+) finding", str(text))
+    return ", ".join(f"{words} ({n})" for words, n in counts)
+
+
+def _p_values(row: Mapping[Any, Any]) -> str:
+    adjusted = float(row.get("p_adjusted", math.nan))
+    plain = p_value(float(row.get("p_value", math.nan)))
+    return f"{plain} ({p_value(adjusted)})" if math.isfinite(adjusted) else plain
 
 
 def _flags(text: Any) -> list[str]:
@@ -299,41 +344,6 @@ def group_values(own: pd.DataFrame) -> tuple[list[str], Rows]:
     return ["Measure", "Condition", "Channel", "Group", *times], rows
 
 
-def trials_kept(table: pd.DataFrame, trials: pd.DataFrame | None) -> Rows:
-    """Trials kept and rejected for each protocol, with the commonest reasons where trials are known."""
-    rows: Rows = []
-    for name, own in table[table["error"] == ""].groupby("protocol", sort=False):
-        if str(name).startswith(DERIVED):  # made of trials that their own protocol counts
-            continue
-        mine = None
-        if trials is not None and {"protocol", "reject"} <= set(trials.columns):
-            mine = trials[trials["protocol"] == name]
-        if mine is not None and len(mine):
-            good = is_kept(mine)
-            kept, lost = int(good.sum()), int((~good).sum())
-            reason = mine["reject"].astype(str).where(~good, "")
-            reasons = reasons_in_words(reason)
-        else:
-            kept, lost = _counted(own)
-            reasons = "–"
-        share = f"{100 * lost / (kept + lost):.1f} %" if kept + lost else "–"
-        rows.append([protocol_label(str(name)), kept, lost, share, reasons or "–"])
-    return rows
-
-
-def _counted(own: pd.DataFrame) -> tuple[int, int]:
-    """Trials as the results count them: each condition once, 'all' only where there is nothing finer."""
-    keys = ["participant", "session", "channel", "condition"]
-    channels = set(own["channel"])
-    pairs = {name for name in channels if "+" in name and set(name.split("+")) <= channels}
-    own = own[~own["channel"].isin(pairs)]  # a pair of muscles has no trials but theirs
-    counts = own.groupby(keys)[["n_trials", "n_rejected"]].max().reset_index()
-    finer = counts["condition"] != "all"
-    has_finer = finer.groupby([counts[key] for key in keys[:3]]).transform("any")
-    counts = counts[finer | ~has_finer]
-    return int(counts["n_trials"].fillna(0).sum()), int(counts["n_rejected"].fillna(0).sum())
-
-
 def flags_explained(table: pd.DataFrame, comparison: pd.DataFrame | None) -> Rows:
     """Each flag with its meaning, how often it was given, and where."""
     found: dict[str, list[tuple[str, str]]] = {}
@@ -360,32 +370,3 @@ def flags_explained(table: pd.DataFrame, comparison: pd.DataFrame | None) -> Row
 
 def _counted_as(n: int, thing: str) -> str:
     return f"{n} {thing}{'s' * (n != 1)}"
-
-
-def failures(table: pd.DataFrame) -> Rows:
-    """Recordings that could not be computed, with their messages."""
-    lost = table[table["error"] != ""]
-    return [
-        [
-            row["participant"] or "–",
-            row["_time"] or row["session"] or "–",
-            protocol_label(row["protocol"]),
-            row["error"],
-        ]
-        for row in lost.to_dict("records")
-    ]
-
-
-def recordings_told(recordings: pd.DataFrame | Iterable[Mapping[str, Any]]) -> Rows:
-    """Acquisition facts: each fact with its values and how many recordings have them."""
-    table = recordings if isinstance(recordings, pd.DataFrame) else pd.DataFrame([dict(entry) for entry in recordings])
-    rows: Rows = []
-    for name in table.columns:
-        if name in ("participant", "session", "file", "source", "protocol", "timepoint", "group"):
-            continue
-        values = table[name].map(lambda value: "" if value is None or value is np.nan else str(value))
-        counts = values[values != ""].value_counts()
-        told = "; ".join(f"{value} ({count})" for value, count in counts.head(5).items())
-        if told:
-            rows.append([str(name).replace("_", " ").capitalize(), told])
-    return rows

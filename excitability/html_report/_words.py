@@ -124,7 +124,7 @@ def _parameter(name: str, value: Any) -> str:
         return f"{label} {_listed(map(str, value))}"
     if isinstance(value, int | float) and ("freq" in name or "rate" in name or "pass" in name):
         return f"{label} {value:g} Hz"
-    return f"{label} {value}"
+    return f"{label} chosen from the data" if value == "auto" else f"{label} {value}"
 
 
 def _measured(entries: Mapping[str, Mapping[str, Any]]) -> list[str]:
