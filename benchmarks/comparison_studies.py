@@ -136,20 +136,25 @@ def simulate(scenario: Scenario, studies: int, rng: np.random.Generator) -> pd.D
 _DOSES = ("40 min", "10 min", "0 min")
 _ARMS = ("exercise", "rest")
 _SKEW = "in few people the mean of skewed changes goes with their spread: where it is low the interval is too narrow"
+_OUTLIERS = (
+    "drawn studies hold a few outliers once, twice or not at all, and their t is more scattered than that of studies"
+)
 _FLIPS = "sign flips suppose that changes lie symmetrically about their mean"
 _TREND = {"per min": 0.01, "40 min - 0 min": 0.4}
 
 
 def _by_method(method: str) -> list[Scenario]:
     """The same studies for each of the methods."""
-    few = 1.0 if method != "permutation" else 0.5
+    few = 0.5 if method in ("permutation", "bootstrap") else 1.0
     common: dict[str, Any] = {"method": method, "share": few}
-    skew = {"t": _SKEW, "permutation": f"{_SKEW}; {_FLIPS}", "trimmed": ""}[method]
+    skew = {"t": _SKEW, "permutation": f"{_SKEW}; {_FLIPS}"}.get(method, "")
     one: dict[str, Any] = {**common, "names": ("all",), "share": 1.0}
     return [
         Scenario("one group", "groups", (12,), (0.3,), (0.3,), **one),
         Scenario("one group", "groups", (20,), (0.3,), **one),
-        Scenario("one group, outliers", "groups", (16,), (0.3,), scatter="heavy", **one),
+        Scenario("one group, outliers", "groups", (16,), (0.3,), scatter="heavy",
+                 note=_OUTLIERS if method == "bootstrap" else "", **one),
+        Scenario("one group, skewed changes", "groups", (12,), (0.3,), scatter="skewed", note=skew, **one),
         Scenario("one group, skewed changes", "groups", (16,), (0.3,), scatter="skewed", note=skew, **one),
         Scenario("one group, skewed changes", "groups", (40,), (0.3,), scatter="skewed", note=skew, **one),
         Scenario("one group, 20 % of sessions missing", "groups", (18,), (0.3,), missing=0.2, **one),
@@ -201,4 +206,5 @@ SCENARIOS = [
              n_after=2, missing=0.1, rows={"exercise - rest": None}),
     *_by_method("trimmed"),
     *_by_method("permutation"),
+    *_by_method("bootstrap"),
 ]  # fmt: skip

@@ -269,7 +269,7 @@ def test_the_command_writes_all_of_it_and_prints_little(folder):
     assert said.exit_code == 0, said.output
     plain = " ".join(said.output.split())
     assert "Corrected (Holm, 2 tests): p" in plain
-    assert "Literature (exercise): up in" in plain
+    assert "Literature on SICI ratio at 2 ms (exercise): up in" in plain
     assert "Bayes factor: " in plain
     assert "no change beyond −20 to +25" in plain.replace("\u00a0", " ") or "cannot be ruled out" in plain
     assert "Secondary: " in plain
@@ -300,3 +300,25 @@ def test_bad_options_are_one_line(folder):
         assert said.exit_code != 0
         assert message in str(said.exception)
         assert "\n" not in str(said.exception)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "message"),
+    [
+        ('protocol = "m1/sici"\nmesure = "conditioned_ratio"', "did you mean 'measure'"),
+        ('protocol = "m1/icf"', "unknown protocol of this battery 'm1/icf'"),
+        ("", "an outcome names a protocol and a measure"),
+    ],
+)
+def test_a_battery_that_declares_a_family_wrongly_is_refused(tmp_path, outcome, message):
+    path = tmp_path / "own.toml"
+    path.write_text(f'title = "Own"\nprotocols = ["m1/sici"]\n\n[[primary]]\n{outcome}\n')
+    with pytest.raises(ValueError, match=message) as caught:
+        load_battery(path)
+    assert "[[primary]]" in str(caught.value)
+
+
+def test_a_battery_may_plan_the_bootstrap(tmp_path):
+    path = tmp_path / "own.toml"
+    path.write_text('title = "Own"\nprotocols = ["m1/sici"]\nmethod = "bootstrap"\n')
+    assert load_battery(path).method == "bootstrap"

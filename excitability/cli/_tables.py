@@ -170,6 +170,7 @@ def show_changes(change: pd.DataFrame, *, literature: bool = True) -> None:
 
     console = Console(width=None if sys.stdout.isatty() else _WORDS, highlight=False, markup=False)
     keys = ["protocol", "measure", "channel", "condition"]
+    found: dict[str, list[str]] = {}
     for key, own in change.fillna({name: "" for name in keys}).groupby(keys, sort=False):
         name = subject(*map(str, key)).rstrip(",")
         below = without_subject(name, [str(text) for text in own["sentence"]])
@@ -178,9 +179,12 @@ def show_changes(change: pd.DataFrame, *, literature: bool = True) -> None:
         rows = own.to_dict("records")
         for row, text in zip(rows, below if below is not None else own["sentence"], strict=True):
             console.print(_hanging(" ".join([str(text), *_beside(row)]), console.width))
-        for found in dict.fromkeys(str(row.get("literature", "")).partition("; this study:")[0] for row in rows):
-            if literature and found:
-                console.print(_hanging(f"{found}.", console.width, "  "))
+        for told in (str(row.get("literature", "")).partition("; this study:")[0] for row in rows):
+            found.setdefault(told, []).append(name.partition(" in ")[0])
+    for told, names in found.items():
+        if literature and told:
+            home = ", ".join(dict.fromkeys(names))
+            console.print(_hanging(f"{told.replace('Literature', f'Literature on {home}', 1)}.", console.width, ""))
     told = detectable_in_words([str(flag) for flag in change["flag"]])
     if told:
         console.print(told)

@@ -86,19 +86,28 @@ def bootstrap_refits(fit: MixedFit, weights: Sequence[float] | np.ndarray, n: in
     >>> found.ci_low < found.estimate < found.ci_high
     True
     """
+    return judged(fit, weights, simulated_refits(fit, n, seed))
+
+
+def simulated_refits(fit: MixedFit, n: int = 1000, seed: int = 0) -> list[MixedFit]:
+    """Studies without effects simulated from a fit and fitted again, from which every contrast can be judged."""
     if n < 20:
         raise ValueError(f"a 95 % interval needs 20 refits or more, got {n}")
-    weights = np.asarray(weights, dtype=float)
     rng = np.random.default_rng(seed)
     simulate = _Simulation(fit)
-    t, singular, offset = np.empty(n), 0, np.zeros(len(weights))
+    offset = np.zeros(len(fit.coefficients))
     names = [name for name in fit.variances if name != "residual"]
     # a search from a variance of exactly zero may leave it, but takes longer to
     start = np.where(fit._roots == 0, 0.05, fit._roots)
-    for i in range(n):
-        again = fit_cells(simulate.cells(rng), names, offset, start)
-        t[i] = float(weights @ again.coefficients) / math.sqrt(float(weights @ again.covariance @ weights))
-        singular += again.singular
+    return [fit_cells(simulate.cells(rng), names, offset, start) for _ in range(n)]
+
+
+def judged(fit: MixedFit, weights: Sequence[float] | np.ndarray, refits: Sequence[MixedFit]) -> Refits:
+    """What refits say of a contrast."""
+    weights = np.asarray(weights, dtype=float)
+    coefficients = np.array([weights @ again.coefficients for again in refits])
+    t = coefficients / np.sqrt([weights @ again.covariance @ weights for again in refits])
+    n, singular = len(refits), sum(again.singular for again in refits)
     estimate = float(weights @ fit.coefficients)
     error = math.sqrt(float(weights @ fit.covariance @ weights))
     half = error * float(np.quantile(np.abs(t), 0.95))

@@ -15,6 +15,7 @@ of the 95 % intervals.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -25,7 +26,8 @@ import pandas as pd
 from ..measures._tables import is_kept
 from ..schema import TRIAL_COLUMNS, join_flags, unknown_word, validate
 from ._trial_rows import Rows, after_only, is_logged, own_changes, trial_covariate
-from .bootstrap_refits import Refits, bootstrap_refits
+from .bootstrap_refits import Refits, bootstrap_refits, simulated_refits
+from .bootstrap_refits import judged as judged_by
 from .bootstrap_t import BootstrapContrast
 from .design import Design, as_text
 from .estimation import Contrast
@@ -68,9 +70,13 @@ class TrialFit:
         found = self.contrast(weights)
         if method != "bootstrap" or not found.standard_error > 0:
             return found
-        refits = self.bootstrap(weights)
+        refits = judged_by(self.fit, self._whole(weights), self._refits)
         limits = (refits.ci_low, refits.ci_high)
         return BootstrapContrast(found.estimate, found.standard_error, found.df, limits, refits.p_value, refits.n)
+
+    @functools.cached_property
+    def _refits(self) -> list[MixedFit]:
+        return simulated_refits(self.fit)
 
     def bootstrap(self, weights: np.ndarray, n: int = 1000, seed: int = 0) -> Refits:
         """Interval and p value of ``weights @ group_changes`` from refits of simulated studies."""

@@ -269,9 +269,7 @@ def _check_outcomes(battery: Battery, where: str) -> None:
                 if word not in _OUTCOME:
                     raise ValueError(f"{where}, [[{kind}]]: {unknown_word('word', word, _OUTCOME)}")
             if not outcome:
-                raise ValueError(
-                    f"{where}, [[{kind}]]: an outcome names its protocol and measure, and this one nothing"
-                )
+                raise ValueError(f"{where}, [[{kind}]]: an outcome names a protocol and a measure")
             if outcome.get("protocol", names[0]) not in names:
                 problem = unknown_word("protocol of this battery", outcome["protocol"], names)
                 raise ValueError(f"{where}, [[{kind}]]: {problem}")
