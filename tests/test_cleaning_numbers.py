@@ -7,12 +7,15 @@ import numpy as np
 import pytest
 from scipy.signal import butter, sosfiltfilt
 
-from excitability.cleaning import apply
+import excitability as ex
+from excitability.cleaning import apply, get_step, log_of
 from excitability.cleaning._instance import quantile_over_channels, stretches
 from excitability.cleaning.filters import bridge_linear, piecewise
 from excitability.measures import get_measure
 from excitability.measures._chance import samples_looked_at
+from excitability.protocol import load_protocol
 from excitability.protocol.averages import implausible_scale
+from excitability.simulate import tep_session
 
 
 @pytest.mark.parametrize("n_channels", [1, 2, 7, 64])
@@ -87,3 +90,15 @@ def test_a_size_is_that_of_the_samples_it_looks_at(name, window):
 def test_a_scale_is_told_by_the_median(large):
     x = np.where(np.arange(10) < large, -0.01, 0.0001)
     assert (implausible_scale(x) == "implausible_scale") == (np.median(np.abs(x)) > 1e-3)
+
+
+def test_cleaning_leaves_the_recording_and_its_log_as_they_are():
+    raw, _ = tep_session("M1", n_trials=8, seed=0)
+    raw = get_step("remove_pulse").function(raw)
+    before, rows = raw.get_data().copy(), len(log_of(raw))
+    protocol = load_protocol("m1/tep")
+    steps = [{"step": "bad_trials"}, {"step": "interpolate_pulse"}, {"step": "set_reference"}]
+    epochs, _ = ex.clean(raw, protocol.replace(cleaning=steps))
+    assert len(log_of(epochs)) == rows + 3
+    assert len(log_of(raw)) == rows
+    np.testing.assert_array_equal(raw.get_data(), before)

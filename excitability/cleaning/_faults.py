@@ -49,18 +49,21 @@ def recorded_faults(epochs: Any) -> dict[str, Any]:
         return {"clipped": [], "bridged": [], "recharge": []}
     highest, lowest = _limits(epochs, picks)
     top, bottom = highest.max(axis=0), lowest.min(axis=0)
-    held, steps = np.zeros(len(picks)), []
+    alive = top > bottom
+    held, covariance = np.zeros(len(picks)), np.zeros((alive.sum(), alive.sum()))
     for row, quiet, before in _trials(epochs):
         x = data_of(epochs)[row]
         for limit, reached in ((top, highest[row]), (bottom, lowest[row])):
             there = np.flatnonzero(reached == limit)  # a channel that is not clipped is there in one trial
             held[there] += _held((x[picks[there]] == limit[there, None]) & quiet)
-        steps.extend(np.diff(x[picks, span], axis=1) for span in stretches(before))
-    alive = top > bottom
+        for span in stretches(before):
+            steps = np.diff(x[picks[alive], span], axis=1)
+            steps -= quantile_over_channels(steps.copy(), 0.5)  # beyond what is common to all
+            covariance += steps @ steps.T
     n_samples = sum(int(quiet.sum()) for _, quiet, _ in _trials(epochs))
     bridged = np.zeros(len(picks), dtype=bool)
-    if steps and steps[0].size:
-        bridged[alive] = _bridged(np.concatenate(steps, axis=1)[alive])
+    if covariance.any():
+        bridged[alive] = _bridged(covariance)
     return {
         "clipped": names[alive & (held > _SHARE * n_samples)].tolist(),
         "bridged": names[bridged].tolist(),
@@ -97,12 +100,10 @@ def _held(mask: np.ndarray) -> np.ndarray:
     return np.asarray(held.sum(axis=1))
 
 
-def _bridged(steps: np.ndarray) -> np.ndarray:
-    """Channels whose steps from sample to sample are those of another, beyond what is common to all."""
-    if len(steps) < 4:
-        return np.zeros(len(steps), dtype=bool)
-    steps = steps - quantile_over_channels(steps.copy(), 0.5)
-    covariance = steps @ steps.T
+def _bridged(covariance: np.ndarray) -> np.ndarray:
+    """Channels whose steps from sample to sample, of which this is the covariance, are those of another."""
+    if len(covariance) < 4:
+        return np.zeros(len(covariance), dtype=bool)
     power = np.diag(covariance)
     apart = (power[:, None] + power[None] - 2 * covariance) / np.maximum(power[:, None] + power[None], 1e-300)
     np.fill_diagonal(apart, np.inf)

@@ -244,16 +244,25 @@ def apply(inst: Any, steps: Iterable[Mapping[str, Any]]) -> tuple[Any, pd.DataFr
     >>> log["step"].tolist()
     ['remove_pulse', 'interpolate_pulse']
     """
+    return _applied(inst, steps, in_place=False)
+
+
+def apply_in_place(inst: Any, steps: Iterable[Mapping[str, Any]]) -> tuple[Any, pd.DataFrame]:
+    """Run cleaning steps as :func:`apply` does, on the recording itself, which nobody else may hold."""
+    return _applied(inst, steps, in_place=True)
+
+
+def _applied(inst: Any, steps: Iterable[Mapping[str, Any]], *, in_place: bool) -> tuple[Any, pd.DataFrame]:
     listed = [dict(entry) for entry in steps]
     for entry in listed:  # a misspelt step is reported before minutes of cleaning, not after
         if "step" not in entry:
             raise ValueError(f"cleaning entry {entry} has no 'step'; write step = \"remove_pulse\"")
         get_step(entry["step"])
     done_before = len(_records(inst))
-    for number, entry in enumerate(listed):
+    for entry in listed:
         name = entry.pop("step")
-        # the first step works on a copy, and nobody else holds what it gives back
-        inst = _IN_PLACE[name](inst, entry) if number else get_step(name).function(inst, **entry)
+        inst = _IN_PLACE[name](inst, entry) if in_place else get_step(name).function(inst, **entry)
+        in_place = True  # the first step worked on a copy, and nobody else holds what it gave back
     return inst, log_of(inst).iloc[done_before:].reset_index(drop=True)
 
 

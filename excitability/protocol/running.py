@@ -13,6 +13,7 @@ import pandas as pd
 
 from ..cleaning import apply, get_step
 from ..cleaning._faults import recorded_faults
+from ..cleaning._registry import apply_in_place
 from ..measures._intervals import nominal_intervals
 from ..query import evaluate
 from ..schema import STIMULUS_COLUMNS
@@ -212,7 +213,8 @@ def _cleaned(
         epochs.metadata = epochs.metadata.assign(condition=here.loc[epochs.selection].to_numpy())
     if protocol.modality == "eeg" and epoch.every is None:
         told = bad_spans(inst, epochs.metadata, epochs.tmin, epochs.tmax)
-        epochs = epochs[(told == "").to_numpy()]
+        if (told != "").any():
+            epochs = epochs[(told == "").to_numpy()]
         epochs = without_gaps(epochs)
     facts = dict(epochs.info["temp"])
     pairs_left_out = int((paired(table) & (labels == "").to_numpy() & _of_protocol(protocol, table)).sum())
@@ -223,7 +225,8 @@ def _cleaned(
         check_number(protocol, epochs)
         own["faults"] = recorded_faults(epochs.load_data())
     epochs.info["temp"] = {**facts, "excitability": own}
-    epochs, later = apply(epochs, steps)
+    # trials cut from a continuous recording are nobody else's
+    epochs, later = apply_in_place(epochs, steps) if isinstance(inst, mne.io.BaseRaw) else apply(epochs, steps)
     log = pd.concat([log, later], ignore_index=True) if len(log) else later
     return epochs, log, table.assign(condition=labels)[_of_protocol(protocol, table)]
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import combinations
 from typing import Any
 
@@ -25,25 +27,60 @@ def summarise(protocol: Protocol, table: pd.DataFrame) -> pd.DataFrame:
     rows = []
     channels = {str(channel): mine for channel, mine in table.groupby("channel", sort=False)}
     for channel, mine in channels.items():
-        kept = mine[is_kept(mine)]
+        trials = _Trials(str(channel), mine)
+        kept = trials.kept
         among = kept if len(kept) else mine
+        flags: dict[tuple[str, ...], tuple[str, str]] = {}
         for key, arguments in protocol.summary.items():
             if get_measure(arguments.get("measure", key)).over == "pairs":
                 continue
             try:
-                found = _summary_rows(key, dict(arguments), str(channel), mine, kept)
+                found = _summary_rows(key, dict(arguments), trials)
             except ValueError as error:
                 raise ValueError(f"{protocol.name}, [summary] {key}, channel {channel}: {error}") from error
             test = arguments.get("test")
             for entry in found:
-                named = [entry["condition"], *([test] if isinstance(test, str) else [])]
-                own = _stimulus_words(kept, named)
-                told = _trial_flags(among if entry["condition"] == "all" else among[among["condition"].isin(named)])
-                rows.append({**entry, "flag": join_flags(entry["flag"], own, told)})
+                named = (entry["condition"], *([test] if isinstance(test, str) else []))
+                if named not in flags:  # most measures are of the same conditions
+                    pooled = among if named[0] == "all" else among[among["condition"].isin(named)]
+                    flags[named] = _stimulus_words(kept, named), _trial_flags(pooled)
+                rows.append({**entry, "flag": join_flags(entry["flag"], *flags[named])})
     for key, arguments in protocol.summary.items():
         if get_measure(arguments.get("measure", key)).over == "pairs":
             rows += _pair_rows(key, dict(arguments), channels)
     return finished(protocol, rows)
+
+
+@dataclass
+class _Trials:
+    """Trials of one channel, and what every measure asks of them."""
+
+    channel: str
+    mine: pd.DataFrame
+    _parts: dict[str, tuple[pd.DataFrame, bool]] = field(default_factory=dict)
+
+    @cached_property
+    def kept(self) -> pd.DataFrame:
+        return self.mine[is_kept(self.mine)]
+
+    @cached_property
+    def rejected(self) -> Counter[str]:
+        return Counter(self.mine["condition"][~is_kept(self.mine)])
+
+    @cached_property
+    def whole(self) -> pd.DataFrame:
+        return self.mine[self.mine["condition"] != ""]
+
+    @cached_property
+    def conditions(self) -> list[str]:
+        return [condition for condition in dict.fromkeys(self.mine["condition"]) if condition]
+
+    def of(self, condition: str) -> tuple[pd.DataFrame, bool]:
+        """Kept trials of a condition, and whether all of its trials answer the nerve itself."""
+        if condition not in self._parts:
+            direct = bool(is_direct(self.mine[self.mine["condition"] == condition]).all())
+            self._parts[condition] = self.kept[self.kept["condition"] == condition], direct
+        return self._parts[condition]
 
 
 def _pair_rows(key: str, arguments: dict[str, Any], channels: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]]:
@@ -66,7 +103,7 @@ def _trial_flags(trials: pd.DataFrame) -> str:
     return join_flags(*(word if part > 0.5 else f"{word}_in_some" for word, part in share.items() if part >= 0.2))
 
 
-def _stimulus_words(trials: pd.DataFrame, conditions: list[str]) -> str:
+def _stimulus_words(trials: pd.DataFrame, conditions: Iterable[str]) -> str:
     """Flags of the stimuli of some conditions (``"all"``: of all trials), however few trials carry them."""
     if "flag" not in trials or not trials["flag"].str.contains("|".join(OF_CONDITIONS)).any():
         return ""
@@ -79,14 +116,11 @@ def _stimulus_words(trials: pd.DataFrame, conditions: list[str]) -> str:
     return join_flags(*told)
 
 
-def _summary_rows(
-    key: str, arguments: dict[str, Any], channel: str, mine: pd.DataFrame, kept: pd.DataFrame
-) -> list[dict[str, Any]]:
+def _summary_rows(key: str, arguments: dict[str, Any], trials: _Trials) -> list[dict[str, Any]]:
     entry = get_measure(arguments.pop("measure", key))
     form = arguments.get("form", entry.form) if entry.form else ""
     of = arguments.get("of", entry.parameters.get("of"))
-    rejected = Counter(mine["condition"][~is_kept(mine)])
-    whole = mine[mine["condition"] != ""]
+    kept, whole, rejected, conditions = trials.kept, trials.whole, trials.rejected, trials.conditions
     # one row of several conditions: a measure that knows which of them is the test counts what it lost itself
     counts = entry.over == "table" and "test" in entry.parameters
     rows = []
@@ -96,18 +130,18 @@ def _summary_rows(
         lost = rejected.total() - rejected[""] if condition == "all" else rejected[condition]
         lost = estimate.n_rejected if counts and len(kept) else lost
         unit = "%" if form.startswith("percent") else unit or _unit_of_column(of)
-        rows.append(row(channel, condition, name, estimate, unit, form, int(lost)))
+        rows.append(row(trials.channel, condition, name, estimate, unit, form, int(lost)))
 
-    conditions = [condition for condition in dict.fromkeys(mine["condition"]) if condition]
     if not len(kept):
         for name, item, unit in missing(key, entry, Estimate(np.nan, flag="no_trials_kept")):
             add("all", name, item, unit)
         return rows
     if entry.over == "condition":
         for condition in conditions:
-            if isinstance(of, str) and of.startswith("mep_") and is_direct(mine[mine["condition"] == condition]).all():
+            part, direct = trials.of(condition)
+            if isinstance(of, str) and of.startswith("mep_") and direct:
                 continue  # the tail of an M wave
-            value = entry.function(kept[kept["condition"] == condition], **arguments)
+            value = entry.function(part, **arguments)
             for name, item, unit in items(key, entry, value):
                 add(condition, name, item, unit)
         return rows
