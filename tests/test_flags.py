@@ -12,7 +12,7 @@ SOURCE = Path(excitability.__file__).parent
 HOLDERS = {"flag", "flags", "join_flags"}
 #: Texts beside them that are none: columns, arguments, other functions, beginnings.
 NO_FLAGS = {"flag", "sdc_from", "mep_amplitude", "mep_amplitude_corrected", "ci_low", "ci_high", "threshold_tracking",
-            "bad_channels", "bads", "sound", "trial_mean", "usual", "resample", "second",
+            "bad_channels", "bads", "sound", "course", "trial_mean", "usual", "resample", "second",
             "serial_tracking", "at"}  # fmt: skip
 
 

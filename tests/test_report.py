@@ -157,7 +157,7 @@ def test_it_opens_with_the_planned_outcome(page, change):
     assert "post30" not in first
     assert first.index("in FDI") < first.index("in ES")  # the hand before the back
     assert answer.index("post0") < answer.index("post30")
-    assert f"{np.isfinite(change['p_value']).sum()} comparisons" in answer
+    assert re.search(rf"{np.isfinite(change['p_value']).sum()} (tests|comparisons) were made", answer)
 
 
 def test_what_cannot_be_estimated_does_not_stand_first(results, change, tmp_path):
@@ -439,7 +439,8 @@ def test_an_mne_report_takes_the_figures(few):
 
 def test_many_tests_are_told_with_their_correction_where_there_is_one(few, tmp_path):
     results, change = few
-    plain = Page(report(results, change, tmp_path / "plain.html").read_text(encoding="utf-8")).text
+    bare = change.drop(columns=["family", "p_adjusted", "adjustment", "literature"], errors="ignore")
+    plain = Page(report(results, bare, tmp_path / "plain.html").read_text(encoding="utf-8")).text
     assert "without correction for their number" in plain
     corrected = adjust(change)
     said = Page(report(results, corrected, tmp_path / "adjusted.html").read_text(encoding="utf-8")).text

@@ -168,6 +168,8 @@ FLAGS = {
     "recharge_suspected": "all trials jump at one time after the pulse, as when the stimulator recharges: add the "
     "cleaning step remove_recharge after remove_pulse and interpolate_pulse",
     "recording_cut_short": "the file ends before the recording did: pulses may be missing",
+    "region_by_position": "the electrodes have other names than the region asks for: those nearest to its places were "
+    "taken",
     "region_incomplete": "some channels of the region are missing or bad",
     "region_rebuilt": "half of the region's electrodes or more were bad: what they show was rebuilt from others",
     "rings_on": "the trace swings most next to the pulse and dies away, as what the pulse itself sets ringing",
