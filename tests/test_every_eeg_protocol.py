@@ -208,6 +208,7 @@ def test_a_pair_has_a_ratio_for_each_component_and_the_first_response_under_it()
 
 def test_a_sham_holds_what_is_heard_and_felt_and_the_protocol_sees_the_likeness():
     raw, truth = simulate.tep_session("M1", sham_trials=25, peripheral=1.0, **QUIET, decay="none", seed=4)
+    assert set(truth["measures"]["condition"]) == {"all"}  # the condition of the shipped protocol
     assert sorted({extras["block"] for extras in raw.annotations.extras}) == ["real", "sham"]
     assert np.abs(truth["sham"].copy().crop(0, 0.05).data).max() < 0.1 * np.abs(truth["evoked"].data).max()
     protocol = ex.load_protocol("m1/tep").replace(

@@ -397,3 +397,22 @@ def test_a_protocol_of_pairs_without_pairs_is_refused_before_the_cleaning(monkey
     monkeypatch.setattr("excitability.protocol.running.apply", lambda *given: pytest.fail("cleaned first"))
     with pytest.raises(ValueError, match="no trial is a pair"):
         ex.run(raw, "dlpfc/sici_tep")
+
+
+def test_numbered_channels_are_found_by_where_they_lie():
+    raw, _ = tep_session("DLPFC", n_trials=6, decay="none", seed=1)
+    numbered = raw.copy()
+    numbered.rename_channels({name: f"EEG {n:03d}" for n, name in enumerate(raw.ch_names, 1)})
+    named, placed = (ex.run(one, quick("dlpfc/tep", epochs={}, average={"n100": N100})) for one in (raw, numbered))
+    assert placed["value"].iloc[0] == pytest.approx(named["value"].iloc[0])
+    assert "region_by_position" in placed["flag"].iloc[0]
+    assert "region_by_position" not in named["flag"].iloc[0]
+    bare = numbered.set_montage(None)
+    assert "no_channel_of_region" in ex.run(bare, quick("dlpfc/tep", epochs={}, average={"n100": N100}))["flag"].iloc[0]
+
+
+@pytest.mark.parametrize("kept", [1, 3])
+def test_too_few_channels_for_muscle_are_told_in_one_line(kept):
+    raw, _ = tep_session("DLPFC", n_trials=6, decay="none", seed=1)
+    with pytest.raises(ValueError, match=rf"ssp_sir needs at least 4 good EEG channels, not {kept}"):
+        ex.run(raw.pick(raw.ch_names[:kept]), "dlpfc/tep")

@@ -17,6 +17,7 @@ from excitability.plots._scalp import channel_colours, flat_positions
 from excitability.plots._tep_panels import peaks_of, pulse_gaps
 from excitability.protocol import run_all
 from excitability.schema import Estimate
+from excitability.trials import cut
 
 sys.path.insert(0, str(Path(__file__).parent))
 from test_plots import clipped, colliding, drawn_texts, rendered
@@ -301,3 +302,24 @@ def test_the_spectrum_at_rest_has_its_rhythm_and_slope():
     frequencies = bold.get_xdata()
     assert np.median(ratio[frequencies > 15]) == pytest.approx(1, rel=0.25)
     assert ratio[np.argmin(np.abs(frequencies - 10))] > 5
+
+
+def test_pictures_take_what_mne_holds_or_say_what_they_want():
+    raw, _ = ex.simulate.tep_session("M1", n_trials=4, decay="none", seed=1)
+    epochs = cut(raw, tmin=-0.2, tmax=0.35).epochs.load_data()
+    evoked = epochs.average(picks="eeg")
+    for given in (evoked, epochs):
+        figure = plots.tep_butterfly(given, peaks={"N100": 0.1})
+        assert any("26 channels" in text.get_text() for ax in figure.axes for text in ax.texts)
+    assert plots.tep_cleaning(evoked, evoked).axes
+    rows = pd.DataFrame({"measure": ["quality_n100_gain"], "value": [0.9], "ci_low": [0.8], "ci_high": [1.0]})
+    assert len(plots.tep_quality(rows, evoked.copy().pick(["C3", "Cz"])).axes) == 3
+    for function, wrong, told in (
+        (plots.tep_butterfly, (raw,), r"draws an average .*not RawArray; cut trials first: ex\.clean"),
+        (plots.tep_butterfly, (evoked.data,), r"needs the times of an array: tep_butterfly\(x, times\)"),
+        (plots.tep_cleaning, (raw, epochs), r"draws mne\.Epochs or mne\.Evoked, not RawArray: before = ex\.clean"),
+        (plots.tep_quality, (epochs,), r"draws result rows \(results = ex\.run\(raw, protocol\)\), not"),
+        (plots.tep_quality, (None,), r"draws result rows .*not NoneType"),
+    ):
+        with pytest.raises(TypeError, match=told):
+            function(*wrong)

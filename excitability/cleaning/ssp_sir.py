@@ -21,6 +21,7 @@ from ._passing import unchanged
 from ._registry import note, step
 
 _DOI = "10.1016/j.neuroimage.2016.05.028"
+_FEWEST = 4  # channels
 
 
 @step(references=[_DOI])
@@ -61,8 +62,8 @@ def ssp_sir(
     Raises
     ------
     ValueError
-        When the sampling rate is too low to see muscle, or no dimension would be left; for "auto" also with fewer
-        than four trials or too short a baseline.
+        With fewer than four good channels, when the sampling rate is too low to see muscle, or no dimension would be
+        left; for "auto" also with fewer than four trials or too short a baseline.
 
     Notes
     -----
@@ -91,6 +92,11 @@ def ssp_sir(
     if high_pass >= rate / 2:
         raise ValueError(f"ssp_sir: a sampling rate of {rate:g} Hz cannot show muscle above {high_pass:g} Hz")
     picks = eeg_picks(inst)
+    if len(picks) < _FEWEST:
+        raise ValueError(
+            f"ssp_sir needs at least {_FEWEST} good EEG channels, not {len(picks)}: what one shows is told from the "
+            'others; use a protocol of your own without the step "ssp_sir"'
+        )
     gain = leadfield_of(inst, picks, leadfield)
     if n_components == "auto":
         return _automatic(inst, picks, gain, window)

@@ -140,3 +140,27 @@ def pulse_gaps(pulses: Iterable[float], gap: tuple[float, float]) -> list[tuple[
         else:
             found.append((start, stop))
     return found
+
+
+def average_of(what: Any, times: Any, name: str) -> tuple[np.ndarray, np.ndarray, Any]:
+    """Average (n_channels, n_times), times and info: of arrays as they are (info is then None), or of what MNE holds.
+
+    Of Evoked and Epochs the good EEG channels are taken.
+    """
+    if hasattr(what, "average") and hasattr(what, "events"):
+        what = what.average(picks="eeg")
+    if hasattr(what, "nave") and hasattr(what, "info"):
+        evoked = what.copy().pick("eeg", exclude="bads", verbose="ERROR")
+        return evoked.data, evoked.times, evoked.info
+    if hasattr(what, "info") or not hasattr(what, "__len__"):
+        raise TypeError(
+            f"{name} draws an average (mne.Evoked, mne.Epochs, or an array and its times), not {_kind(what)}"
+        )
+    if times is None:
+        raise TypeError(f"{name} needs the times of an array: {name}(x, times)")
+    return np.asarray(what, dtype=float), np.asarray(times, dtype=float), None
+
+
+def _kind(what: Any) -> str:
+    hint = "; cut trials first: ex.clean(raw, protocol)[0]" if hasattr(what, "annotations") else ""
+    return f"{type(what).__name__}{hint}"

@@ -12,6 +12,7 @@ from ..schema import Estimate, display
 from ._scalp import FEWEST, channel_colours, colour_bar, has_positions, head_key, topography
 from ._style import SMALL, SOFT, TWO_COLUMNS, arrange, new_figure, readable, styled, tidy
 from ._tep_panels import (
+    average_of,
     draw_channels,
     draw_gaps,
     draw_mean_field,
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 
 @styled
 def tep_butterfly(
-    x: np.ndarray,
-    times: np.ndarray,
+    x: np.ndarray | mne.Evoked | mne.BaseEpochs,
+    times: np.ndarray | None = None,
     *,
     peaks: Mapping[str, float] | pd.DataFrame | None = None,
     info: mne.Info | None = None,
@@ -43,10 +44,10 @@ def tep_butterfly(
 
     Parameters
     ----------
-    x : array, shape (n_channels, n_times)
-        Average over trials in volts.
-    times : array, shape (n_times,)
-        Seconds from the pulse.
+    x : array, shape (n_channels, n_times), mne.Evoked or mne.Epochs
+        Average over trials in volts; of what MNE holds the good EEG channels, with their positions.
+    times : array, shape (n_times,), optional
+        Seconds from the pulse; only of an array.
     peaks : mapping or DataFrame, optional
         Latency in seconds of each named peak, or result rows of one condition; NaN is left out. An ``Estimate`` (and
         a result row) brings the interval of the latency, drawn as a bar, and flags: a peak in doubt is drawn open.
@@ -68,6 +69,8 @@ def tep_butterfly(
     ------
     ValueError
         Where shapes do not belong together.
+    TypeError
+        For what is no average.
 
     Examples
     --------
@@ -79,7 +82,8 @@ def tep_butterfly(
     >>> [ax.get_ylabel() for ax in figure.axes]
     ['Amplitude (µV)', 'GMFA (µV)']
     """
-    x, times = np.asarray(x, dtype=float), np.asarray(times, dtype=float)
+    x, times, own = average_of(x, times, "tep_butterfly")
+    info = own if info is None else info
     if x.ndim != 2 or x.shape[1] != times.size:
         raise ValueError(f"tep_butterfly needs x of shape (channels, {times.size} times), got {x.shape}")
     shown = (times >= tmin) & (times <= tmax)

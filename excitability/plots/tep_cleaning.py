@@ -98,6 +98,8 @@ def tep_cleaning(
     ------
     ValueError
         Without EEG channels, or where no trial has the condition.
+    TypeError
+        For a continuous recording.
 
     Examples
     --------
@@ -110,6 +112,12 @@ def tep_cleaning(
     >>> [ax.get_title(loc="left") for ax in figure.axes[:2]]
     ['Before cleaning', 'After cleaning']
     """
+    for inst in (before, after):
+        if not (hasattr(inst, "nave") or hasattr(inst, "events")) or not hasattr(inst, "info"):
+            raise TypeError(
+                f"tep_cleaning draws mne.Epochs or mne.Evoked, not {type(inst).__name__}: before = ex.clean(raw, "
+                "protocol.replace(cleaning=[]))[0]; after = ex.clean(raw, protocol)[0]"
+            )
     raw, clean = _Side(before, condition, "before"), _Side(after, condition, "after")
     gap = gap or gap_of(after)
     gaps = pulse_gaps(_pulses(after, condition), gap)

@@ -10,8 +10,10 @@ import pandas as pd
 from ..labels import name_in_words
 from ..schema import QUALITY, display
 from ._style import BAND, BLUE, FAINT, PALETTE, SMALL, SOFT, TWO_COLUMNS, new_figure, readable, styled, tidy
+from ._tep_panels import average_of
 
 if TYPE_CHECKING:
+    import mne
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -28,7 +30,7 @@ _COUNTS = (
 @styled
 def tep_quality(
     results: pd.DataFrame,
-    x: np.ndarray | None = None,
+    x: np.ndarray | mne.Evoked | None = None,
     times: np.ndarray | None = None,
     *,
     artefact: tuple[float, float] | None = None,
@@ -40,10 +42,10 @@ def tep_quality(
     ----------
     results : DataFrame
         Result rows of one session and condition, of which those named ``quality_…`` are drawn.
-    x : array, shape (n_channels, n_times), optional
+    x : array, shape (n_channels, n_times), or mne.Evoked, optional
         Average of the channels of the region, V.
     times : array, shape (n_times,), optional
-        Seconds from the pulse.
+        Seconds from the pulse; only of an array.
     artefact : (float, float), optional
         Span that was bridged, s; greyed.
     title : str
@@ -57,6 +59,8 @@ def tep_quality(
     ------
     ValueError
         Where the results hold no row on quality, or shapes do not belong together.
+    TypeError
+        For what are no result rows.
 
     Examples
     --------
@@ -65,11 +69,18 @@ def tep_quality(
     >>> [ax.get_title(loc="left") for ax in tep_quality(rows).axes]
     ['Gain of the cleaning', 'Signal over noise']
     """
+    if not isinstance(results, pd.DataFrame) or "measure" not in results:
+        raise TypeError(
+            f"tep_quality draws result rows (results = ex.run(raw, protocol)), not {type(results).__name__}; an "
+            "average comes after them: tep_quality(results, evoked)"
+        )
+    if x is not None:
+        x, times, _ = average_of(x, times, "tep_quality")
     own = results[results["measure"].astype(str).str.startswith(QUALITY)]
     if own.empty:
         raise ValueError(f"tep_quality: none of the {len(results)} rows begins with {QUALITY}; run a TEP protocol")
     rows = {str(row["measure"]).removeprefix(QUALITY): row for row in own.to_dict("records")}
-    if x is not None and (times is None or np.ndim(x) != 2 or np.shape(x)[1] != np.size(times)):
+    if x is not None and (np.ndim(x) != 2 or times is None or np.shape(x)[1] != times.size):
         raise ValueError(f"tep_quality: x must be (n_channels, n_times) with its times, got {np.shape(x)}")
     figure = new_figure(TWO_COLUMNS, 2.3 if x is None else 2.5)
     axes = figure.subplots(1, 2 if x is None else 3, squeeze=False)[0]

@@ -19,6 +19,7 @@ from ..measures.bootstrap import bootstrap_average, bootstrap_epochs
 from ..resources import roi_channels, tep_component
 from ..schema import Estimate, join_flags
 from .grammar import Protocol
+from .region_match import by_position
 from .rows import items, missing, row
 
 #: Fewer trials than this make no average worth a number.
@@ -177,7 +178,8 @@ def region_channels(
 ) -> tuple[list[str], str]:
     """Channels of a region that were recorded and are good, and a flag where some are not.
 
-    Its first ``n_seed`` channels are a seed: without them there is no region.
+    Its first ``n_seed`` channels are a seed: without them there is no region. Where no channel has the name of an
+    electrode, those of a region are found by where they lie.
     """
     if channels is not None:
         wanted: Iterable[str] = channels
@@ -188,6 +190,9 @@ def region_channels(
     recorded = {electrode(name): name for name in epochs.ch_names if name not in epochs.info["bads"]}
     wanted = list(wanted)
     found = [recorded[electrode(name)] for name in wanted if electrode(name) in recorded]
+    placed = by_position(epochs.info, wanted) if not found and channels is None and region is not None else []
+    if placed and len(by_position(epochs.info, wanted[:n_seed])) == n_seed:
+        return placed, join_flags("region_by_position", "region_incomplete" * (len(placed) < len(wanted)))
     if any(electrode(name) not in recorded for name in wanted[:n_seed]):
         return [], "no_seed_channel"
     if len(found) == len(wanted):

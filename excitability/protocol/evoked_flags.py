@@ -16,6 +16,7 @@ from ..trials import first_pulse_times
 from .averages import electrode
 from .grammar import Protocol
 from .own_pulses import flags_of_pulses
+from .region_match import by_position
 
 _FEW_TRIALS = 20  # below which an average is mostly noise: a peak of 3 µV in trials of 15 µV is within one error
 _FEW_SECONDS = 60.0  # of rest: a proposal; below, spectra and couplings of one person differ from minute to minute
@@ -136,8 +137,10 @@ def _channels(epochs: mne.BaseEpochs, label: str) -> list[str]:
     wanted: Iterable[str] = (
         word for part in label.split("+") for word in (roi_channels(part) if part in regions() else (part,))
     )
+    wanted = list(wanted)
     lower = {electrode(name) for name in wanted}
-    return everyone if label == "all" else [name for name in everyone if electrode(name) in lower]
+    named = [name for name in everyone if electrode(name) in lower]
+    return everyone if label == "all" else named or by_position(epochs.info, wanted)
 
 
 def _near_another(protocol: Protocol, epochs: mne.BaseEpochs, pulses: pd.DataFrame) -> np.ndarray:

@@ -11,6 +11,7 @@ from .library import list_protocols, load_protocol
 
 _MISSING = 0.5  # share of the trials
 _LEAST_OF_SOUND = 4  # trials that the step "sound" learns from
+_LEAST_CHANNELS = 4  # that tell what one of them has for itself
 _EARLY_OF_SOUND = 20  # samples that it needs of the early part of a trial
 
 
@@ -54,7 +55,15 @@ def without_gaps(epochs: mne.BaseEpochs) -> mne.BaseEpochs:
 
 
 def check_number(protocol: Protocol, epochs: mne.BaseEpochs) -> None:
-    """An error that says so where fewer trials are left than the noise of channels can be told from."""
+    """An error that says so where fewer trials or channels are left than the noise of channels can be told from."""
+    good = len(mne.pick_types(epochs.info, eeg=True))
+    of_many = [step["step"] for step in protocol.cleaning if step["step"] in ("ssp_sir", "sound")]
+    if good < _LEAST_CHANNELS and of_many:
+        raise ValueError(
+            f"{protocol.name}: {of_many[0]} needs at least {_LEAST_CHANNELS} good EEG channels, not {good}; 60 or more "
+            f"are recommended: use a protocol of your own without the step{'s' * (len(of_many) > 1)} "
+            f"{' and '.join(of_many)}"
+        )
     if len(epochs) < _LEAST_OF_SOUND and any(step["step"] == "sound" for step in protocol.cleaning):
         raise ValueError(
             f"{protocol.name}: {len(epochs)} of {len(epochs.drop_log)} trials can be used; the cleaning of an evoked "

@@ -152,12 +152,11 @@ def tep_session(
         recording, stimuli, train, name, name, seed,
         muscles=muscles, association=association, component_spread=component_spread,
     )  # fmt: skip
-    real = "real" if sham_trials else "all"
-    rows = _single_measures(made, recording, train["real"], real)
+    rows = _single_measures(made, recording, train["real"], "all")
     truth = {"evoked": made.evoked(train["real"], "single pulse")}
     measures = made.table(rows)
     if any(one.locking == 1 and one.latency < _IMMEDIATE for one in oscillations):
-        early = made.table([(REGIONS[target], real, *row) for row in immediate_measures(*made.course(train["real"]))])
+        early = made.table([(REGIONS[target], "all", *row) for row in immediate_measures(*made.course(train["real"]))])
         measures = pd.concat([measures, early.assign(protocol=f"{target.lower()}/immediate_tep")], ignore_index=True)
     if sham_trials:
         truth["sham"] = made.evoked(train["sham"], "sham pulse")
