@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from excitability import plots
 from excitability.comparison import adjust, compare
 from excitability.html_report import _done, _page, _tables, add_to_mne_report, report
+from excitability.html_report._answer import many_tests_in_words
 from excitability.html_report._figures import figures_of
 from excitability.html_report._flags import flag_in_words
 from excitability.html_report._tep_quality import gain_with_limits, tep_quality_tables
@@ -448,6 +449,8 @@ def test_many_tests_are_told_with_their_correction_where_there_is_one(few, tmp_p
     survivors = corrected.loc[corrected["group"].str.contains(" - "), "p_adjusted"].dropna()
     assert f"{(survivors < 0.05).sum()} of {len(survivors)} with adjusted p < 0.05 (Benjamini-Hochberg)" in said
     assert "Corrected for the number of tests (Benjamini-Hochberg" in said
+    assert "So few people carry none of them" not in said
+    assert "So few people carry none of them" in many_tests_in_words(corrected.assign(flag="few_participants"))
 
 
 def test_the_literature_stands_beside_each_estimate_and_models_and_people_left_out_are_told(results, change, tmp_path):

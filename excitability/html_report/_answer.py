@@ -38,7 +38,8 @@ def answer(table: pd.DataFrame, change: pd.DataFrame | None, primary: list[Mappi
     lead = "Planned primary outcome:" if len(planned) else "No primary outcome was planned. Some of the results:"
     note = many_tests_in_words(change)
     if note:
-        note += f" {detectable_in_words(list(shown['flag']) if 'flag' in shown else [])}"
+        judged = shown[shown["sentence"].str.contains("detectable: ", regex=False)]
+        note += f" {detectable_in_words(list(judged['flag']) if 'flag' in judged else [])}"
     return html.paragraph(lead) + said + html.paragraph(note, "note")
 
 
@@ -72,9 +73,11 @@ def many_tests_in_words(change: pd.DataFrame) -> str:
                 how = str(change.loc[own.index[0], "adjustment"]).split(",")[0] if "adjustment" in change else ""
                 where = f"{name}, {words}" if between.any() else name
                 told.append(f"{where}: {int((own < 0.05).sum())} of {len(own)} with adjusted p < 0.05 ({how})")
+    few = change.loc[p_values.notna(), "flag"].fillna("").astype(str) if "flag" in change else pd.Series("", [0])
+    alas = " So few people carry none of them." if few.str.contains("few_participants", regex=False).all() else ""
     return (
-        f"{finite} tests were made. Corrected for their number: {'; '.join(told)}. Intervals and unadjusted p values "
-        "are those of single contrasts."
+        f"{finite} tests were made. Corrected for their number: {'; '.join(told)}.{alas} Intervals and unadjusted p "
+        "values are those of single contrasts."
     )
 
 
@@ -141,6 +144,8 @@ def _card(key: tuple[str, ...], rows: pd.DataFrame) -> str:
 
 def _adjusted(row: pd.Series) -> str:
     """The p value corrected for the tests of its family, behind a sentence that tells the plain one."""
+    if "Corrected (" in str(row["sentence"]):  # it says so itself
+        return ""
     value = float(row.get("p_adjusted", float("nan")))
     how = (
         str(row.get("adjustment", ""))
