@@ -416,3 +416,18 @@ def test_too_few_channels_for_muscle_are_told_in_one_line(kept):
     raw, _ = tep_session("DLPFC", n_trials=6, decay="none", seed=1)
     with pytest.raises(ValueError, match=rf"ssp_sir needs at least 4 good EEG channels, not {kept}"):
         ex.run(raw.pick(raw.ch_names[:kept]), "dlpfc/tep")
+
+
+def test_intensities_that_one_average_mixes_are_told():
+    raw, _ = tep_session("DLPFC", n_trials=6, decay="none", seed=1)
+    table = ex.stimuli(raw)
+    protocol = quick(
+        "dlpfc/tep", epochs={}, average={"n100": N100, "area": {"measure": "gmfa_area", "window": [0, 0.2]}}
+    )
+    mixed = ex.run(ex.set_stimuli(raw, table.assign(intensity=[50.0, 70.0] * 3)), protocol)
+    alike = ex.run(ex.set_stimuli(raw, table.assign(intensity=[60.0, 61.0] * 3)), protocol)
+    assert "mixed_intensities" in mixed["flag"].iloc[0]
+    assert "mixed_intensities" not in alike["flag"].iloc[0]
+    assert (
+        "before_usable" not in alike.set_index("measure")["flag"]["area"]
+    )  # a window from the pulse on is no early one

@@ -101,6 +101,7 @@ FLAGS = {
     "missing_values": "some trials have no value, because samples are missing or the trace is flat",
     "nan_samples": "samples are missing in the window or before the pulse",
     "negative_conduction_time": "the peripheral time is longer than the whole: the stimuli may be exchanged",
+    "mixed_intensities": "one average holds pulses of different intensities: give each a condition of its own",
     "never_usable": "no part of the response up to 0.3 s can be read: what was taken away as decay is too large",
     "no_baseline": "the trials begin too late before the pulse to know the noise",
     "no_change": "nothing changed, so nothing can be said of scatter",

@@ -10,6 +10,7 @@ from .grammar import Protocol
 
 _INTERVAL = "inter_stimulus_interval"
 _PAIRS = "conditioned"  # what measures of pairs beside single pulses are over
+_ALIKE = 2.0  # % of the stimulator's output by which pulses of one condition may differ
 #: Words by which a laboratory names the area that a protocol is for.
 _AREAS = {"M1": ("m1", "motor"), "DLPFC": ("dlpfc", "prefrontal")}
 
@@ -70,7 +71,7 @@ def _needed(name: str) -> bool:
 
 
 def flags_of_pulses(protocol: Protocol, pulses: pd.DataFrame) -> list[str]:
-    """Flags on all rows: single pulses of which nobody said what they are, and pulses over another area.
+    """Flags on all rows: single pulses of which nobody said what they are, mixed intensities, and another area.
 
     Parameters
     ----------
@@ -99,9 +100,16 @@ def flags_of_pulses(protocol: Protocol, pulses: pd.DataFrame) -> list[str]:
         said = [name for name in ("intensity", "intensity_rmt", "intensity_amt") if name in test]
         if len(test) and test[said].isna().all(axis=1).any():
             flags.append("single_pulses_assumed_test")
+    if "intensity" in own and (_spread(own["intensity"], own["condition"]) > _ALIKE).any():
+        flags.append("mixed_intensities")
     if "target" in own and protocol.target in _AREAS:
         flags += ["another_target"] if own["target"].map(lambda area: _is_other(area, protocol.target)).any() else []
     return flags
+
+
+def _spread(values: pd.Series, condition: pd.Series) -> pd.Series:
+    groups = values.astype(float).groupby(condition.astype(str))
+    return groups.max() - groups.min()
 
 
 def _is_other(area: object, target: str) -> bool:

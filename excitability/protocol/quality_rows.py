@@ -271,7 +271,7 @@ def _flag_windows(protocol: Protocol, rows: list[dict[str, Any]], condition: str
         if "component" in measure.parameters or not isinstance(window, tuple | list):
             continue  # peaks have a latency to be judged by
         for one in rows:
-            late = window[0] < usable.get(one["channel"], np.nan)
+            late = max(window[0], _RESPONSE[0]) < usable.get(one["channel"], np.nan)
             if late and one["measure"] == key and one["condition"] == condition:
                 one["flag"] = join_flags(one["flag"], "before_usable")
 
