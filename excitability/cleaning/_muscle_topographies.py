@@ -123,8 +123,10 @@ def _slow(times: np.ndarray, n_slow: int) -> np.ndarray:
 
 
 def _fast(inst: Any, rows: np.ndarray, picks: np.ndarray, samples: np.ndarray, slow: np.ndarray) -> np.ndarray:
-    x = data_of(inst)[np.ix_(rows, picks, samples)]
-    x = x - x.mean(axis=1, keepdims=True)
+    # evenly spaced samples as a slice: indexing by each of them takes three times as long
+    span = slice(int(samples[0]), int(samples[-1]) + 1, int(samples[1] - samples[0]))
+    x = data_of(inst)[rows[:, None], picks, span]
+    x -= x.mean(axis=1, keepdims=True)
     return x - (x @ slow) @ slow.T
 
 
