@@ -49,6 +49,18 @@ _MEASURES = {
 #: First word of the protocols whose conditioning pulse makes the response smaller, or larger.
 _INHIBITORY = ("sici", "lici", "sai", "lai", "ihi", "sihi", "lihi", "cbi")
 _FACILITATORY = ("icf", "sicf")
+#: Names of groups and arms that are subtracted from the others, as whole words: "restorative" is no "rest", and
+#: "controlled exercise" no control. Abbreviations count only where they are the whole name.
+CONTROL = re.compile(
+    r"""^(?:(?:healthy|pain[\W_]*free|no[\W_]*pain|asymptomatic|controls?|ctrls?|sham|placebo|rest(?:ing)?|normals?
+    |untreated|no[\W_]*(?:treatment|intervention|exercise|training)|(?:usual|standard)[\W_]*care
+    |(?:care|treatment)[\W_]*as[\W_]*usual|wait(?:ing)?[\W_]*list(?:ed)?)
+    (?:(?:day|group|arm|session|condition|controls?|volunteers?|subjects?|participants?|tms|rtms|tdcs)?(?![^\W\d_]))
+    |(?:con|ctl|hc|hv|nc|cg|tau)s?\d*$
+    |.*[\W_]controls$
+    |(?:age|matched|active|inactive|passive|attention|sedentary)[\W_].*?controls?(?![^\W\d_]))""",
+    re.IGNORECASE | re.VERBOSE,
+)
 _FIRST = re.compile(r"^(pre|base|bl|before|t0$|v0$)", re.IGNORECASE)
 
 

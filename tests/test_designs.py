@@ -9,6 +9,7 @@ from scipy import stats
 
 from excitability import schema
 from excitability.comparison import compare, compare_by_plan, compare_groups, describe_design
+from excitability.comparison._units import in_order
 from excitability.comparison.omnibus import joint_test
 from excitability.comparison.permutation import permuted_groups
 from excitability.comparison.trimmed import trimmed_groups
@@ -508,3 +509,17 @@ def test_cluster_tests_of_a_crossover_are_not_run_and_that_is_said():
     with pytest.warns(UserWarning, match="changes within people: none is run"):
         found = compare_planned(evoked, [PlannedClusters(protocol="dlpfc/tep", window="early")], plan)
     assert not len(found)
+
+
+def test_controls_by_their_usual_names():
+    names = (
+        "CTL,HV,NC,asymptomatic,usual care,waitlist,Healthy Controls,rest_day,sham tDCS,age-matched controls,Control_1"
+    )
+    for name in names.split(","):
+        assert in_order(["zz", name, "aa"])[-1] == name
+
+
+def test_groups_that_only_begin_like_a_control():
+    names = "restorative,controlled_exercise,restless legs,contralateral,motor control,unhealthy,concentric"
+    for name in names.split(","):
+        assert in_order([name, "zz"]) == (name, "zz")

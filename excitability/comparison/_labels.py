@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 import pandas as pd
 
-#: Names of groups and arms that are subtracted from the others.
-CONTROL = re.compile(r"^(healthy|pain.?free|no.?pain|control|ctrl|con$|hc$|sham|placebo|rest)", re.IGNORECASE)
+from ..labels import CONTROL as CONTROL
 
 
 def as_text(column: pd.Series) -> pd.Series:

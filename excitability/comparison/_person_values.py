@@ -11,6 +11,7 @@ import pandas as pd
 from ..covariates import check_covariates
 from ..labels import capital, name_in_words
 from ..schema import COVARIATES, QUALITY, RESULT_COLUMNS, unknown_word
+from ._labels import as_text
 from .design import SERIES, level_column, read_design
 from .sentences import subject
 
@@ -53,6 +54,9 @@ def person_values(
     """
     if not isinstance(results, pd.DataFrame) or not len(results):
         raise ValueError("the result table is empty; give the rows that run or run_batch returned")
+    for name in ("participant", "measure", "value", "unit"):
+        if name not in results:
+            raise ValueError("result table: " + unknown_word("column", name, map(str, results.columns)))
     if isinstance(what, str) and what in results and what not in RESULT_COLUMNS:
         return _covariate(results, what, within, before, after, of)
     rows = _rows_of(results, what)
@@ -73,8 +77,8 @@ def person_values(
 
 def _another(rows: pd.DataFrame, within: str, before: str) -> str | tuple[str, ...]:
     """A level other than the baseline, which the layout asks for."""
-    levels = rows[level_column(rows, within)].dropna().astype(str)
-    return next((level for level in levels if level not in ("", "n/a", before)), ())
+    levels = as_text(rows[level_column(rows, within)])
+    return next((level for level in levels if level not in ("", before)), ())
 
 
 def _rows_of(results: pd.DataFrame, what: Name) -> pd.DataFrame:
@@ -113,11 +117,12 @@ def _rows_of(results: pd.DataFrame, what: Name) -> pd.DataFrame:
 
 def _covariate(results: pd.DataFrame, name: str, within: str, before: str, after: str, of: str) -> PersonValues:
     level_name = level_column(results, within)
-    table = results[["participant", level_name, name]].astype({"participant": str, level_name: str})
+    table = results[["participant", level_name, name]]
+    table = table.assign(**{column: as_text(table[column]) for column in ("participant", level_name)})
     table = check_covariates(table, what="result table")
     for level in (before, after) if of == "change" else (before,):
         if level not in set(table[level_name]):
-            raise ValueError(unknown_word(level_name, level, table[level_name].unique()))
+            raise ValueError(unknown_word(level_name, level, [known for known in table[level_name].unique() if known]))
     said = table[name].notna() & ~table[name].astype(str).isin(["", "n/a"])
     numbers = pd.to_numeric(table[name].where(said), errors="coerce")
     bad = said & numbers.isna()
@@ -173,8 +178,8 @@ def group_of(results: pd.DataFrame, by: str | None, people: pd.Index) -> pd.Seri
         return pd.Series("all", index=people)
     if by not in results:
         raise ValueError(unknown_word("column for by", by, map(str, results.columns)))
-    held = results[results[by].notna() & results[by].astype(str).ne("")]
-    pairs = held[["participant", by]].astype(str).drop_duplicates()
+    pairs = pd.DataFrame({"participant": as_text(results["participant"]), by: as_text(results[by])})
+    pairs = pairs[pairs[by].ne("")].drop_duplicates()
     twice = pairs["participant"][pairs["participant"].duplicated()]
     if len(twice):
         raise ValueError(f"by={by!r} must be the same in all rows of a participant, but changes in {twice.iloc[0]}")

@@ -54,7 +54,7 @@ def read_units(table: pd.DataFrame, by: str | None, level_name: str, levels: Seq
         raise ValueError(
             f"column {by!r} is empty in row {some(table.index[nameless])}; in a crossover every session has its {by}"
         )
-    names = _in_order(arm[arm.ne("")].unique())
+    names = in_order(arm[arm.ne("")].unique())
     labels = tuple(f"{who} ({name})" for who in participants for name in names)
     keys = np.where(arm.ne(""), table["participant"] + " (" + arm + ")", "").astype(object)
     n_people, n_arms = len(participants), len(names)
@@ -80,7 +80,7 @@ def groups_of_people(
     lost = sorted(set(participants) - set(pairs["participant"]))
     if lost:
         raise ValueError(f"column {by!r} is empty for participant {some(lost)}")
-    names = _in_order(pairs[by].unique())
+    names = in_order(pairs[by].unique())
     if len(names) < 2:
         raise ValueError(f"by={by!r} needs two or more groups; all rows are {names[0]!r}. Leave by out")
     group_of = pairs.set_index("participant")[by]
@@ -93,7 +93,7 @@ def _column(table: pd.DataFrame, by: str) -> pd.Series:
     return table[by]
 
 
-def _in_order(names: Sequence[str] | np.ndarray) -> tuple[str, ...]:
+def in_order(names: Sequence[str] | np.ndarray) -> tuple[str, ...]:
     """Larger numbers first and controls last, so that what is subtracted comes behind."""
 
     def place(name: str) -> tuple[bool, float, str]:

@@ -12,6 +12,7 @@ from scipy import special
 from ..schema import unknown_word
 from ._association_rows import COLUMNS, correlation_row
 from ._person_values import Name, PersonValues, adjusting, group_of, person_values
+from ._units import in_order
 
 METHODS = ("pearson", "spearman")
 _NORMAL = 1.959963984540054
@@ -64,8 +65,9 @@ def associate(
     -----
     Changes are those that :func:`compare` estimates: of logarithms for ratios, amplitudes and areas, else of the
     values. The interval is Fisher's z with variance ``1/(n − 3 − k)`` for k adjusted columns, for Spearman's
-    coefficient ``(1 + r²/2)/(n − 3 − k)`` (Bonett & Wright 2000, 10.1007/BF02294183). The bootstrap interval is the
-    bootstrap t of z with the standard error of its influence function; it does not assume normal changes.
+    coefficient ``(1 + r²/2)/(n − 3 − k)`` (Bonett & Wright 2000, 10.1007/BF02294183). The bootstrap interval does not
+    assume normal changes: for Pearson's coefficient the bootstrap t of z with the standard error of its influence
+    function, for Spearman's the percentile one (people drawn twice are ties, which make that t far too wide).
     Two ratios to the same test pulses are correlated by that alone: flag ``shared_test_trials``.
 
     Examples
@@ -145,14 +147,25 @@ def partial_correlation(
     found["ci_low"], found["ci_high"] = math.tanh(math.atanh(r) - half), math.tanh(math.atanh(r) + half)
     if n_bootstrap:
         drawn = columns[rng.integers(0, n, (n_bootstrap, n))]
-        found["bootstrap_low"], found["bootstrap_high"] = _bootstrap_t(columns, drawn, method)
+        limits = _bootstrap_t(columns, drawn) if method == "pearson" else _percentiles(drawn, method)
+        found["bootstrap_low"], found["bootstrap_high"] = limits
     return found
 
 
-def _bootstrap_t(columns: np.ndarray, drawn: np.ndarray, method: str) -> tuple[float, float]:
+def _percentiles(drawn: np.ndarray, method: str) -> tuple[float, float]:
+    """Percentile interval of a correlation of ranks."""
+    r = _coefficients(drawn, method)
+    r = r[np.isfinite(r)]
+    if len(r) < 0.5 * len(drawn):
+        return math.nan, math.nan
+    low, high = np.quantile(r, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _bootstrap_t(columns: np.ndarray, drawn: np.ndarray) -> tuple[float, float]:
     """Bootstrap-t interval of a correlation on the scale of Fisher's z."""
-    [z], [error] = _z_and_error(columns[None], method)
-    z_drawn, error_drawn = _z_and_error(drawn, method)
+    [z], [error] = _z_and_error(columns[None])
+    z_drawn, error_drawn = _z_and_error(drawn)
     with np.errstate(invalid="ignore", divide="ignore"):
         t = (z_drawn - z) / error_drawn
     t = t[np.isfinite(t)]
@@ -162,9 +175,9 @@ def _bootstrap_t(columns: np.ndarray, drawn: np.ndarray, method: str) -> tuple[f
     return math.tanh(z - high * error), math.tanh(z - low * error)
 
 
-def _z_and_error(columns: np.ndarray, method: str) -> tuple[np.ndarray, np.ndarray]:
+def _z_and_error(columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Fisher's z of each sample, and its standard error from the influence of each person; (n_samples,) each."""
-    a, b = _residuals(columns, method)
+    a, b = _residuals(columns, "pearson")
     with np.errstate(invalid="ignore", divide="ignore"):
         a, b = a / a.std(axis=1, keepdims=True), b / b.std(axis=1, keepdims=True)
         r = (a * b).mean(axis=1)
@@ -202,9 +215,9 @@ def _ranks(columns: np.ndarray) -> np.ndarray:
 
 
 def parts(groups: pd.Series, whole: np.ndarray) -> list[tuple[str, np.ndarray]]:
-    """Each group and all together, with who is in it."""
+    """Each group, controls last as in :func:`compare`, and all together, with who is in it."""
     label = groups.to_numpy()
-    names = sorted(set(label))
+    names = in_order(sorted(set(label)))
     parts = [(str(name), whole & (label == name)) for name in names] if len(names) > 1 else []
     return [*parts, ("all", whole)]
 

@@ -15,8 +15,8 @@ import pandas as pd
 from scipy import special
 
 from ..schema import Column, join_flags
-from ._labels import CONTROL
 from ._person_values import Name, PersonValues, adjusting, group_of, heading, person_values
+from ._units import in_order
 from .estimation import Contrast, group_changes
 
 #: Columns of :func:`mediate`.
@@ -45,6 +45,10 @@ COLUMNS = {
 _LIMITS = (0.025, 0.975)
 _DRAWS = 20_000
 _FEW = 20  # people below which an indirect effect is only a rough guess
+#: Squared correlation of the mediator's change with its mean from which the two cannot be told apart: a variance
+#: inflation of 10 (Marquardt 1970, 10.1080/00401706.1970.10488699). It is reached where the standard deviation of the
+#: baseline is below a sixth of that of the change, as with lactate or a hormone that exercise multiplies.
+_SAME = 0.9
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,7 @@ class Mediation:
     monte_carlo: tuple[float, float]
     percentile: tuple[float, float]
     corrected: tuple[float, float]
+    level: bool = False  # whether the person's mean of the mediator is in the second regression
 
     @property
     def p_value(self) -> float:
@@ -109,8 +114,10 @@ def mediate(
     -----
     *Without groups* (Judd, Kenny & McClelland 2001, 10.1037/1082-989X.6.2.115; Montoya & Hayes 2017,
     10.1037/met0000086): a is the mean change of the mediator, b the slope of the outcome's change on it with the
-    person's mean of the mediator beside. *With two groups*: a is the difference of the mediator's changes, b the
-    slope of the outcome's change on the mediator's with the group beside.
+    person's mean of the mediator beside. Where the mediator's baseline hardly varies, the mean says the same as the
+    change and is left out (flag ``mediator_mean_left_out``): b is then the slope on the change alone. *With two
+    groups*: a is the difference of the mediator's changes, b the slope of the outcome's change on the mediator's with
+    the group beside.
 
     *Intervals of a·b.* With 12 to 40 people the percentile bootstrap is somewhat too narrow and the bias-corrected one
     more so (``benchmarks/association_calibration.py``); both are told, but the interval to read is the Monte Carlo one:
@@ -163,7 +170,7 @@ def _treatment(groups: pd.Series, by: str | None) -> tuple[np.ndarray, str]:
     """1 in the treated group, 0 in the other, and the two in words; a control group is the other."""
     if by is None:
         return np.ones(len(groups)), ""
-    names = sorted(groups.unique(), key=lambda name: (bool(CONTROL.match(name)), name))
+    names = in_order(groups.unique())
     if len(names) != 2:
         raise ValueError(
             f"by={by!r} has {len(names)} groups ({', '.join(names)}); a mediation compares two: select them"
@@ -197,20 +204,37 @@ def mediation(
     """
     n, rng = len(m), np.random.default_rng(seed)
     columns = np.column_stack([m, y, beside, taken])
+    level = not grouped and not _same(m, beside)
     a, total = _first_path(columns, 0, grouped), _first_path(columns, 1, grouped)
-    b, direct = _second_paths(columns, grouped)
-    draws = [path.estimate + path.standard_error * rng.standard_t(path.df, _DRAWS) for path in (a, b)]
+    b, direct = _contrasts(_second(columns, grouped, level), y, [0, 1])
+    unknown = (math.nan, math.nan)
+    if not (a.standard_error >= 0 and b.standard_error >= 0):
+        return Mediation(a, b, direct, total, math.nan, unknown, unknown, unknown, level)
+    draws = [path.estimate + path.standard_error * rng.standard_t(_df(path), _DRAWS) for path in (a, b)]
     low, high = np.quantile(draws[0] * draws[1], _LIMITS)
     indirect = a.estimate * b.estimate
-    percentile = corrected = (math.nan, math.nan)
+    percentile = corrected = unknown
     if n_bootstrap:
-        drawn = _products(columns[_resamples(beside, n, grouped, n_bootstrap, rng)], grouped)
+        drawn = _products(columns[_resamples(beside, n, grouped, n_bootstrap, rng)], grouped, level)
         drawn = drawn[np.isfinite(drawn)]
         edges = np.quantile(drawn, _LIMITS)
         shift = special.ndtri(np.clip(np.mean(drawn < indirect), 1 / (2 * n_bootstrap), 1 - 1 / (2 * n_bootstrap)))
         moved = np.quantile(drawn, special.ndtr(2 * shift + special.ndtri(np.array(_LIMITS))))
         percentile, corrected = (float(edges[0]), float(edges[1])), (float(moved[0]), float(moved[1]))
-    return Mediation(a, b, direct, total, indirect, (float(low), float(high)), percentile, corrected)
+    return Mediation(a, b, direct, total, indirect, (float(low), float(high)), percentile, corrected, level)
+
+
+def _same(m: np.ndarray, level: np.ndarray) -> bool:
+    """Whether the mean of the mediator says the same as its change, or nothing."""
+    spread = m.std(), level.std()
+    small = 1e-9 * (np.abs(m).max() + np.abs(level).max())
+    if min(spread) <= small:
+        return spread[1] <= small
+    return float(np.mean((m - m.mean()) * (level - level.mean())) / (spread[0] * spread[1])) ** 2 > _SAME
+
+
+def _df(path: Contrast) -> float:
+    return path.df if path.df > 0 else math.inf  # a change that is the same in everybody has no scatter to draw
 
 
 def _resamples(beside: np.ndarray, n: int, grouped: bool, times: int, rng: np.random.Generator) -> np.ndarray:
@@ -228,10 +252,10 @@ def _first(columns: np.ndarray, grouped: bool) -> np.ndarray:
     return np.concatenate([columns[..., 2:3], one, taken] if grouped else [one, taken], axis=-1)
 
 
-def _second(columns: np.ndarray, grouped: bool) -> np.ndarray:
+def _second(columns: np.ndarray, grouped: bool, level: bool) -> np.ndarray:
     """Regressors of the outcome's change, the mediator's first, then as :func:`_first`."""
     parts = [columns[..., :1], _first(columns, grouped)]
-    if not grouped:
+    if level:
         parts.append(columns[..., 2:3] - columns[..., 2:3].mean(axis=-2, keepdims=True))
     return np.concatenate(parts, axis=-1)
 
@@ -242,14 +266,16 @@ def _solved(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return (np.linalg.pinv(across @ x, hermitian=True) @ (across @ y[..., None]))[..., 0]
 
 
-def _products(columns: np.ndarray, grouped: bool) -> np.ndarray:
+def _products(columns: np.ndarray, grouped: bool, level: bool) -> np.ndarray:
     """a·b of each sample, (n_samples,)."""
     a = _solved(_first(columns, grouped), columns[..., 0])[..., 0]
-    return a * _solved(_second(columns, grouped), columns[..., 1])[..., 0]
+    return a * _solved(_second(columns, grouped, level), columns[..., 1])[..., 0]
 
 
 def _contrasts(x: np.ndarray, y: np.ndarray, wanted: Sequence[int]) -> list[Contrast]:
     df = len(y) - x.shape[1]
+    if np.linalg.matrix_rank(x / (np.abs(x).max(axis=0) + 1e-300)) < x.shape[1]:
+        return [Contrast(math.nan, math.nan, math.nan)] * len(wanted)
     inverse = np.linalg.pinv(x.T @ x, hermitian=True)
     coefficients = inverse @ x.T @ y
     variance = float(np.sum((y - x @ coefficients) ** 2)) / df
@@ -265,11 +291,6 @@ def _first_path(columns: np.ndarray, which: int, grouped: bool) -> Contrast:
     return fit.contrast(np.array([1.0, -1.0] if grouped else [1.0]))
 
 
-def _second_paths(columns: np.ndarray, grouped: bool) -> tuple[Contrast, Contrast]:
-    b, direct = _contrasts(_second(columns, grouped), columns[:, 1], [0, 1])
-    return b, direct
-
-
 def _table(
     first: PersonValues,
     second: PersonValues,
@@ -280,14 +301,17 @@ def _table(
     by: str | None,
 ) -> pd.DataFrame:
     given = "".join(f" + {name}" for name in names)
-    model = f"mediator ~ {by or '1'}{given}; outcome ~ mediator + {by or 'mean of mediator'}{given}"
+    beside = f" + {by}" if by else " + mean of mediator" * found.level
+    model = f"mediator ~ {by or '1'}{given}; outcome ~ mediator{beside}{given}"
+    left_out = "" if by or found.level else "mediator_mean_left_out"
+    unknown = "" if math.isfinite(found.indirect) else "not_estimable"
     base = {
         "mediator": first.name,
         "outcome": second.name,
         "contrast": contrast,
         "n": n,
         "adjusted_for": ", ".join(names),
-        "flag": join_flags("not_randomised", "few_participants" if n < _FEW else ""),
+        "flag": join_flags("not_randomised", "few_participants" if n < _FEW else "", left_out, unknown),
     }
     nothing = dict.fromkeys(("percentile_low", "percentile_high", "corrected_low", "corrected_high"), math.nan)
     rows: list[dict[str, object]] = []
@@ -295,7 +319,7 @@ def _table(
         held: Contrast = getattr(found, path)
         low, high = held.interval
         told = {"path": path, "estimate": held.estimate, "ci_low": low, "ci_high": high, "p_value": held.p_value}
-        rows.append({**base, **nothing, **told, "model": f"{model}; df = {held.df:.0f}", "sentence": ""})
+        rows.append({**base, **nothing, **told, "model": f"{model}{_told_df(held)}", "sentence": ""})
     told = {
         "path": "indirect",
         "estimate": found.indirect,
@@ -313,6 +337,10 @@ def _table(
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"n": "int64"})
 
 
+def _told_df(path: Contrast) -> str:
+    return f"; df = {path.df:.0f}" if math.isfinite(path.df) else ""
+
+
 def _sentence(first: PersonValues, second: PersonValues, contrast: str, found: Mediation, n: int) -> str:
     low, high = found.monte_carlo
     clear = low > 0 or high < 0
@@ -320,6 +348,11 @@ def _sentence(first: PersonValues, second: PersonValues, contrast: str, found: M
     numbers = f"{found.indirect:.3g}{on}, 95 % interval {low:.3g} to {high:.3g}, n = {n}".replace("-", "−")
     a, b = ("p < 0.001" if path.p_value < 0.001 else f"p = {path.p_value:.2g}" for path in (found.a, found.b))
     name = heading(second.words)
+    if not math.isfinite(found.indirect):
+        return (
+            f"{name}: whether its change ({contrast}) runs through {first.words} cannot be estimated: in these {n} "
+            f"participants {first.words} cannot be told apart from the treatment and what is adjusted for."
+        )
     if not clear:
         return (
             f"{name}: no clear part of its change ({contrast}) runs through {first.words} "

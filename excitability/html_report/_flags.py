@@ -95,6 +95,8 @@ FLAGS = {
     "low_sampling_rate": "sampled below 2 kHz, too slow for a latency and for the peaks of a response",
     "low_snr": "the peak is less than three times its standard error",
     "map_truncated": "responses at the edge of the grid: the map is larger than what was stimulated",
+    "mediator_mean_left_out": "the mediator's baseline hardly varies, so that its mean says the same as its change and "
+    "is not in the regression",
     "mean_over_conditions": "no condition was named, so that the mean over several was taken",
     "missing_part": "what it is made of is missing in this session",
     "missing_sessions": "participants without both time points are left out",

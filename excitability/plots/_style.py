@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
 
+from ..labels import CONTROL
 from ..schema import display
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ INK, SOFT, FAINT, BAND = "#222222", "#6b6b6b", "#b8b8b8", "#ececec"
 #: Okabe and Ito's colours, which colour-blind readers tell apart; blue is kept for controls.
 BLUE = "#0072B2"
 PALETTE = ("#D55E00", "#009E73", "#8B5FBF", "#E69F00", "#56B4E9", "#CC79A7")
-_CONTROL = re.compile(r"healthy|pain.?free|no.?pain|control|ctrl|^con$|^hc$|sham|placebo", re.IGNORECASE)
 _FONTS = ("Arial", "Helvetica", "Liberation Sans", "DejaVu Sans")
 SMALL = 7.0
 
@@ -135,7 +134,7 @@ def group_colours(groups: Iterable[str]) -> dict[str, str]:
     '#0072B2'
     """
     names = sorted(set(groups))
-    controls = [name for name in names if _CONTROL.search(name)] or names[:1]
+    controls = [name for name in names if CONTROL.match(name)] or names[:1]
     others = [name for name in names if name != controls[0]] if names else []
     chosen = {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(others)}
     return {**dict.fromkeys(controls[:1], BLUE), **chosen}
