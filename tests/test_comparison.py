@@ -766,3 +766,13 @@ def test_evidence_stands_beside_each_contrast_in_words():
     assert said[within].str.startswith("Literature (exercise): up in 2 findings (Mooney 2016, 10 min after: 13").all()
     assert said[within].str.contains("this study: (?:up|down|unclear)", regex=True).all()
     assert said[change["group"].str.contains(" - ")].eq("").all()
+
+
+def test_what_has_no_estimate_has_no_percent():
+    """It was infinite, in the row of every joint test too."""
+    found = compare(rows("conditioned_ratio", ratios(levels=3), form="ratio"), after=["post0", "post30"])
+    unknown = found["estimate"].isna()
+    assert unknown.any()
+    percents = ["percent_change", "percent_ci_low", "percent_ci_high"]
+    assert found.loc[unknown, percents].isna().all(axis=None)
+    assert np.isfinite(found.loc[~unknown, percents]).all(axis=None)

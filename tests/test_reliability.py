@@ -168,3 +168,14 @@ def test_evidence_says_where_every_finding_comes_from():
     assert corti.empty  # the study did not measure SICF, whatever is quoted from it
     mooney = found[found["source"].str.startswith("Mooney") & found["protocol"].eq("lici")]
     assert sorted(mooney["time"]) == [10.0, 20.0]
+
+
+def test_limits_of_an_intraclass_correlation_are_possible_and_hold_it():
+    """Three people, sessions that oppose each other: limits of 28, of 8, and of nothing came out before."""
+    rng = np.random.default_rng(0)
+    for _ in range(500):
+        values = rng.normal(size=(3, 1)) * rng.choice([0, 1, 3]) + rng.normal(size=(3, 2))
+        one, mean = icc(values, "2,1"), icc(values, "2,k")
+        assert one.ci_low <= one <= one.ci_high <= 1
+        for limit in (float(mean), mean.ci_low, mean.ci_high):
+            assert not limit > 1

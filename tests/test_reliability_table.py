@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from excitability.comparison import icc, sdc
+from excitability.comparison import compare, icc, sdc
 from excitability.comparison.reliability import sem
 from excitability.comparison.reliability_table import COLUMNS, reliability_table
 from excitability.comparison.responders import chance_of_as_many, expected_share, responders, wilson_interval
@@ -152,3 +152,48 @@ def test_the_spread_of_the_same_changes_expects_nothing():
     found = responders(repeated(n=30, levels=("pre", "post0"))[0])
     assert found["flag"].str.contains("judged_by_own_spread").all()
     assert found["expected_share"].isna().all()
+
+
+def test_a_shift_between_repeats_is_told_by_both_definitions_of_detectable():
+    results, *_ = repeated(n=30)
+    assert not reliability_table(results)["flag"].str.contains("repeats_differ").any()
+    assert not compare(results)["flag"].str.contains("repeats_differ").any()
+    later = (results["session"] == "pre2") & (results["measure"] == "conditioned_ratio")
+    results.loc[later, "value"] *= np.exp(0.3)
+    told = reliability_table(results).set_index("measure")["flag"]
+    changed = compare(results).set_index("measure")["flag"]
+    assert ["repeats_differ" in told[name] for name in ("conditioned_ratio", "silent_period")] == [True, False]
+    assert ["repeats_differ" in changed[name] for name in ("conditioned_ratio", "silent_period")] == [True, False]
+
+
+def test_copies_are_no_repeats():
+    results, *_ = repeated()
+    again = results.assign(session="pre2")[results["session"] == "pre"]
+    found = reliability_table(pd.concat([results[results["session"] != "pre2"], again], ignore_index=True))
+    assert found["flag"].str.contains("identical_sessions").all()
+    assert found["sentence"].str.contains("the same value in each session").all()
+    assert not found["sentence"].str.contains("more than measurement error").any()
+
+
+def test_sessions_that_oppose_each_other_have_a_sentence_without_nan():
+    results, *_ = repeated(n=8, levels=("pre", "pre2"))
+    opposed = np.array([1, -1, 2, -2, 0.5, -0.5, 3, -3])[results["participant"].astype(int)]
+    results["value"] = np.exp(np.where(results["session"] == "pre", 1, -0.99) * opposed)
+    assert not reliability_table(results)["sentence"].str.contains("nan").any()
+
+
+def test_too_few_people_have_no_number_and_no_percent():
+    few = reliability_table(repeated(n=2)[0])
+    assert few[["sdc_percent_up", "sdc_percent_down"]].isna().all(axis=None)
+    found = responders(repeated(n=6)[0])
+    assert found[["n_up", "n_down"]].isna().all(axis=None)
+
+
+def test_a_second_baseline_after_the_intervention_is_no_repeat():
+    results, *_ = repeated(n=30, levels=("pre1", "post1", "pre2", "post2"))
+    found = compare(results, before="pre1", after="post1")
+    assert not found["flag"].str.contains("sdc_from_repeats").any()
+    both = compare(results, before=["pre1", "pre2"], after="post1")
+    assert both["flag"].str.contains("sdc_from_repeats").all()
+    named = compare(results.replace({"session": {"post2": "end", "post1": "after"}}), before="pre1", after="after")
+    assert named["flag"].str.contains("sdc_from_repeats").all()

@@ -93,15 +93,24 @@ class Design:
         return len(np.unique(self.units.people[self.expected[number] & np.isin(self.groups, groups)]))
 
     def repeats(self) -> list[int]:
-        """Levels that repeat the baseline: those it is the mean of, and those named like it (pre, pre2)."""
+        """Levels that repeat the baseline: those it is the mean of, and those named like it (pre, pre2).
+
+        Of pre1, post1, pre2, post2 the second pre belongs to the second post, after an intervention: no repeat, unless
+        ``before`` names both.
+        """
         own = list(self.baselines)
         name = self.levels[own[0]]
         if not (stem := re.match(r"(pre|base|baseline)(?![^\W\d_])", name.lower())):
             return own  # after "T0" or "day1", "T2" and "day3" are later time points
         pattern = re.compile(rf"{stem.group(1)}[\W_]?(\d+|[a-z]|retest|repeat)?$")
         used = {self.before, *self.after, *(self.levels[i] for i in own)}
-        more = [i for i, level in enumerate(self.levels) if level not in used and pattern.match(level.lower())]
-        return own + more
+        found = {i: pattern.match(level.lower()) for i, level in enumerate(self.levels) if level not in used}
+        more = {i: match.group(1) for i, match in found.items() if match}
+        blocks = {block for level in self.levels for block in re.findall(r"(\d+|(?<=[\W_])[a-z])$", level.lower())
+                  if not pattern.match(level.lower())}  # fmt: skip
+        first = pattern.match(name.lower())
+        in_blocks = bool(first and first.group(1) in blocks)
+        return own + [i for i, block in more.items() if not (in_blocks and block in blocks)]
 
 
 def read_design(

@@ -5,7 +5,8 @@
 says which:
 
 1. ``sdc_from_repeats``: repeated baselines (those given as ``before``, and levels named like it: pre, pre2), no
-   intervention between.
+   intervention between. A shift of everybody from one repeat to the next is left out, as it is of a change between
+   groups; where there is one (``repeats_differ``), a change of one group may be no more than that.
 2. ``sdc_from_controls``: the spread of the control group's own changes. Where controls were treated too,
    their different responses are in it, and it is an upper bound.
 3. ``sdc_from_intervals``: the intervals of the single results. They hold the scatter of trials but not the
@@ -37,6 +38,7 @@ from scipy import special
 
 from ..schema import join_flags
 from .design import Design
+from .reliability import sessions_differ
 
 _NORMAL = 1.96
 #: Degrees of freedom from which the spread of people is known well enough to judge by.
@@ -49,7 +51,8 @@ class Detectable:
 
     ``df`` are the degrees of freedom of the spread of people that it came from (NaN where it came from none) and
     ``interval`` its 95 % limits, NaN where there is no spread of people to give them. ``raised`` where the
-    spread was smaller than the scatter of trials alone makes it.
+    spread was smaller than the scatter of trials alone makes it; ``repeats_differ`` where the means of the repeated
+    baselines differ, which the spread within people leaves out.
     """
 
     one_person: float
@@ -57,6 +60,7 @@ class Detectable:
     df: float = math.nan
     interval: tuple[float, float] = (math.nan, math.nan)
     raised: bool = False
+    repeats_differ: bool = False
 
     @property
     def uncertain(self) -> bool:
@@ -66,7 +70,12 @@ class Detectable:
     @property
     def flag(self) -> str:
         """Where it came from, and what must be known of it."""
-        return join_flags(self.source, "sdc_raised" * self.raised, "sdc_uncertain" * self.uncertain)
+        return join_flags(
+            self.source,
+            "sdc_raised" * self.raised,
+            "repeats_differ" * self.repeats_differ,
+            "sdc_uncertain" * self.uncertain,
+        )
 
     def of_group(self, *sizes: int) -> float:
         """Of the mean of n people, or of the difference between the means of two groups."""
@@ -89,8 +98,11 @@ def smallest_detectable_change(design: Design, number: int, level: int) -> Detec
     for source, (error, df) in sources:
         if math.isfinite(error) and error > 0:
             found = _NORMAL * error
+            differ = source == "sdc_from_repeats" and _differ(design, number)
             low, high = (np.fmax(limit, bound) for limit in interval_of_spread(found, df))
-            return Detectable(float(np.fmax(found, bound)), source, df, (float(low), float(high)), found < bound)
+            return Detectable(
+                float(np.fmax(found, bound)), source, df, (float(low), float(high)), found < bound, differ
+            )
     return Detectable(bound, "sdc_unknown" if math.isnan(bound) else "sdc_from_intervals")
 
 
@@ -120,6 +132,17 @@ def _repeats(design: Design, number: int) -> tuple[float, int]:
             df += (len(held) - 1) * (len(levels) - 1)
     error = math.sqrt(squares / df) if df >= 2 else math.nan
     return error * math.sqrt(1 + 1 / len(design.baselines)), df
+
+
+def _differ(design: Design, number: int) -> bool:
+    """Whether the repeated baselines of any group differ in their mean."""
+    levels = design.repeats()
+    for group in range(len(design.group_names)):
+        held = design.values[number][np.ix_(design.groups == group, levels)]
+        held = held[np.isfinite(held).all(axis=1)]
+        if len(held) > 2 and sessions_differ(held):
+            return True
+    return False
 
 
 def _spread(samples: Iterable[np.ndarray]) -> tuple[float, int]:

@@ -54,7 +54,9 @@ def mean_squares(values: np.ndarray) -> MeanSquares:
     centre = table.mean()
     rows, columns = table.mean(axis=1) - centre, table.mean(axis=0) - centre
     rest = table - centre - rows[:, None] - columns
-    square_rows, square_columns, square_rest = k * rows @ rows, n * columns @ columns, np.sum(rest**2)
+    squares = np.array([k * rows @ rows, n * columns @ columns, np.sum(rest**2)])
+    rounding = table.size * (1e-13 * np.abs(table).max()) ** 2
+    square_rows, square_columns, square_rest = np.where(squares > rounding, squares, 0.0)
     return MeanSquares(
         rows=float(square_rows / (n - 1)),
         columns=float(square_columns / (k - 1)),
@@ -63,6 +65,17 @@ def mean_squares(values: np.ndarray) -> MeanSquares:
         n=n,
         k=k,
     )
+
+
+def sessions_differ(values: np.ndarray) -> bool:
+    """Whether the means of repeated sessions differ by more than chance: F of the sessions, p < 0.05.
+
+    >>> sessions_differ(np.array([[9, 2], [6, 1], [8, 4]]))
+    True
+    """
+    ms = mean_squares(values)
+    df = (ms.n - 1) * (ms.k - 1)
+    return bool(ms.error > 0 and special.fdtrc(ms.k - 1, df, ms.columns / ms.error) < 0.05)
 
 
 def icc(values: np.ndarray, form: str = "2,1") -> Estimate:
@@ -79,7 +92,8 @@ def icc(values: np.ndarray, form: str = "2,1") -> Estimate:
     Returns
     -------
     Estimate
-        May be negative; it is not clipped. Flag ``no_variation`` when all values are equal.
+        May be negative; it is not clipped. A coefficient of one session of −1/(k − 1) or less has no coefficient of the
+        mean: that, and such a limit, is NaN. Flag ``no_variation`` when all values are equal.
 
     Raises
     ------
@@ -114,7 +128,7 @@ def icc(values: np.ndarray, form: str = "2,1") -> Estimate:
 def _mean_of(value: float, k: int) -> float:
     """Spearman-Brown: the coefficient of the mean of k sessions."""
     divisor = 1 + (k - 1) * value
-    return k * value / divisor if divisor else math.nan
+    return k * value / divisor if divisor > 1e-12 else math.nan  # at zero and below sessions oppose each other
 
 
 def _quantile(df1: float, df2: float) -> float:
@@ -159,6 +173,8 @@ def _agreement(ms: MeanSquares) -> tuple[float, float, float]:
     v = (a * ms.columns + b * ms.error) ** 2 / (
         (a * ms.columns) ** 2 / (k - 1) + (b * ms.error) ** 2 / ((n - 1) * (k - 1))
     )
+    if not v >= 1:  # only where the coefficient is negative: there people add nothing to what sessions scatter by
+        v = (n - 1) * (k - 1)
     lower, upper = _quantile(n - 1, v), _quantile(v, n - 1)
     rest = k * ms.columns + (k * n - k - n) * ms.error
     low = n * (ms.rows - lower * ms.error) / (lower * rest + n * ms.rows)

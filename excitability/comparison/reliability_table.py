@@ -11,7 +11,7 @@ import pandas as pd
 from ..labels import capital
 from ..schema import Column, Estimate, display, join_flags
 from .design import SERIES, read_design
-from .reliability import ICC_FORMS, bland_altman, ccc, cv, icc, sdc, sem
+from .reliability import ICC_FORMS, bland_altman, ccc, cv, icc, sdc, sem, sessions_differ
 from .sentences import percent, subject
 
 _NUMBERS = {
@@ -98,6 +98,9 @@ def reliability_table(
     Amplitudes, areas and ratios are taken as natural logarithms, as :func:`compare` does: their standard error of
     measurement is a factor, ``exp(sem)``, and a detectable change is a percentage up and another down.
 
+    A shift of all people from one session to the next counts as error here (agreement); the smallest detectable change
+    of :func:`compare` leaves it out. Where there is one, the flag ``repeats_differ`` says so.
+
     Examples
     --------
     >>> rng = np.random.default_rng(1)
@@ -136,12 +139,14 @@ def _row(info: dict[str, str], group: str, values: np.ndarray, sessions: tuple[s
         row |= {name: float(held), f"{name}_ci_low": held.ci_low, f"{name}_ci_high": held.ci_high}
     mean = float(values.mean()) if n else math.nan
     row["mean"] = math.exp(mean) if log else mean
-    change = float(found["sdc"]) if found else math.nan
-    row["sdc_percent_up"], row["sdc_percent_down"] = (
-        (percent(change), percent(-change)) if log else (math.nan, math.nan)
-    )
+    change = float(found["sdc"]) if found and log else math.nan
+    row["sdc_percent_up"], row["sdc_percent_down"] = percent(change), percent(-change)
     few = "" if n >= _FEW else "few_participants" if found else "not_estimable"
-    row["flag"] = join_flags(info["flag"], found["icc_2_1"].flag if found else "", few)
+    told = ""
+    if found:
+        same = float(found["sem"]) == 0
+        told = found["icc_2_1"].flag or "identical_sessions" * same or "repeats_differ" * sessions_differ(values)
+    row["flag"] = join_flags(info["flag"], told, few)
     row["sentence"] = _sentence(info, group, found, n, log)
     return row
 
@@ -165,7 +170,14 @@ def _sentence(info: dict[str, str], group: str, found: dict[str, Estimate], n: i
     whom = "" if group == "all" else f", {group}"
     if not found or not math.isfinite(found["icc_2_1"]):
         return f"{name}: reliability cannot be estimated{whom} ({n} with all sessions)."
+    if float(found["sem"]) == 0:
+        return (
+            f"{name}: all {n} people have the same value in each session{whom}, so that its error cannot be told; are "
+            f"these copies?"
+        )
     coefficient = found["icc_2_1"]
+    known = math.isfinite(coefficient.ci_low)
+    interval = f"{coefficient.ci_low:.2f} to {coefficient.ci_high:.2f}; " if known else ""
     factor, unit = display(info["unit"], float(found["sdc"]))
 
     def reach(value: float) -> str:
@@ -176,6 +188,6 @@ def _sentence(info: dict[str, str], group: str, found: dict[str, Estimate], n: i
     text = (
         f"{name}: a change beyond {reach(found['sdc'])} in one person, or {reach(found['sdc_group'])} in the mean of "
         f"{n}, is more than measurement error; ICC(2,1) {coefficient:.2f} "
-        f"({coefficient.ci_low:.2f} to {coefficient.ci_high:.2f}; n = {n}{whom})."
+        f"({interval}n = {n}{whom})."
     )
     return text.replace("-", "−")

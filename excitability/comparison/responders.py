@@ -29,8 +29,8 @@ COLUMNS = {
         ("n", "1", "int", "participants with both sessions"),
         ("smallest_detectable_change", "as in unit", "float", "change of one person that counts as a response"),
         ("unit", "", "str", "unit of smallest_detectable_change; 1 for a logarithm"),
-        ("n_up", "1", "int", "people who rose by more"),
-        ("n_down", "1", "int", "people who fell by more"),
+        ("n_up", "1", "int", "people who rose by more; missing where that cannot be said"),
+        ("n_down", "1", "int", "people who fell by more; missing where that cannot be said"),
         ("share", "1", "float", "share of people beyond it, in either direction"),
         ("ci_low", "1", "float", "lower limit of the 95 % interval of share (Wilson)"),
         ("ci_high", "1", "float", "upper limit of the 95 % interval of share"),
@@ -160,21 +160,21 @@ def responders(
                 )
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     table["sentence"] = [_sentence(row) for row in table.to_dict("records")]
-    return table.astype({name: "int64" for name in ("n", "n_up", "n_down")})
+    return table.astype({"n": "int64", "n_up": "Int64", "n_down": "Int64"})
 
 
 def _counted(change: np.ndarray, detectable: Detectable, *, control: bool) -> dict[str, object]:
     limit, n = detectable.one_person, len(change)
     usable = math.isfinite(limit) and not detectable.uncertain and n > 0
-    up, down = (int((change > limit).sum()), int((change < -limit).sum())) if usable else (0, 0)
+    up, down = int((change > limit).sum()), int((change < -limit).sum())
     share = wilson_interval(up + down, n) if usable else Estimate(math.nan)
     own = detectable.source == "sdc_from_changes" or (detectable.source == "sdc_from_controls" and control)
     known = usable and not own and math.isfinite(detectable.df) and not detectable.raised
     return {
         "n": n,
         "smallest_detectable_change": limit,
-        "n_up": up,
-        "n_down": down,
+        "n_up": up if usable else None,
+        "n_down": down if usable else None,
         "share": float(share),
         "ci_low": share.ci_low,
         "ci_high": share.ci_high,
@@ -186,7 +186,7 @@ def _counted(change: np.ndarray, detectable: Detectable, *, control: bool) -> di
 
 def _sentence(row: Mapping[Any, Any]) -> str:
     name = capital(subject(*(str(row[word]) for word in SERIES)).rstrip(","))
-    whom = "" if row["group"] == "all" else f" of {row['group']}"
+    whom = "" if row["group"] == "all" else f" in {row['group']}"
     share, n = float(row["share"]), int(row["n"])
     if not math.isfinite(share):
         return f"{name}: who responded cannot be said ({row['contrast']}{whom}; {n} with both sessions)."

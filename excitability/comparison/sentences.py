@@ -322,7 +322,7 @@ def percent(log_ratio: float) -> float:
     >>> round(percent(0.1655144), 3)
     18.0
     """
-    return 100 * math.expm1(log_ratio) if log_ratio < 700 else math.inf
+    return math.inf if log_ratio >= 700 else 100 * math.expm1(log_ratio)
 
 
 def _number(value: float, words: Words, *, signed: bool = False) -> str:

@@ -75,6 +75,7 @@ FLAGS = {
     "gain_incomplete": "a cleaning step does not say what it lets through, so the gain leaves it out",
     "given_latency_without_error": "F latencies given or marked by eye have no error here: the interval of the "
     "central time holds that of the cortical latency alone",
+    "identical_sessions": "everybody has the same value in every session: copies, or no measurement repeated",
     "implausible_scale": "values this large cannot be volts: the unit of the file may be wrong",
     "inconsistent_responses": "responses do not rise with intensity as a threshold requires",
     "inflated_by_noise": "noise makes the value larger: its interval lies below it",
@@ -175,6 +176,8 @@ FLAGS = {
     "taken",
     "region_incomplete": "some channels of the region are missing or bad",
     "region_rebuilt": "half of the region's electrodes or more were bad: what they show was rebuilt from others",
+    "repeats_differ": "repeated sessions differ in their mean: something shifts everybody from one to the next, "
+    "which a smallest detectable change from within people leaves out",
     "rings_on": "the trace swings most next to the pulse and dies away, as what the pulse itself sets ringing",
     "root": "the peripheral part comes from root stimulation, so that the root itself counts as central",
     "sampling_rate_too_low": "sampled below 5 kHz: too slow for the immediate response",
