@@ -11,7 +11,7 @@ import mne
 import numpy as np
 import pandas as pd
 
-from ..cleaning import apply, get_step
+from ..cleaning import apply
 from ..cleaning._faults import recorded_faults
 from ..cleaning._registry import apply_in_place
 from ..measures._intervals import nominal_intervals
@@ -19,6 +19,7 @@ from ..query import evaluate
 from ..schema import STIMULUS_COLUMNS
 from ..trials import bad_spans, cut, pick_channels, stimuli
 from .averages import average_rows, kept_trials
+from .continuous_cleaning import cleaned_whole, continuous_steps
 from .evoked_flags import flag_rows
 from .grammar import Protocol, condition_labels
 from .library import list_protocols, load_protocol
@@ -155,7 +156,7 @@ def _responses(
     inst: Any, protocol: Protocol, pulses: pd.DataFrame, emg: list[str], muscles: Any, **whose: Any
 ) -> pd.DataFrame:
     """Trial table of the EMG beside EEG, from its own samples: steps for EEG drop trials and lower the rate."""
-    own, _, _ = _cleaned(inst, protocol.replace(cleaning=_continuous_steps(protocol)[0]), emg)
+    own, _, _ = _cleaned(inst, protocol.replace(cleaning=continuous_steps(protocol)[0]), emg)
     return table_of(inst, protocol, own, pulses, emg, muscles, **whose)
 
 
@@ -190,8 +191,8 @@ def _cleaned(
         names = pick_channels(inst, picks, protocol.modality)
     if not names or protocol.modality not in inst.get_channel_types(picks=names):
         pick_channels(inst, None, protocol.modality)  # the error that names the channels there are
-    whole, steps = _continuous_steps(protocol)
-    inst, log = _cleaned_whole(inst, whole, names)
+    whole, steps = continuous_steps(protocol)
+    inst, log = cleaned_whole(inst, whole, names)
     epoch = protocol.epoch
     table = stimuli(inst) if epoch.every is None else pd.DataFrame({"onset": []})
     labels = conditions_of(protocol, table)
@@ -229,26 +230,6 @@ def _cleaned(
     epochs, later = apply_in_place(epochs, steps) if isinstance(inst, mne.io.BaseRaw) else apply(epochs, steps)
     log = pd.concat([log, later], ignore_index=True) if len(log) else later
     return epochs, log, table.assign(condition=labels)[_of_protocol(protocol, table)]
-
-
-def _continuous_steps(protocol: Protocol) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
-    """Cleaning steps that need the whole recording, which come first, and those of trials."""
-    whole = [step for step in protocol.cleaning if get_step(step["step"]).on == ("raw",)]
-    return whole, [step for step in protocol.cleaning if step not in whole]
-
-
-def _cleaned_whole(inst: Any, steps: list[Mapping[str, Any]], names: list[str]) -> tuple[Any, pd.DataFrame]:
-    """The channels asked for, and those of the heart, of a continuous recording that is cleaned before it is cut."""
-    if not steps:
-        return inst, pd.DataFrame()
-    if isinstance(inst, mne.BaseEpochs):
-        raise ValueError(
-            f"{steps[0]['step']} needs a continuous recording, and this one holds trials cut at the recording; "
-            "use a protocol without this step, such as m1/mep"
-        )
-    types = zip(inst.ch_names, inst.get_channel_types(), strict=True)
-    hearts = [name for name, type_ in types if type_ == "ecg"]
-    return apply(inst.copy().pick(list(dict.fromkeys([*names, *hearts]))), steps)
 
 
 def trial_table(
@@ -295,7 +276,7 @@ def trial_table(
         epochs, _, pulses = _cleaned(inst, protocol, None)
         return eeg_trials(protocol, pulses, epochs)
     channels = pick_channels(inst, picks, "emg", muscles)
-    epochs, _, pulses = _cleaned(inst, protocol.replace(cleaning=_continuous_steps(protocol)[0]), channels)
+    epochs, _, pulses = _cleaned(inst, protocol.replace(cleaning=continuous_steps(protocol)[0]), channels)
     return table_of(inst, protocol, epochs, pulses, channels, muscles, child=child, height=height)
 
 
