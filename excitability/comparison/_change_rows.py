@@ -113,6 +113,8 @@ class Series:
         complete = complete & np.isin(design.groups, wanted)
         kept = [g for g in wanted if (complete & (design.groups == g)).any()]
         fit, formula, source, flag = self._fit(change, covariates, complete, kept)
+        if isinstance(fit, (TrialFit, odds.OddsFit)):  # people are those of whom there are trials
+            complete = fit.people & np.isin(design.groups, wanted)
 
         def estimate(weights: np.ndarray, groups: tuple[int, ...], kind: Kind = "change") -> _Estimate:
             members = [complete & (design.groups == g) for g in groups]
@@ -277,8 +279,9 @@ class Series:
             return _effects.NONE
         values = design.values[self.number][:, [0, self.level]]
         pooled = one.source == "people" and self.method == "t" and not (design.covariates or design.units.crossed)
-        samples = [values[member] for member in one.members]
-        return _effects.of_change(samples, one.contrast, one.n, crossed=design.units.crossed, pooled=pooled)
+        samples = [values[member & np.isfinite(values).all(axis=1)] for member in one.members]
+        n = one.n if design.units.crossed else sum(map(len, samples))
+        return _effects.of_change(samples, one.contrast, n, crossed=design.units.crossed, pooled=pooled)
 
 
 def slope(doses: Sequence[float]) -> np.ndarray:

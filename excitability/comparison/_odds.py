@@ -23,6 +23,7 @@ class OddsFit:
     """Change of the log odds of a response in each group, each fitted alone."""
 
     parts: tuple[Contrast, ...]
+    people: np.ndarray  # (n_participants,) of bool: who has trials at both time points
 
     def contrast(self, weights: np.ndarray) -> Contrast:
         """Estimate ``weights @ changes``; Welch's degrees of freedom."""
@@ -56,7 +57,9 @@ def odds_fit(rows: Rows, groups: np.ndarray, kept: list[int]) -> OddsFit | None:
         if flag:
             return None
         parts.append(found)
-    return OddsFit(tuple(parts))
+    people = np.zeros(len(groups), dtype=bool)
+    people[np.unique(rows.person)] = True
+    return OddsFit(tuple(parts), people)
 
 
 def sentence(row: Mapping[str, object], span: tuple[str, str], groups: tuple[str, ...]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from .design import as_text
+from ._labels import as_text, some
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,39 @@ def after_only(rows: Rows, covariates: np.ndarray, own: np.ndarray, people: np.n
     covariates = covariates.copy()
     covariates[people, -1] = level[people * 2 + 1] - level[people * 2] if rows.is_pair else level[people * 2]
     return after, covariates
+
+
+def check_trials(trials: pd.DataFrame) -> None:
+    """Refuse what is no table of trials, and trials that are there twice.
+
+    Without a column ``trial`` a few alike are taken as chance, half of them are not.
+    """
+    if not isinstance(trials, pd.DataFrame):
+        raise ValueError(f"trials is a table of trials (pandas DataFrame), not {type(trials).__name__}")
+    twice = trials.duplicated(keep=False).to_numpy()
+    if "trial" in trials:
+        twice = twice & trials["trial"].notna().to_numpy()
+    if twice.any() and ("trial" in trials or twice.mean() > 0.5):
+        rows = some(trials.index[twice])
+        raise ValueError(
+            f"trial table: {int(twice.sum())} rows are there more than once (rows {rows}); keep one of each"
+        )
+
+
+def trial_numbers(trials: pd.DataFrame, name: str) -> np.ndarray:
+    """A column of the trial table as numbers; what is empty or infinite is NaN.
+
+    Raises
+    ------
+    ValueError
+        For text, naming the row.
+    """
+    values = pd.to_numeric(trials[name], errors="coerce").to_numpy(dtype=float)
+    bad = np.isnan(values) & trials[name].notna().to_numpy()
+    if bad.any() and (bad := bad & as_text(trials[name]).ne("").to_numpy()).any():
+        row = trials.index[bad][0]
+        raise ValueError(f"trial table: {name!r} must hold numbers, but has {trials[name][bad].iloc[0]!r} in row {row}")
+    return np.where(np.isinf(values), np.nan, values)
 
 
 def is_logged(name: str) -> bool:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from ..schema import QUALITY, RESULT_COLUMNS, join_flags, unknown_word, validate
 from ._covariates import read_covariates
-from ._labels import CONTROL, as_text, some
+from ._labels import CONTROL, alike, as_text, some
 from ._scale import LOG_FORMS, to_scale
 from ._units import Units, read_units
 
@@ -214,9 +214,17 @@ def _tidy(results: pd.DataFrame, level_name: str) -> pd.DataFrame:
         table[name] = as_text(results[name]) if name in results else ""
     for name in _NUMBERS:
         table[name] = pd.to_numeric(results[name], errors="coerce") if name in results else np.nan
-        table[name] = table[name].astype(float).replace([np.inf, -np.inf], np.nan)
+        infinite = np.isinf(table[name].astype(float))
+        if name == "value":
+            table["_infinite"] = infinite
+        table[name] = table[name].astype(float).mask(infinite)
     for name in results.columns.difference(table.columns):
         table[name] = results[name]
+    people = sorted(table["participant"].unique())
+    if (twice := alike(people, people)) is not None:
+        raise ValueError(
+            f"result table: participants {twice[0]!r} and {twice[1]!r} are both there; name one person alike"
+        )
     nameless = table["participant"].eq("")
     if nameless.any():
         raise ValueError(f"result table: no participant in row {some(table.index[nameless])}")
@@ -284,6 +292,7 @@ def _series(rows: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
     series["shrunken"] = series["form"].isin(_SHRUNKEN) & ~series["measure"].isin(_WITHOUT_CURVE)
     told = [(word, rows["_words"].str.contains(f";{word};", regex=False).groupby(codes).any()) for word in _LASTING]
     told.append(("shrunken", series["shrunken"]))
+    told.append(("infinite_values", rows["_infinite"].groupby(codes).any()))
     for word, here in told:
         series["flag"] = [join_flags(flag, word if has else "") for flag, has in zip(series["flag"], here, strict=True)]
     return series, codes

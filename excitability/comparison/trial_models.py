@@ -25,7 +25,8 @@ import pandas as pd
 
 from ..measures._tables import is_kept
 from ..schema import TRIAL_COLUMNS, join_flags, unknown_word, validate
-from ._trial_rows import Rows, after_only, is_logged, own_changes, trial_covariate
+from ._labels import alike
+from ._trial_rows import Rows, after_only, check_trials, is_logged, own_changes, trial_covariate, trial_numbers
 from .bootstrap_refits import Refits, bootstrap_refits, simulated_refits
 from .bootstrap_refits import judged as judged_by
 from .bootstrap_t import BootstrapContrast
@@ -47,18 +48,27 @@ class TrialFit:
     flag: str
     changes: np.ndarray = field(repr=False)  # each whole person's own, of cell means less trial covariates
     groups: np.ndarray = field(repr=False)  # number of that person's group among those in the fit
+    people: np.ndarray = field(repr=False)  # (n_participants,) of bool: whose trials fill all cells
 
     def contrast(self, weights: np.ndarray) -> Contrast:
         """Estimate ``weights @ group_changes``.
 
-        Satterthwaite's degrees of freedom, never more than the participants allow: where the scatter of
-        sessions is estimated as zero they would be those of the trials.
+        Satterthwaite's degrees of freedom, never more than the participants of a group allow: where the scatter of
+        sessions is estimated as zero they would be those of the trials. Those of several groups are Welch's.
         """
         found = self.fit.contrast(self._whole(weights))
-        used = sum(df for df, weight in zip(self.most_df, weights, strict=True) if weight)
-        most = max(1.0, used * (1 - self.n_covariates / sum(self.most_df)))  # covariates cost every group its share
-        df = min(found.df, most) if math.isfinite(found.df) else most
-        return Contrast(found.estimate, found.standard_error, df)
+        share = 1 - self.n_covariates / sum(self.most_df)  # covariates cost every group its share
+        squares, df = [], []
+        for place in np.flatnonzero(weights):
+            alone = np.zeros(len(self.columns))
+            alone[place] = weights[place]
+            own = self.fit.contrast(self._whole(alone))
+            most = max(1.0, self.most_df[place] * share)
+            squares.append(own.standard_error**2)
+            df.append(min(own.df, most) if math.isfinite(own.df) else most)
+        parts = np.array(squares)
+        used = float(parts.sum() ** 2 / np.sum(parts**2 / df)) if parts.any() else max(1.0, share * min(self.most_df))
+        return Contrast(found.estimate, found.standard_error, min(found.df, used) if math.isfinite(found.df) else used)
 
     def judged(self, weights: np.ndarray, method: str = "t") -> Contrast:
         """Estimate ``weights @ group_changes`` with the interval and p value of a method.
@@ -118,11 +128,16 @@ class TrialModels:
     """
 
     def __init__(self, trials: pd.DataFrame, design: Design, trial_covariates: Sequence[str] = ()) -> None:
+        check_trials(trials)
         required = ("participant", design.level_name, "channel", "condition", *trial_covariates)
         for name in required:
             if name not in trials:
                 raise ValueError("trial table: " + unknown_word("column", name, map(str, trials.columns)))
         validate(trials, TRIAL_COLUMNS, required=required, what="trial table")
+        if (twice := alike(design.participants, as_text(trials["participant"]).unique())) is not None:
+            raise ValueError(
+                f"participant {twice[0]!r} of the results is {twice[1]!r} in the trial table; name one alike"
+            )
         trials = trials[is_kept(trials)]
         self._design = design
         self._trials = trials
@@ -150,7 +165,7 @@ class TrialModels:
     def _numbers(self, name: str) -> np.ndarray | None:
         if name not in self._trials or name in TRIAL_COLUMNS:
             return None
-        return pd.to_numeric(self._trials[name], errors="coerce").to_numpy(dtype=float)
+        return trial_numbers(self._trials, name)
 
     def fit(
         self, number: int, level: int, kept: Sequence[int], complete: np.ndarray, covariates: np.ndarray
@@ -182,11 +197,14 @@ class TrialModels:
         if adjusted:
             rows, covariates = after_only(rows, covariates, own, people)
         x, columns = self._matrix(rows, kept, covariates, adjusted)
-        if len(rows.y) <= x.shape[1] or np.linalg.matrix_rank(x.T @ x) < x.shape[1]:
+        across = (unit := x / np.sqrt((x * x).sum(axis=0) + 1e-300)).T @ unit
+        if len(rows.y) <= x.shape[1] or np.linalg.matrix_rank(across, tol=1e-10, hermitian=True) < x.shape[1]:
             return None
         model, random, flag = _fit(rows, x, self._design.groups if len(kept) > 1 else None, adjusted)
         groups = self._design.groups
-        most_df = tuple(float((complete & (groups == group)).sum() - 1) for group in kept)
+        whole = np.zeros(len(groups), dtype=bool)
+        whole[people] = True
+        most_df = tuple(float((whole & (groups == group)).sum() - 1) for group in kept)
         if min(most_df) < 1 or sum(most_df) - covariates.shape[1] < 1:
             return None
         beta = model.coefficients[x.shape[1] - rows.extra.shape[1] :]
@@ -197,9 +215,15 @@ class TrialModels:
             most_df,
             covariates.shape[1],
             self._formula(number, name, random, words, rows.is_pair, adjusted),
-            join_flags(*flags, flag, "singular_fit" if model.singular else ""),
+            join_flags(
+                *flags,
+                flag,
+                "singular_fit" if model.singular else "",
+                "trials_missing" if (complete & np.isin(groups, kept) & ~whole).any() else "",
+            ),
             changes,
             np.searchsorted(kept, groups[people]),
+            whole,
         )
 
     def rows(self, number: int, level: int, kept: Sequence[int], covariates: np.ndarray) -> Rows | None:

@@ -12,6 +12,7 @@ import pandas as pd
 from ..schema import unknown_word
 from ._labels import as_text
 from ._scale import is_log
+from ._trial_rows import check_trials, trial_numbers
 from .design import level_column
 from .mixed_models import mixed_model
 
@@ -112,6 +113,7 @@ def variance_components(
     column = "mep_amplitude" if paired else measure
     if column not in trials:
         raise ValueError(unknown_word("measure of the trial table", column, map(str, trials.columns)))
+    check_trials(trials)
     level_name = level_column(trials, within)
     rows = trials[as_text(trials["reject"]).eq("")] if "reject" in trials else trials
     rows = _chosen(rows, "protocol", protocol) if "protocol" in rows else rows
@@ -121,7 +123,7 @@ def variance_components(
     else:
         rows = _chosen(rows, "condition", condition) if "condition" in rows else rows
         conditioned = np.zeros(len(rows), dtype=np.int64)
-    y = pd.to_numeric(rows[column], errors="coerce").to_numpy(dtype=float)
+    y = trial_numbers(rows, column)
     level = as_text(rows[level_name]).to_numpy()
     for label in sessions:
         if label not in level:

@@ -78,6 +78,7 @@ FLAGS = {
     "identical_sessions": "everybody has the same value in every session: copies, or no measurement repeated",
     "implausible_scale": "values this large cannot be volts: the unit of the file may be wrong",
     "inconsistent_responses": "responses do not rise with intensity as a threshold requires",
+    "infinite_values": "some values are infinite and count as missing",
     "inflated_by_noise": "noise makes the value larger: its interval lies below it",
     "interpolated_channels": "bad channels were rebuilt from their neighbours before people were compared",
     "interval_not_as_stated": "the artefacts of the pairs show another interval than was stated (see the notes)",
@@ -218,6 +219,8 @@ FLAGS = {
     "trial_covariate_missing": "trials without a value of the covariate are not in the model",
     "trials_lost_by_stated_interval": "further pairs have an interval of this protocol by their artefacts, but were "
     "stated with another, so they are not among the trials (see the notes)",
+    "trials_missing": "some participants have values but not the trials of both time points, so that the estimate "
+    "leaves them out",
     "trials_without_condition": "the recording has further trials, which belong to no condition of this protocol",
     "truncated": "the event outlasts the epoch",
     "unstable": "the estimate depends strongly on single trials",
