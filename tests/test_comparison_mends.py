@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from excitability.comparison import compare, variance_components
+from excitability.comparison import compare, compare_groups, variance_components
 from excitability.comparison._labels import alike
 
 
@@ -126,3 +126,59 @@ def test_a_trial_covariate_that_is_the_time_point_is_no_traceback():
     results, trials = study()
     trials["z"] = (trials["session"] == "post0") * 1.0
     assert "participant_level" in compare(results, trials=trials, trial_covariates=["z"])["flag"][0]
+
+
+def test_a_missing_covariate_is_no_missing_session():
+    results, _ = study()
+    results["age"] = np.where(results["participant"] == "03", np.nan, 30.0 + results["participant"].astype(int))
+    found = compare(results, covariates=["age"]).iloc[0]
+    assert found["n"] == 11
+    assert "covariate_missing" in found["flag"]
+    assert "missing_sessions" not in found["flag"]
+    assert "1 without a covariate" in found["sentence"]
+    assert "both sessions" not in found["sentence"]
+
+
+def test_covariates_that_say_the_same_are_named_as_the_cause():
+    results, _ = study()
+    results["age"] = 30.0 + results["participant"].astype(int)
+    found = compare(results.assign(w=2 * results["age"]), covariates=["age", "w"]).iloc[0]
+    assert "covariates_dependent" in found["flag"]
+    assert "covariates and groups hold the same" in found["sentence"]
+    with pytest.raises(ValueError, match="name each once"):
+        compare(results, covariates=["age", "age"])
+
+
+def test_no_change_at_all_has_no_direction():
+    results, _ = study(ratio=True)
+    said = compare(results.assign(value=0.5))["sentence"][0]
+    assert "did not change at all" in said
+    assert "towards" not in said
+
+
+def test_nobody_with_a_value_has_a_sentence():
+    results, _ = study(ratio=True)
+    results["group"] = np.where(results["participant"] < "06", "patient", "control")
+    results["value"] = results["value"].where(results["session"] != "pre")
+    said = compare_groups(results, at="pre")["sentence"]
+    assert said.str.contains("its value at pre cannot be estimated").all()
+
+
+def test_a_zero_elsewhere_leaves_the_other_ratios_on_their_scale():
+    results, _ = study(ratio=True)
+    other = results.assign(condition="isi_0.003")
+    other.loc[0, "value"] = 0.0
+    later = results[results["session"] == "post0"].assign(session="post30", value=0.0)
+    found = compare(pd.concat([results, other, later], ignore_index=True)).set_index("condition")
+    assert found["form"].to_dict() == {"isi_0.002": "log_ratio", "isi_0.003": "difference"}
+    assert "not_positive_so_difference" not in found.loc["isi_0.002", "flag"]
+
+
+def test_arguments_of_the_wrong_kind_are_said():
+    results, _ = study()
+    with pytest.raises(ValueError, match="by is the name of one column"):
+        compare(results, by=["group"])
+    with pytest.raises(ValueError, match="session"):
+        compare(results, before=0, after=1)
+    numbered = results.replace({"session": {"pre": 0, "post0": 1}})
+    assert compare(numbered, before=0, after=1)["contrast"][0] == "1 - 0"

@@ -104,7 +104,10 @@ def mediate(
     outcome: Annotated[str, typer.Argument(help="What changes, by words that fit only it: 'sici isi_0.002 FDI'.")],
     before: Before = None,
     after: After = None,
-    by: Annotated[str | None, typer.Option(help="Column of two groups or arms, one treated; none by default.")] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(help="Column of two groups of different people; that of the battery, or 'none'."),
+    ] = None,
     adjust: Adjust = None,
     output: Output = None,
 ) -> None:
@@ -112,7 +115,8 @@ def mediate(
     from excitability.comparison.mediation import COLUMNS
     from excitability.comparison.mediation import mediate as estimate
 
-    table, _, plan = _planned(results, before, after, None)
+    table, _, plan = _planned(results, before, after, by)
+    by = None if plan["by"] == "none" else plan["by"]
     first_time = plan["before"] if isinstance(plan["before"], str) else plan["before"][0]
     taken = tuple(listed(adjust) or ())
     found = estimate(table, mediator, outcome, first_time, plan["after"][0], by=by, adjust=taken)

@@ -60,7 +60,7 @@ class Series:
         covariates = self._covariates(design.values[self.number][:, 0])
         measured = np.isfinite(change) | self._censored if self.by_tobit else np.isfinite(change)
         complete = measured & np.isfinite(covariates).all(axis=1)
-        lost = "" if np.isfinite(covariates[measured]).all() else "covariate_missing"
+        told = ""
         detectable = smallest_detectable_change(design, self.number, self.level)
         if self.shrunken:  # every source of it is a spread of values
             detectable = Detectable(math.nan, "sdc_unknown")
@@ -71,8 +71,16 @@ class Series:
         else:
             found = self._within(change, covariates, complete, groups)
         if self._censored.any() and not self.by_tobit:
-            lost = join_flags(lost, "censored_left_out")
-        return [self._row(one, change, detectable, lost) for one in found]
+            told = "censored_left_out"
+        return [self._row(one, change, detectable, told) for one in found]
+
+    def _without_covariate(self, one: _Estimate) -> int:
+        """People of a row with both values who lack a covariate."""
+        design = self.design
+        values = design.values[self.number]
+        covariates = self._covariates(values[:, 0])
+        lost = np.isfinite(values[:, [0, self.level]]).all(axis=1) & ~np.isfinite(covariates).all(axis=1)
+        return len(np.unique(design.units.people[lost & np.isin(design.groups, one.groups)]))
 
     @functools.cached_property
     def _censored(self) -> np.ndarray:
@@ -159,6 +167,11 @@ class Series:
             return censored.censored_fit(values[complete], limits[complete], codes), self._formula(), "censored", ""
         unknown = design.unknown_of_changes(self.number, self.level)[complete] if self.shrunken else None
         plain = fit_groups(self.method, change[complete], codes, len(kept), covariates[complete], unknown=unknown)
+        if plain is None and kept and covariates.shape[1]:
+            known = np.column_stack([np.eye(len(kept))[codes], covariates[complete]])
+            known = known / (np.abs(known).max(axis=0) + 1e-300)
+            if len(known) > known.shape[1] and np.linalg.matrix_rank(known) < known.shape[1]:
+                flag = join_flags(flag, "covariates_dependent")
         return plain, self._formula(), "people", flag
 
     @property
@@ -210,13 +223,14 @@ class Series:
         terms = [self.design.by or "1", *self.design.covariates]
         return f"{change_formula(self.design, self.number, self.level)} ~ {' + '.join(terms)}"
 
-    def _row(self, one: _Estimate, change: np.ndarray, detectable: Detectable, lost: str) -> dict[str, object]:
+    def _row(self, one: _Estimate, change: np.ndarray, detectable: Detectable, told: str) -> dict[str, object]:
         design, info = self.design, self.design.records[self.number]
         plain = one.kind == "change"
         if not plain or one.source == "odds":
             detectable = Detectable(math.nan, "")
         sizes = [one.n] if design.units.crossed else [int(member.sum()) for member in one.members]
-        missing = design.took_part(self.number, one.groups) - one.n
+        lost = self._without_covariate(one)
+        missing = max(design.took_part(self.number, one.groups) - one.n - lost, 0)
         test_flag, test_words = changed_test_mep(design, self.test, self.level, one.members) if plain else ("", "")
         from_trials = one.source in ("trials", "odds")
         used = self.asked if one.source != "people" else self.method
@@ -225,7 +239,8 @@ class Series:
             info["flag"],
             size,
             "missing_sessions" if missing else "",
-            lost,
+            "covariate_missing" if lost else "",
+            told,
             test_flag,
             detectable.flag,
             "participant_level" if self.trials_given and not from_trials else "",
@@ -244,6 +259,7 @@ class Series:
             p_value=one.contrast.p_value,
             n=one.n,
             missing=missing,
+            lost=lost,
             detectable=detectable.one_person,
             group_detectable=detectable.of_group(*(int(member.sum()) for member in one.members)),
             responders=self._responders(change, one, detectable),

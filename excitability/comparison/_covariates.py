@@ -21,6 +21,8 @@ def read_covariates(
 
     Known covariates must hold numbers that a person can have; the message names the rows.
     """
+    if len(set(names)) < len(names):
+        raise ValueError(f"covariates={list(names)!r}: name each once")
     known = [name for name in names if name in COVARIATES and name in table]
     check_covariates(table[["participant", *known]], what="result table")
     columns, kept = [], []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -30,29 +31,31 @@ def is_log(protocol: str, measure: str, unit: str, form: str) -> bool:
 
 
 def to_scale(
-    series: pd.DataFrame, values: np.ndarray, low: np.ndarray, high: np.ndarray
+    series: pd.DataFrame, values: np.ndarray, low: np.ndarray, high: np.ndarray, used: Sequence[int]
 ) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
-    """Bring every series to the scale on which its change is estimated; one scale a protocol × measure."""
+    """Bring every series to the scale on which its change is estimated, by its values at the levels that are used.
+
+    A value of zero at another level is NaN on the scale of logarithms.
+    """
     values, spread = values.copy(), np.full(values.shape, np.nan)
     scales, flags = np.full(len(series), "difference", dtype=object), series["flag"].to_numpy(dtype=object)
-    codes, names = pd.MultiIndex.from_frame(series[["protocol", "measure"]]).factorize()
-    for code, (protocol, measure) in enumerate(names):
-        rows = np.flatnonzero(codes == code)
-        form, unit = series["form"].iloc[rows].max(), series["unit"].iloc[rows].max()
-        part, ends = values[rows], np.stack([low[rows], high[rows]])
+    for number, (protocol, measure, form, unit) in enumerate(
+        series[["protocol", "measure", "form", "unit"]].itertuples(index=False, name=None)
+    ):
+        part, ends = values[number], np.stack([low[number], high[number]])
         wanted = is_log(protocol, measure, unit, form)
         flag = ""
-        if form == "percent_inhibition" and not (part >= 100).any():
+        if form == "percent_inhibition" and not (part[:, list(used)] >= 100).any():
             part, ends, flag = 1 - part / 100, 1 - ends / 100, "as_ratio"
         if wanted and form != "log_ratio":
-            if (part <= 0).any() or (form == "percent_inhibition" and not flag):
+            if (part[:, list(used)] <= 0).any() or (form == "percent_inhibition" and not flag):
                 wanted, flag = False, "not_positive_so_difference"
             else:
                 with np.errstate(divide="ignore", invalid="ignore"):
-                    part, ends = np.log(part), np.log(ends)
+                    part, ends = np.log(np.where(part > 0, part, np.nan)), np.log(ends)
         with np.errstate(invalid="ignore"):
-            values[rows], spread[rows] = part, np.abs(ends[1] - ends[0])
-        scales[rows] = "log_ratio" if wanted else "difference"
-        flags[rows] = [join_flags(old, flag) for old in flags[rows]]
+            values[number], spread[number] = part, np.abs(ends[1] - ends[0])
+        scales[number] = "log_ratio" if wanted else "difference"
+        flags[number] = join_flags(flags[number], flag)
     errors = np.where(np.isfinite(spread), spread / (2 * _NORMAL), np.nan)
     return series.assign(scale=scales, flag=flags), values, errors

@@ -96,7 +96,7 @@ def compare(
     -----
     *Scale.* Paired-pulse rows (any ``form``) and measures in volts, V·s, V², V/%MSO, V·%MSO, m² or V·m² are
     compared as log ratios, with the percent change beside. Exceptions: signed peaks (``n100_amplitude``,
-    amplitudes of a ``tep`` protocol) and a protocol × measure in which any value is zero or negative
+    amplitudes of a ``tep`` protocol) and a series with a value of zero or below at a time point compared
     (flag ``not_positive_so_difference``). All else (latency, threshold, silent period, dB, probability) is a
     difference in its own unit. Percent inhibition is turned into the ratio first (flag ``as_ratio``), so a
     rise is less inhibition.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -130,8 +130,11 @@ def read_design(
         time points or columns, fewer than two groups, a group that changes within a participant, and
         covariates that are constant or not numbers.
     """
+    for name, given in (("by", by), ("within", within)):
+        if given is not None and not isinstance(given, str):
+            raise ValueError(f"{name} is the name of one column, such as 'group', not {given!r}")
     table, level_name = tidy(results, within)
-    befores = (before,) if isinstance(before, str) else tuple(before)
+    befores = _as_labels(before)
     if after is None and befores[0] not in set(table[level_name]):
         raise ValueError(unknown_word(level_name, befores[0], [level for level in table[level_name].unique() if level]))
     afters = () if after is None else _levels_asked(table, level_name, befores, after)
@@ -152,9 +155,10 @@ def read_design(
     )
     _check_duplicates(rows, place, level_name, by)
     values, low, high = (_cube(rows[name], place, len(series), units.labels, levels) for name in _NUMBERS)
-    series, values, errors = to_scale(series, values, low, high)
-    limits = _cube(rows["_limit"], place, len(series), units.labels, levels)
     baselines = tuple(levels.index(name) for name in befores) if several else (0,)
+    used = (*baselines, *range(1, len(afters) + 1))
+    series, values, errors = to_scale(series, values, low, high, used)
+    limits = _cube(rows["_limit"], place, len(series), units.labels, levels)
     if several:
         values[:, :, 0], errors[:, :, 0] = _mean_baseline(values[:, :, baselines], errors[:, :, baselines])
     return Design(
@@ -249,8 +253,7 @@ def _limits(table: pd.DataFrame) -> pd.Series:
 def _levels_asked(
     table: pd.DataFrame, level_name: str, before: str | Sequence[str], after: str | Sequence[str]
 ) -> tuple[str, ...]:
-    befores = (before,) if isinstance(before, str) else tuple(before)
-    afters = (after,) if isinstance(after, str) else tuple(after)
+    befores, afters = _as_labels(before), _as_labels(after)
     known = [level for level in table[level_name].unique() if level]
     for level in (*befores, *afters):
         if level not in known:
@@ -261,6 +264,12 @@ def _levels_asked(
             f"got {after!r}; the table has {', '.join(sorted(known))}"
         )
     return afters
+
+
+def _as_labels(given: object) -> tuple[str, ...]:
+    """One label or several as text; numbers are labels too."""
+    several = given if isinstance(given, Iterable) and not isinstance(given, str) else (given,)
+    return tuple(str(as_text(pd.Series([label])).iloc[0]) for label in several)
 
 
 def _check_units(rows: pd.DataFrame) -> None:

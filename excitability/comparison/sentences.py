@@ -64,6 +64,7 @@ class Words:
     crossed: bool = False  # the groups are arms that the same people went through
     dose: str = ""  # what one unit of the dose is called
     few: bool = False  # fewer than FEWEST people in a group
+    lost: int = 0  # people without a covariate
     raised: bool = False  # people differ less than the scatter of their own trials makes them
 
 
@@ -125,9 +126,12 @@ def sentence(words: Words, flags: str = "") -> str:
         return f"{_together(name, words)} ({_statistics(words)}{too_few})."
     if not math.isfinite(words.estimate):
         whom = " and ".join(_arm(group, words) for group in words.groups if group != "all")
-        what = f"at {words.before}" if words.kind in ("mean", "level") else f"the change {_span(words)}"
+        level = words.kind in ("mean", "level")
+        what = f"its value at {words.before}" if level else f"the change {_span(words)}"
         held = "a value" if words.kind in ("mean", "level") else _lacking(words)
-        return f"{name.rstrip(',')}: {what} cannot be estimated{_whom(whom, words)} ({words.n} with {held})."
+        why = ": covariates and groups hold the same" if "covariates_dependent" in given else ""
+        lost = f", {words.lost} without a covariate" * bool(words.lost)
+        return f"{name.rstrip(',')}: {what} cannot be estimated{_whom(whom, words)}{why} ({words.n} with {held}{lost})."
     text = f"{_too_few(name, words) if words.few else _plain(name, words)} ({_statistics(words)})."
     if words.test_changed:
         text += f" {words.test_changed}"
@@ -219,6 +223,8 @@ def _plain(name: str, words: Words) -> str:
             return f"{change} differed between {one} and {two}, with no interval to judge it by"
         return f"{change} shows no clear difference between {one} and {two}"
     whom = "" if words.groups[0] == "all" else f" {_joint(words)} {_arm(words.groups[0], words)}"
+    if words.estimate == 0 and math.isnan(words.low):
+        return f"{name} did not change at all {span}{whom}"
     if math.isnan(words.low):
         return f"{name} changed {span}{whom}, with no interval to judge it by"
     if not _clear(words):
@@ -255,6 +261,7 @@ def _statistics(words: Words) -> str:
         narrow = ", narrower than the controls' trials allow" * _too_narrow(words)
         told.append(f"95 % interval {_interval(words)}{narrow}")
     people = f"n = {words.n}" + (f", {words.missing} without {_lacking(words)}" if words.missing else "")
+    people += f", {words.lost} without a covariate" * bool(words.lost)
     told.append(people + (f", {_p(words.p_value)}" if math.isfinite(words.p_value) else ""))
     if math.isfinite(words.group_detectable) and not words.few:
         told.append(f"detectable: {_detectable(words.group_detectable, words)}")
@@ -302,6 +309,8 @@ def _group(name: str) -> str:
 def _meaning(words: Words) -> str:
     """What a change says: a smaller ratio is more inhibition, a higher value of a negative peak a smaller peak."""
     rise = words.estimate > 0
+    if words.estimate == 0:
+        return ""
     if _is_negative_peak(words):
         what = f"a {'smaller' if rise else 'larger'} negative peak"
     elif words.measure.startswith("conditioned_ratio") and words.log:

@@ -46,6 +46,8 @@ FLAGS = {
     "coupled": "a change is related to its own baseline: chance alone makes the two go together (regression to the "
     "mean)",
     "covariate_missing": "participants without the covariate are left out",
+    "covariates_dependent": "the covariates, or a covariate and the groups, hold the same, so that nothing can be "
+    "estimated; leave one out",
     "criterion_below_noise": "the response criterion is below the noise of the recording",
     "decay_longer_than_trial": "the electrodes' charge outlasts the trial: what is left of it cannot be told from a "
     "slow response; record with longer trials or a lower electrode impedance",
