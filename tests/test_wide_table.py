@@ -92,3 +92,35 @@ def test_bad_input_is_said(tmp_path):
         write_wide(results, tmp_path / "study.xlsx")
     with pytest.raises(ValueError, match="no column 'value'"):
         wide_table(results.drop(columns="value"))
+
+
+def test_a_crossover_has_columns_for_each_arm():
+    one, two = (study_results(5).assign(arm=arm, age=40.0) for arm in ("rest", "exercise"))
+    two["value"] *= 2
+    two["lactate"] = two["timepoint"].map({"pre": 1.0, "post0": 7.0, "post30": 2.0})
+    wide, dictionary = wide_table(pd.concat([one, two], ignore_index=True))
+    name = "sici_conditioned_ratio_2ms_FDI_{}_pre"
+    np.testing.assert_allclose(wide[name.format("exercise")], 2 * wide[name.format("rest")])
+    told = dictionary.set_index("name")
+    assert told.loc[name.format("rest"), "label"] == "SICI ratio at 2 ms in FDI, rest, pre"
+    assert told.loc[name.format("rest"), "timepoint"] == "pre"
+    assert {"age", "lactate_exercise_post0"} <= set(wide.columns)
+    assert not any(column.startswith("arm") for column in wide.columns)
+    by_visit, _ = wide_table(pd.concat([one, two], ignore_index=True).rename(columns={"arm": "visit"}), by="visit")
+    assert list(by_visit.columns) == list(wide.columns)
+
+
+def test_what_compare_refuses_is_not_exported():
+    results = study_results(6)
+    mixed = results.copy()
+    mixed.loc[mixed.index[mixed["unit"] == "s"][0], "unit"] = "ms"
+    with pytest.raises(ValueError, match="more than one unit"):
+        wide_table(mixed)
+    with pytest.raises(ValueError, match="no participant in row 3"):
+        wide_table(results.assign(participant=results["participant"].where(results.index != 3)))
+    with pytest.raises(ValueError, match="'lactate' is 82"):
+        wide_table(results.assign(lactate=82.0))
+    with pytest.raises(ValueError, match="must hold numbers"):
+        wide_table(results.assign(lactate="1,2"))
+    infinite, _ = wide_table(results.assign(value=results["value"].where(results.index != 0, np.inf)))
+    assert not np.isinf(infinite.select_dtypes("number")).any(axis=None)

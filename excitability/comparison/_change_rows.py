@@ -100,7 +100,7 @@ class Series:
     @property
     def shrunken(self) -> bool:
         """Whether the values are shrunken to the population, so that their spread says too little."""
-        return bool(self.design.series["shrunken"].iloc[self.number])
+        return bool(self.design.shrunken[self.number])
 
     @property
     def method(self) -> str:

@@ -73,6 +73,11 @@ class Design:
         """The series as plain dictionaries (a row of a DataFrame costs more than its statistics)."""
         return [{str(name): str(word) for name, word in row.items()} for row in self.series.to_dict("records")]
 
+    @functools.cached_property
+    def shrunken(self) -> np.ndarray:
+        """Whether the values of each series are shrunken to the population, (n_series,) of bool."""
+        return self.series["shrunken"].to_numpy(dtype=bool)
+
     @property
     def control(self) -> int | None:
         """Number of the control group, where a group's name says that it is one."""
@@ -142,7 +147,7 @@ def read_design(
     table["_unit"] = labels
     covariate_values, names = read_covariates(table, tuple(covariates), units.labels, level_name, befores[0])
     rows = table[table["_usable"] & table["_unit"].ne("")]
-    _check_units(rows)
+    check_units(rows)
     series, codes = _series(rows)
     several = len(befores) > 1
     first = ("+".join(befores),) if several else befores
@@ -272,7 +277,8 @@ def _as_labels(given: object) -> tuple[str, ...]:
     return tuple(str(as_text(pd.Series([label])).iloc[0]) for label in several)
 
 
-def _check_units(rows: pd.DataFrame) -> None:
+def check_units(rows: pd.DataFrame) -> None:
+    """Refuse a measure in several units or forms, naming rows of each."""
     held = rows[rows["value"].notna()]
     for name in ("unit", "form"):
         several = held.groupby(["protocol", "measure"])[name].transform("nunique") > 1

@@ -140,7 +140,7 @@ class _Level:
     @property
     def shrunken(self) -> bool:
         """Whether the values are shrunken to the population."""
-        return bool(self.design.series["shrunken"].iloc[self.number])
+        return bool(self.design.shrunken[self.number])
 
     @property
     def method(self) -> str:

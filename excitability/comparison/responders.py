@@ -141,7 +141,7 @@ def responders(
     design = read_design(results, within, before, after, by, ())
     rows = []
     for number, info in enumerate(design.records):
-        if bool(design.series["shrunken"].iloc[number]):
+        if design.shrunken[number]:
             continue  # their spread is not that of people
         for level, name in enumerate(design.after, start=1):
             detectable = smallest_detectable_change(design, number, level)
