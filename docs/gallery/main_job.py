@@ -57,28 +57,17 @@ def main(folder):
     # %%
     # Read and measure every session, with both batteries. Failures would be rows of the table.
     sessions = ex.find_sessions(study)
-    changes, folders = [], [output / battery for battery in ("m1_exercise", "dlpfc_exercise")]
-    for battery in ("m1_exercise", "dlpfc_exercise"):
-        with progress(battery) as advance:
-            ex.run_batch(sessions, battery, output / battery, n_jobs=2, progress=advance)
-        # Compare the time points by group (EEG was recorded before and right after).
-        results = load_results(output / battery)[0]
-        after = [label for label in ("post0", "post30") if label in set(results["timepoint"])]
-        change = ex.compare(results, before="pre", after=after, by="group")
-        write_table(change, output / battery / "comparison.tsv")
-        changes.append(change)
+    folders = [output / battery for battery in ("m1_exercise", "dlpfc_exercise")]
+    for path in folders:
+        with progress(path.name) as advance:
+            ex.run_batch(sessions, path.name, path, n_jobs=2, progress=advance)
 
     # %%
-    # Whole evoked potentials, beside their peaks: the cluster tests that the battery plans.
-    planned, plan = load_results(folders[1])[2].clusters, {"before": "pre", "after": ["post0"], "by": "group"}
-    clusters = compare_planned(ex.load_evoked(folders[1]), planned, plan)
-    write_table(clusters, folders[1] / "clusters.tsv", facts={"Plan": plan})
-
-    # %%
-    # One HTML file with the figures people look at.
-    with progress("reports") as advance:
-        reports = []
-        for report in Parallel(n_jobs=2, return_as="generator")(delayed(report_folder)(path) for path in folders):
+    # Compare, and write one HTML file with the figures people look at: a battery a process.
+    changes, reports = [], []
+    with progress("compare and report") as advance:
+        for change, report in Parallel(n_jobs=2, return_as="generator")(delayed(answer)(path) for path in folders):
+            changes.append(change)
             reports.append(report)
             advance(len(reports), len(folders))
 
@@ -91,6 +80,21 @@ def main(folder):
     print("tables  ", output / "*" / "results.tsv, comparison.tsv, trials.tsv")
     for report in reports:
         print("report  ", report)
+
+
+def answer(folder):
+    """Compare the time points of one battery by group, and report them."""
+    results, _, battery = load_results(folder)
+    # EEG was recorded before and right after
+    after = [label for label in ("post0", "post30") if label in set(results["timepoint"])]
+    plan = {"before": "pre", "after": after, "by": "group"}
+    change = ex.compare(results, **plan)
+    write_table(change, folder / "comparison.tsv")
+    if battery.clusters:
+        # whole evoked potentials, beside their peaks: the cluster tests that the battery plans
+        clusters = compare_planned(ex.load_evoked(folder), battery.clusters, plan)
+        write_table(clusters, folder / "clusters.tsv", facts={"Plan": plan})
+    return change, report_folder(folder)
 
 
 def print_answer(change, truth):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import tomllib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -64,7 +66,12 @@ def evidence(kind: str | None = None) -> pd.DataFrame:
     """
     if kind is not None and kind not in KINDS:
         raise ValueError(unknown_word("kind of evidence", kind, KINDS))
-    path = protocols_path() / "shared" / "evidence.toml"
+    table = _findings(protocols_path() / "shared" / "evidence.toml")
+    return table.copy() if kind is None else table[table["kind"] == kind].reset_index(drop=True)
+
+
+@functools.cache
+def _findings(path: Path) -> pd.DataFrame:
     with path.open("rb") as file:
         findings = tomllib.load(file).get("finding", [])
     for number, finding in enumerate(findings, start=1):
@@ -73,7 +80,7 @@ def evidence(kind: str | None = None) -> pd.DataFrame:
     table["time"] = table["time"].astype(float)
     text = [name for name in FIELDS if name != "time"]
     table[text] = table[text].fillna("")
-    return table if kind is None else table[table["kind"] == kind].reset_index(drop=True)
+    return table
 
 
 def _check(finding: Mapping[str, object], where: str) -> None:
