@@ -14,6 +14,7 @@ import mne
 import pandas as pd
 
 from . import __version__
+from .labels import time_column
 from .protocol import Battery, Protocol, derive, evoked_of, list_protocols, load_battery, run_all
 from .recording import read
 from .schema import RESULT_COLUMNS, join_flags, unknown_word
@@ -304,7 +305,7 @@ def plan_of(battery: Battery, results: pd.DataFrame) -> dict[str, Any]:
     These are the arguments of :func:`excitability.compare`, and ``at`` of :func:`excitability.compare_groups`. A
     planned time point that nobody was measured at is left out, with a warning.
     """
-    recorded = set(results["timepoint" if "timepoint" in results else "session"])
+    recorded = set(results[time_column(results)])
     befores = (battery.before,) if isinstance(battery.before, str) else battery.before
     present = [label for label in befores if label in recorded]
     plan: dict[str, Any] = {"before": present if len(present) > 1 else present[0]} if present else {}
@@ -335,15 +336,30 @@ def load_results(folder: str | Path) -> tuple[pd.DataFrame, pd.DataFrame, Batter
     Raises
     ------
     FileNotFoundError
-        When the folder holds no results.
+        When the folder holds no results, or no battery.
+    ValueError
+        For a file that is none of these, naming it.
     """
     folder = Path(folder)
     if not (folder / "results.tsv").is_file():
         raise FileNotFoundError(f"{folder} holds no results.tsv; run 'excitability batch STUDY -o {folder}' first")
     trials = folder / "trials.tsv"
     table = read_table(trials) if trials.is_file() and trials.stat().st_size > 2 else pd.DataFrame()
-    battery = Battery.from_mapping(json.loads((folder / "battery.json").read_text(encoding="utf-8")))
-    return read_table(folder / "results.tsv"), table, battery
+    return read_table(folder / "results.tsv"), table, _stored_battery(folder / "battery.json")
+
+
+def _stored_battery(path: Path) -> Battery:
+    """The battery that a study was run with."""
+    again = f"run 'excitability batch STUDY -o {path.parent}' again"
+    if not path.is_file():
+        raise FileNotFoundError(f"{path.parent} holds no battery.json beside results.tsv; {again}")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is no JSON ({error}); {again}") from None
+    if not isinstance(content, dict) or "protocols" not in content or "name" not in content:
+        raise ValueError(f"{path} holds no battery (a name and protocols are expected); {again}")
+    return Battery.from_mapping(content)
 
 
 def load_evoked(folder: str | Path) -> pd.DataFrame:

@@ -86,11 +86,16 @@ def read_table(path: str | Path) -> pd.DataFrame:
     ------
     FileNotFoundError
         When there is no such file.
+    ValueError
+        For a file that is empty or no text, naming it.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no table {path}")
-    names = pd.read_csv(path, sep="\t", nrows=0, encoding="utf-8-sig").columns
+    try:
+        names = pd.read_csv(path, sep="\t", nrows=0, encoding="utf-8-sig").columns
+    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is no table separated by tabs: {error}") from None
     text = [name for name in names if name in _TEXT or name in ("participant_id", "session_id")]
     table = pd.read_csv(
         path,

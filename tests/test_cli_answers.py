@@ -1,6 +1,7 @@
 """Commands that ask more of a folder of results: they say the sentences, write their tables, and refuse in one line."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from excitability.batch import load_results
 from excitability.cli import app
 from excitability.protocol import load_battery
 from excitability.tables import read_table, write_table
@@ -104,3 +106,45 @@ def test_a_word_that_fits_nothing_is_said(folder):
     said = run("associate", folder, "sici conditioned_ratio isi_0.002", "lactat")
     assert said.exit_code == 1
     assert "did you mean 'lactate'" in str(said.exception)
+
+
+def test_files_that_are_none_are_named(folder, tmp_path):
+    shutil.copy(folder / "results.tsv", tmp_path)
+    for content, said in (("{}", "holds no battery"), ("{", "is no JSON"), (None, "holds no battery.json")):
+        (tmp_path / "battery.json").unlink(missing_ok=True)
+        if content is not None:
+            (tmp_path / "battery.json").write_text(content)
+        with pytest.raises((ValueError, FileNotFoundError), match=said) as told:
+            load_results(tmp_path)
+        assert str(tmp_path) in str(told.value)
+    shutil.copy(folder / "battery.json", tmp_path)
+    for content in (b"", b"\x81\xfe\x00"):
+        (tmp_path / "results.tsv").write_bytes(content)
+        with pytest.raises(ValueError, match=r"results\.tsv is no table"):
+            load_results(tmp_path)
+
+
+def test_an_empty_column_of_time_points_is_no_label(folder, tmp_path):
+    table = read_table(folder / "results.tsv")
+    write_table(table.assign(timepoint=""), tmp_path / "results.tsv")
+    shutil.copy(folder / "battery.json", tmp_path)
+    said = run("responders", tmp_path)  # the sessions are named like the time points of the plan
+    assert said.exit_code == 0, said.output
+
+
+def test_mediation_takes_the_groups_of_the_plan(folder, tmp_path):
+    copied = shutil.copytree(folder, tmp_path / "groups")
+    battery = json.loads((copied / "battery.json").read_text())
+    assert battery.get("by") == "group"
+    said = run("mediate", copied, "lactate", "sici conditioned_ratio isi_0.002 FDI")
+    assert said.exit_code == 0, said.output
+    assert read_table(copied / "mediation.tsv")["contrast"].str.contains("patient - control").all()
+    pooled = run("mediate", copied, "lactate", "sici conditioned_ratio isi_0.002 FDI", "--by", "none")
+    assert pooled.exit_code == 0, pooled.output
+    assert not read_table(copied / "mediation.tsv")["contrast"].str.contains("control").any()
+
+
+def test_power_of_a_ratio_comes_from_repeats_where_trials_have_no_test_pulse(folder):
+    which = ("--measure", "conditioned_ratio", "--protocol", "m1/sici", "--condition", "isi_0.002")
+    found = run("power", folder, "--change", "25", *which)
+    assert found.exit_code == 0, found.output

@@ -6,7 +6,7 @@ import pytest
 from scipy import integrate, stats
 from statsmodels.stats.weightstats import ttost_paired
 
-from excitability.comparison import compare
+from excitability.comparison import compare, compare_groups
 from excitability.comparison.bayes_factors import in_words, jzs_bayes_factor
 from excitability.comparison.equivalence import COLUMNS, equivalence, two_one_sided
 
@@ -135,3 +135,15 @@ def test_bayes_factors_speak_for_no_change_as_people_are_added():
     few, many = (jzs_bayes_factor(0.0, n) for n in (10, 1000))
     assert many < few < 1
     assert in_words(many).endswith("without a change")
+
+
+def test_groups_at_one_time_point_differ_and_do_not_change():
+    rng = np.random.default_rng(2)
+    people = [f"{i:02d}" for i in range(30)]
+    results = pd.DataFrame({"participant": people, "session": "pre", "value": rng.normal(0.02, 0.001, 30)})
+    results = results.assign(measure="latency", protocol="m1/mep", channel="FDI", condition="all", unit="s", form="")
+    results["group"] = ["patient"] * 15 + ["control"] * 15
+    found = equivalence(compare_groups(results), 0.01)
+    assert found["p_equivalence"].notna().tolist() == [False, False, True]
+    assert found["bayes_factor"].isna().all()
+    assert "no difference beyond" in found["equivalence_sentence"][2]

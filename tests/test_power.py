@@ -157,3 +157,11 @@ def test_what_cannot_be_reached_is_said():
         power(components, 0.2, 10, design="cross_over")
     with pytest.raises(ValueError, match="1 of 2 people are left"):
         power(components, 0.2, 2, dropout=0.5)
+
+
+def test_what_is_no_number_of_people_or_effect_is_said():
+    components = VarianceComponents("mep_amplitude", True, 0.5, 0.15, 0.5)
+    with pytest.raises(ValueError, match=r"whole number, not 12\.5"):
+        power(components, 0.2, 12.5)
+    with pytest.raises(ValueError, match="effect is the change to find"):
+        sample_size(components, np.nan)

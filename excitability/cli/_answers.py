@@ -208,7 +208,8 @@ def _components(
 
     table, trials, battery = load_results(results)
     labels = list(sessions or _repeats(table, battery))
-    if measure in trials or (measure == "conditioned_ratio" and "mep_amplitude" in trials):
+    tested = "mep_amplitude" in trials and "condition" in trials and trials["condition"].eq("test").any()
+    if measure in trials or (measure == "conditioned_ratio" and tested):
         if len(labels) < 2:
             typer.echo(
                 "note: no session repeats another; what people answer differently counts as measurement error", err=True
@@ -256,7 +257,9 @@ def _power_in_words(components: VarianceComponents, found: Power) -> list[str]:
 
 
 def _labels(table: pd.DataFrame) -> list[str]:
-    column = "timepoint" if "timepoint" in table else "session"
+    from excitability.labels import time_column
+
+    column = time_column(table)
     return [label for label in dict.fromkeys(map(str, table[column])) if label and label != "nan"]
 
 

@@ -136,7 +136,9 @@ def asked_plan(plan: dict[str, Any], table: Any, **given: Any) -> dict[str, Any]
         plan = {name: value for name, value in plan.items() if name not in unasked}
     plan = {**plan, **asked}
     if "at" not in plan and not {"before", "after"} <= set(plan):
-        labels = ", ".join(dict.fromkeys(map(str, table["timepoint" if "timepoint" in table else "session"])))
+        from excitability.labels import time_column
+
+        labels = ", ".join(dict.fromkeys(map(str, table[time_column(table)].dropna())))
         raise ValueError(
             f"say what to compare: --before LABEL --after LABEL, or --by COLUMN --at LABEL, with labels of: {labels}"
         )

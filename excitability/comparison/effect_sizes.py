@@ -141,7 +141,9 @@ def d_rm(before: Sequence[float], after: Sequence[float]) -> Estimate:
     -------
     Estimate
         Interval by the delta method with the uncertainty of both spreads and of their correlation, and t with n − 1
-        degrees of freedom; NaN when ``before`` or ``after`` is constant.
+        degrees of freedom; NaN when ``before`` or ``after`` is constant. It is wide for few people (97 to 99.8 % of the
+        limits hold the truth at n = 6, so that it may hold zero where the paired test finds a change), but that of
+        ``d_z`` on the scale of d_rm holds a large effect in 89 % only.
 
     Raises
     ------

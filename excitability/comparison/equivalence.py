@@ -224,9 +224,10 @@ def _size(size: str | float, ratio: bool, name: str) -> float:
 
 def _sentence(row: Mapping[Any, Any], bound: float, tests: TwoOneSided) -> str:
     words = [str(row.get(name, "") or "") for name in ("protocol", "measure", "channel", "condition")]
+    what = "change" if " - " in str(row.get("contrast", " - ")) else "difference"  # of two groups at one time point
     name = capital(subject(*words).rstrip(","))
     if not math.isfinite(tests.p_value):
-        return f"{name}: whether a change can be ruled out cannot be known ({row.get('contrast', '')})."
+        return f"{name}: whether a {what} can be ruled out cannot be known ({row.get('contrast', '')})."
     log = row.get("form") == "log_ratio"
     factor, label = display(str(row.get("unit", "")), max(abs(tests.low), abs(tests.high), bound))
     label = " %" if log else f" {label}" if label else ""
@@ -238,7 +239,7 @@ def _sentence(row: Mapping[Any, Any], bound: float, tests: TwoOneSided) -> str:
     limits = f"{shown(-bound)} to +{shown(bound)}{label}" if log else f"±{shown(bound)}{label}"
     p = "p < 0.001" if tests.p_value < 0.001 else f"p = {tests.p_value:.2g}"
     shows = tests.p_value < 0.05
-    said = f"no change beyond {limits}" if shows else f"a change beyond {limits} cannot be ruled out"
+    said = f"no {what} beyond {limits}" if shows else f"a {what} beyond {limits} cannot be ruled out"
     whom = "" if row.get("group") in (None, "", "all") else f"{row['group']}, "
     interval = f"90 % interval {shown(tests.low)} to {shown(tests.high)}{label}"
     return f"{name}: {said} ({whom}{row.get('contrast', '')}; {interval}, {p}).".replace("-", "−").replace(" − ", " - ")

@@ -107,6 +107,8 @@ def power(
     (True, True)
     """
     _check(design, n, trials, dropout, alpha, n_studies, response)
+    if not math.isfinite(effect):
+        raise ValueError(f"effect is the change to find, a number, not {effect}")
     left = math.floor(n * (1 - dropout))
     if left < 2:
         raise ValueError(f"{left} of {n} people are left after dropout; two or more are needed")
@@ -224,6 +226,9 @@ def _tests(
 def _check(design: str, n: int, trials: int, dropout: float, alpha: float, n_studies: int, response: float) -> None:
     if design not in DESIGNS:
         raise ValueError(unknown_word("design", design, DESIGNS))
+    for name, number in (("n", n), ("trials", trials), ("n_studies", n_studies)):
+        if number != int(number):
+            raise ValueError(f"{name} is a whole number, not {number:g}")
     if n < 2 or trials < 1 or n_studies < 1:
         raise ValueError(f"two people, one trial and one study or more are needed, got {n}, {trials} and {n_studies}")
     if not (0 <= dropout < 1 and 0 < alpha < 1):
