@@ -224,6 +224,18 @@ def test_the_early_window_waits_for_the_artefact(size, latest):
     assert usable_from(x, TIMES, 0.010, removed=spoilt - x) >= 0.011
 
 
+def test_noise_is_no_residue_of_the_pulse():
+    rng = np.random.default_rng(0)
+    x = np.stack([6e-6 * np.exp(-0.5 * ((TIMES - 0.1) / 0.015) ** 2)] * 4)
+    noisy = x + 0.4e-6 * rng.standard_normal(x.shape)
+    assert usable_from(noisy, TIMES, 0.010) == pytest.approx(0.011)
+    spoilt = noisy + np.where(TIMES > 0, 2e-4 * np.exp(-TIMES / 0.008), 0)
+    assert usable_from(spoilt, TIMES, 0.010) > 0.020
+    # and the first pulse of a pair is no noise: a tenth of the samples before the pulse are steep
+    pair = spoilt + np.where(np.abs(TIMES + 0.1) < 0.01, 2e-5 * np.sin(2000 * TIMES), 0)
+    assert usable_from(pair, TIMES, 0.010) == usable_from(spoilt, TIMES, 0.010)
+
+
 def test_likeness_to_a_sham():
     rng = np.random.default_rng(2)
     fields = rng.standard_normal((2, 30))

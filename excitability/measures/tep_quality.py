@@ -16,9 +16,12 @@ from ._evoked import window_mask
 _NORMAL = 1.959963984540054
 _WIDTH = 0.15  # standard deviation of an evoked wave, of its latency
 _STEEP = 1.5  # times the steepest slope that an evoked wave as large as the later response can have
+_NOISE = 4.0  # standard deviations of the slope before the pulse: noise alone is steeper once in 16000 samples
 _LARGE = 2.0  # times the later response: of a decay so large, what is left may be a fifth of the response
 _LATER = (0.030, 0.300)
 _EARLY = 0.060
+_QUIET = -0.02  # s: until when nothing of the pulse is there
+_HALF_NORMAL = 0.6744897501960817  # median of the absolute values of standard normal numbers
 
 
 def split_half_reliability(data: np.ndarray, *, n_splits: int = 200, seed: int = 0) -> Estimate:
@@ -132,7 +135,7 @@ def steepness(x: np.ndarray, times: np.ndarray, start: float, *, span: float = 0
     """
     slope = np.abs(np.gradient(x, times, axis=-1))
     early = (times >= start + 1e-9) & (times <= start + span)
-    quiet = times < -0.02
+    quiet = times < _QUIET
     return (
         float(slope[:, early].max()) if early.any() else np.nan,
         float(slope[:, quiet].max()) if quiet.any() else np.nan,
@@ -143,7 +146,7 @@ def usable_from(x: np.ndarray, times: np.ndarray, start: float, removed: np.ndar
     """From when on the response can be read, in all the channels given.
 
     Until then a sample is steeper than 1.5 times what an evoked wave as large as the later response (30 to 300 ms) can
-    be at this latency, or twice as large as the later response; or more than twice the later response was taken away
+    be at this latency, with the noise before the pulse on top, or twice as large as the later response; or more than twice the later response was taken away
     as decay, of which a tenth may be left. After 60 ms only a decay so large is looked for, and the end of what was
     unfit before.
 
@@ -179,7 +182,11 @@ def usable_from(x: np.ndarray, times: np.ndarray, start: float, removed: np.ndar
         return float("nan")
     size = float(np.abs(x[:, later]).max())
     steepest = np.exp(-0.5) * size / (_WIDTH * times[seen])
-    unfit = (np.abs(np.gradient(x, times, axis=-1))[:, seen] > _STEEP * steepest).any(axis=0)
+    slope = np.abs(np.gradient(x, times, axis=-1))
+    quiet = times < _QUIET
+    # by the median, that the first pulse of a pair is no noise
+    noise = np.median(slope[:, quiet], axis=1, keepdims=True) / _HALF_NORMAL if quiet.any() else 0.0
+    unfit = (slope[:, seen] > _STEEP * steepest + _NOISE * noise).any(axis=0)
     unfit |= (np.abs(x[:, seen]) > _LARGE * size).any(axis=0)
     end = max(int(np.sum(times[seen] <= _EARLY)) - 1, 0)
     unfit[end:] = np.logical_and.accumulate(unfit[end:])  # later only to the end of what is unfit there
