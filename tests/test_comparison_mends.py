@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from excitability.comparison import compare, compare_groups, variance_components
+from excitability.comparison import associate, compare, compare_groups, variance_components
 from excitability.comparison._labels import alike
 
 
@@ -116,6 +116,10 @@ def test_text_among_trials_names_its_row_and_infinite_values_are_left_out():
         compare(results, trials=text)
     with pytest.raises(ValueError, match="trials is a table of trials"):
         compare(results, trials=[1])
+    found = compare(
+        results, trials=trials.assign(mep_amplitude=trials["mep_amplitude"].where(trials.index != 3, np.inf))
+    )
+    assert "infinite_values" in found["flag"][0]
     results.loc[3, "value"] = np.inf
     found = compare(results)
     assert found["n"][0] == 11
@@ -182,3 +186,22 @@ def test_arguments_of_the_wrong_kind_are_said():
         compare(results, before=0, after=1)
     numbered = results.replace({"session": {"pre": 0, "post0": 1}})
     assert compare(numbered, before=0, after=1)["contrast"][0] == "1 - 0"
+
+
+def test_limits_in_the_wrong_order_are_not_used():
+    results, _ = study()
+    low, high = 0.8 * results["value"], 1.2 * results["value"]
+    assert "interval_reversed" not in compare(results.assign(ci_low=low, ci_high=high))["flag"][0]
+    found = compare(results.assign(ci_low=high, ci_high=low))
+    assert "interval_reversed" in found["flag"][0]
+    assert "sdc_from_intervals" not in found["flag"][0]
+
+
+def test_names_given_twice_are_said():
+    results, trials = study()
+    with pytest.raises(ValueError, match="name each once"):
+        compare(results, trials=trials, trial_covariates=["trial", "trial"])
+    results["age"] = 30.0 + results["participant"].astype(int)
+    results["pain_intensity"] = np.random.default_rng(1).uniform(2, 8, len(results))
+    with pytest.raises(ValueError, match="name each once"):
+        associate(results, "mep_amplitude", "pain_intensity", adjust=["age", "age"])

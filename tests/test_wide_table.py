@@ -122,5 +122,7 @@ def test_what_compare_refuses_is_not_exported():
         wide_table(results.assign(lactate=82.0))
     with pytest.raises(ValueError, match="must hold numbers"):
         wide_table(results.assign(lactate="1,2"))
+    with pytest.raises(ValueError, match="the result table is empty"):
+        wide_table(results.iloc[:0])
     infinite, _ = wide_table(results.assign(value=results["value"].where(results.index != 0, np.inf)))
     assert not np.isinf(infinite.select_dtypes("number")).any(axis=None)

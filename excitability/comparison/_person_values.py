@@ -196,6 +196,8 @@ def adjusting(
 ) -> tuple[np.ndarray, list[str]]:
     """Values before of what an association is adjusted for, (n_people, n_names), and the names."""
     held = [person_values(results, name, within, before, before, of="before") for name in names]
+    if len({one.name for one in held}) < len(held):
+        raise ValueError(f"adjust={list(names)!r}: name each once")
     if not held:
         return np.empty((len(people), 0)), []
     columns = [one.values.reindex(people).to_numpy(dtype=float) for one in held]

@@ -99,7 +99,7 @@ def check_trials(trials: pd.DataFrame) -> None:
 
 
 def trial_numbers(trials: pd.DataFrame, name: str) -> np.ndarray:
-    """A column of the trial table as numbers; what is empty or infinite is NaN.
+    """A column of the trial table as numbers; what is empty is NaN.
 
     Raises
     ------
@@ -111,7 +111,7 @@ def trial_numbers(trials: pd.DataFrame, name: str) -> np.ndarray:
     if bad.any() and (bad := bad & as_text(trials[name]).ne("").to_numpy()).any():
         row = trials.index[bad][0]
         raise ValueError(f"trial table: {name!r} must hold numbers, but has {trials[name][bad].iloc[0]!r} in row {row}")
-    return np.where(np.isinf(values), np.nan, values)
+    return values
 
 
 def is_logged(name: str) -> bool:

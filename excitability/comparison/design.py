@@ -227,6 +227,8 @@ def _tidy(results: pd.DataFrame, level_name: str) -> pd.DataFrame:
         if name == "value":
             table["_infinite"] = infinite
         table[name] = table[name].astype(float).mask(infinite)
+    table["_reversed"] = table["ci_low"] > table["ci_high"]
+    table[["ci_low", "ci_high"]] = table[["ci_low", "ci_high"]].mask(table["_reversed"])
     for name in results.columns.difference(table.columns):
         table[name] = results[name]
     people = sorted(table["participant"].unique())
@@ -307,6 +309,7 @@ def _series(rows: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
     series["shrunken"] = series["form"].isin(_SHRUNKEN) & ~series["measure"].isin(_WITHOUT_CURVE)
     told = [(word, rows["_words"].str.contains(f";{word};", regex=False).groupby(codes).any()) for word in _LASTING]
     told.append(("shrunken", series["shrunken"]))
+    told.append(("interval_reversed", rows["_reversed"].groupby(codes).any()))
     told.append(("infinite_values", rows["_infinite"].groupby(codes).any()))
     for word, here in told:
         series["flag"] = [join_flags(flag, word if has else "") for flag, has in zip(series["flag"], here, strict=True)]

@@ -129,6 +129,8 @@ class TrialModels:
 
     def __init__(self, trials: pd.DataFrame, design: Design, trial_covariates: Sequence[str] = ()) -> None:
         check_trials(trials)
+        if len(set(trial_covariates)) < len(tuple(trial_covariates)):
+            raise ValueError(f"trial_covariates={list(trial_covariates)!r}: name each once")
         required = ("participant", design.level_name, "channel", "condition", *trial_covariates)
         for name in required:
             if name not in trials:
@@ -155,6 +157,7 @@ class TrialModels:
             words = key if isinstance(key, tuple) else (key,)
             self._places[tuple(map(str, words))] = np.asarray(places)
         self._measures = {name: self._numbers(name) for name in ("mep_amplitude", *set(design.series["measure"]))}
+        self._infinite = {name for name, held in self._measures.items() if held is not None and np.isinf(held).any()}
         self._covariates = tuple(trial_covariates)
         self._extra = np.column_stack(
             [np.empty((len(trials), 0)), *(trial_covariate(trials, name) for name in trial_covariates)]
@@ -218,6 +221,7 @@ class TrialModels:
             join_flags(
                 *flags,
                 flag,
+                "infinite_values" if name in self._infinite else "",
                 "singular_fit" if model.singular else "",
                 "trials_missing" if (complete & np.isin(groups, kept) & ~whole).any() else "",
             ),

@@ -93,6 +93,8 @@ def wide_table(
     'SICI ratio at 2 ms in FDI, pre'
     """
     validate(results, RESULT_COLUMNS, required=("participant", "measure", "value", "unit"), what="result table")
+    if not len(results):
+        raise ValueError("the result table is empty; wide_table needs the rows that run or run_batch returned")
     level_name = level_column(results, within)
     table = results.assign(**{name: as_text(results[name]) for name in (*SERIES, "unit", "form") if name in results})
     table = table.assign(**{name: "" for name in (*SERIES, "unit", "form") if name not in table})
@@ -105,7 +107,8 @@ def wide_table(
     people = sorted(table["participant"].unique())
     cells = _cells(table, level_name, by)
     number = {cell.key: place for place, cell in enumerate(cells)}
-    table["_cell"] = [number.get(key, -1) for key in _keys(table, level_name, cells)]
+    places = [number.get(key, -1) for key in _keys(table, level_name, cells)]
+    table["_cell"] = np.array(places, dtype=np.int64)
     facts, told = _facts(table, people, cells, by or "arm")
     rows = table[table["measure"].ne("") & ~table["measure"].str.startswith(QUALITY) & table[level_name].ne("")]
     if "error" in rows:

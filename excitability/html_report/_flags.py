@@ -84,6 +84,7 @@ FLAGS = {
     "inflated_by_noise": "noise makes the value larger: its interval lies below it",
     "interpolated_channels": "bad channels were rebuilt from their neighbours before people were compared",
     "interval_not_as_stated": "the artefacts of the pairs show another interval than was stated (see the notes)",
+    "interval_reversed": "limits of some values are the wrong way round (low above high) and count as missing",
     "ipsilateral_negative": "the mean net response of the same side is negative, so the two sides cannot be compared",
     "judged_by_own_spread": "people are judged by the spread of their own group's changes, which holds their true "
     "responses, so that too few are counted",
