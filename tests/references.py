@@ -13,6 +13,7 @@ import numpy as np
 from scipy.stats import gumbel_r, norm
 
 from excitability.kernels import contrast, edge, fits, likeness, onset, shape, silence, tails, windows
+from excitability.kernels import transitions as states
 
 
 def level(x, start, stop):
@@ -552,7 +553,18 @@ def drowned_background(x, quiet_start, quiet_stop, base, noise, traces, start, s
     return out
 
 
+def transitions(x, thresholds):
+    distance = np.abs(x[:, None] - x)
+    return np.array([np.sum(np.diff((distance <= limit).astype(int), axis=1) != 0) for limit in thresholds])
+
+
+def median_distance(x):
+    return np.median(np.abs(x[:, None] - x))
+
+
 REFERENCES = {
+    "median_distance": (states.median_distance, median_distance),
+    "transitions": (states.transitions, transitions),
     "ends_at": (shape.ends_at, ends_at),
     "turns_and_phases": (shape.turns_and_phases, turns_and_phases),
     "drowned_background": (shape.drowned_background, drowned_background),

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from excitability.kernels import contrast, edge, fits, likeness, onset, shape, silence, tails, windows
+from excitability.kernels import contrast, edge, fits, likeness, onset, shape, silence, tails, transitions, windows
 
 sys.path.insert(0, str(Path(__file__).parent))
 from references import REFERENCES
@@ -29,6 +29,8 @@ _INNER = {
     "range_of",
     "count_turns",
     "end_at",
+    "distance_of_rank",
+    "pairs_within",
 }
 _OTHER_ARGUMENTS = {
     "running_mean",
@@ -60,6 +62,8 @@ def _arguments(name):
     scores = np.append(np.geomspace(2, 85, 40), 90.0) - 5.0
     guess, halves = np.array([70, 66, -1, 80, 72, 60]), np.array([1, 2, -1, 0, 3, 1])
     return {
+        "median_distance": (np.round(x[1], 2),),
+        "transitions": (x[0], np.linspace(0.5, np.ptp(x[0]), 100)),
         "level": (x, start, stop),
         "extremes": (x, start, stop),
         "held": (np.round(x), windows.extremes(np.round(x), start, stop)[1], stop, 2),
@@ -219,7 +223,7 @@ def test_response_end_equals_its_reference(seed):
 def test_every_kernel_has_a_reference():
     kernels = {
         name
-        for module in (contrast, edge, fits, likeness, onset, shape, silence, tails, windows)
+        for module in (contrast, edge, fits, likeness, onset, shape, silence, tails, transitions, windows)
         for name, value in vars(module).items()
         if inspect.getmodule(getattr(value, "py_func", None)) is module
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..kernels.transitions import median_distance, transitions
 from ..schema import Estimate, join_flags
 from ._evoked import window_mask
 from ._registry import measure
@@ -27,8 +28,8 @@ def pci_st(
     """Complexity of a response: state transitions of its principal components beyond those of the baseline.
 
     The distance matrix of each component is cut at every threshold; a transition is a pair of successive samples of
-    which one is nearer than the threshold to a third and the other is not. Transitions are counted without building
-    the matrices at each threshold: a pair (a, b) of distances is one exactly where the threshold lies between them.
+    which one is nearer than the threshold to a third and the other is not. Transitions are counted at all thresholds
+    at once, without the matrices: a pair (a, b) of distances is one exactly where the threshold lies between them.
 
     Parameters
     ----------
@@ -112,16 +113,10 @@ def _components(
 
 
 def _gain(before: np.ndarray, after: np.ndarray, k: float, n_steps: int) -> float:
-    distance_before = np.abs(before[:, None] - before)
-    distance_after = np.abs(after[:, None] - after)
-    thresholds = np.linspace(np.median(distance_before), distance_after.max(), n_steps)
-    difference = _transitions(distance_after, thresholds) - k * _transitions(distance_before, thresholds)
-    return max(float(difference.max()), 0.0) * len(after)
-
-
-def _transitions(distance: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
-    """Transitions at each threshold, as a share of the matrix."""
-    nearer = np.sort(np.minimum(distance[:, :-1], distance[:, 1:]).ravel())
-    farther = np.sort(np.maximum(distance[:, :-1], distance[:, 1:]).ravel())
-    count = np.searchsorted(nearer, thresholds, side="right") - np.searchsorted(farther, thresholds, side="right")
-    return count / distance.size
+    before, after = np.ascontiguousarray(before), np.ascontiguousarray(after)
+    lowest, highest = median_distance(before), float(np.ptp(after))
+    thresholds = np.linspace(lowest, highest, n_steps)
+    if highest < lowest:
+        thresholds = thresholds[::-1].copy()
+    counts = [transitions(part, thresholds) / part.size**2 for part in (before, after)]
+    return max(float((counts[1] - k * counts[0]).max()), 0.0) * len(after)

@@ -146,9 +146,9 @@ def usable_from(x: np.ndarray, times: np.ndarray, start: float, removed: np.ndar
     """From when on the response can be read, in all the channels given.
 
     Until then a sample is steeper than 1.5 times what an evoked wave as large as the later response (30 to 300 ms) can
-    be at this latency, with the noise before the pulse on top, or twice as large as the later response; or more than twice the later response was taken away
-    as decay, of which a tenth may be left. After 60 ms only a decay so large is looked for, and the end of what was
-    unfit before.
+    be at this latency, with the noise before the pulse on top, or twice as large as the later response; or more than
+    twice the later response was taken away as decay, of which a tenth may be left. After 60 ms only a decay so large is
+    looked for, and the end of what was unfit before.
 
     Parameters
     ----------
