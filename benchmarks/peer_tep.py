@@ -95,6 +95,13 @@ def ours(raw, bads, protocol):
     return excitability.clean(raw, protocol)[0].average()
 
 
+def ours_measured(raw, bads, protocol):
+    """``excitability.run``: the same cleaning, and all measures with intervals and quality; no average."""
+    import excitability
+
+    excitability.run(raw, protocol)
+
+
 METHODS = {
     "filter_epoch": filter_and_epoch,
     "mne": mne_alone,
@@ -103,6 +110,7 @@ METHODS = {
     "sound_sspsir": sound_sspsir_4,
     "sound_sspsir_10ms": sound_sspsir_10,
     "excitability": ours,
+    "excitability_run": ours_measured,
 }
 
 
@@ -125,7 +133,7 @@ def run(task: Path, only: str | None = None) -> dict[str, dict[str, float]]:
         before, start = _memory(), time.process_time()
         evoked = method(raw, wanted["bads"], wanted["protocol"])
         answer[name] = {"cpu_s": time.process_time() - start, "before_mb": before, "peak_mb": _memory()}
-        if not only:
+        if not only and evoked is not None:
             data = evoked.get_data(picks="eeg")
             names = [evoked.ch_names[k] for k in mne.pick_types(evoked.info, eeg=True, exclude=())]
             np.savez(task.with_suffix(f".{name}.npz"), data=data, times=evoked.times, names=names)

@@ -32,6 +32,7 @@ REQUIREMENTS = HERE / "peers_tep.txt"
 PEERS = ("mne", "sound", "sound_sspsir", "sound_sspsir_10ms")
 SLOW = ("mne_ica",)  # on the first recording of each simulator only
 OURS = "excitability"
+MEASURED = "excitability_run"  # cleaning and measures: of what it costs only
 
 
 def main() -> None:
@@ -158,7 +159,7 @@ def _costs(wanted: list[Cell], python: Path | None, folder: Path, n_pulses: int)
         asked = {"recording": str(recording), "bads": session.bads, "protocol": cell.protocol}
         del session
         path = folder / f"cost_{simulator}.json"
-        programs = [(Path(sys.executable), ("filter_epoch", OURS))]
+        programs = [(Path(sys.executable), ("filter_epoch", OURS, MEASURED))]
         if python:
             programs.append((python, ("filter_epoch", *PEERS)))
         for interpreter, methods in programs:

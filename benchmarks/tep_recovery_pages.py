@@ -119,7 +119,9 @@ def costs(table: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
     text = """CPU seconds of one recording after a rehearsal, and in units of MNE's filter + epoch + average of
 the same recording in the same process. Peak of resident memory of a process that did nothing else
 (Python, its packages and the recording of 8 bytes a sample included), beside that of MNE's filter +
-epoch and as a multiple of the recording. Wanted: ≤ 3 times the time, ≤ 4 times the recording."""
+epoch and as a multiple of the recording. Wanted: ≤ 3 times the time, ≤ 4 times the recording.
+`excitability` is the cleaning alone, as the peers are; `excitability_run` is `excitability.run`: the same
+cleaning and every measure of the protocol, with intervals and the quality of the recording."""
     return [("Time and memory", text, table)]
 
 

@@ -1,11 +1,15 @@
 """The simulators and the scores of benchmarks/tep_recovery.py; its figures are in benchmarks/results."""
 
 import importlib
+import json
 import sys
 from pathlib import Path
 
+import mne
 import numpy as np
 import pytest
+
+from excitability.simulate.fields import CHANNELS, eeg_info
 
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 
@@ -41,3 +45,19 @@ def test_truth_scores_fully_and_half_of_it_half(tep):
         assert np.isfinite(half["latency_error"])
         found[cell.simulator, cell.site] = perfect["rmse"]
     assert len(found) == 4
+
+
+def test_the_cost_of_a_run_is_measured(monkeypatch, tmp_path):
+    if not BENCHMARKS.is_dir():
+        pytest.skip("the benchmarks are not part of this copy")
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    peer = importlib.import_module("peer_tep")
+    rng = np.random.default_rng(0)
+    raw = mne.io.RawArray(5e-6 * rng.standard_normal((26, 9000)), eeg_info(CHANNELS, 500.0), verbose="error")
+    raw.set_annotations(mne.Annotations(np.arange(1.5, 16.5, 1.5), 0.0, "TMS")).save(tmp_path / "some_raw.fif")
+    asked = {"recording": str(tmp_path / "some_raw.fif"), "bads": [], "protocol": "dlpfc/tep", "methods": ["excitability_run"]}
+    (tmp_path / "task.json").write_text(json.dumps(asked))
+    with mne.use_log_level("error"):
+        costs = peer.run(tmp_path / "task.json")
+    assert costs["excitability_run"]["cpu_s"] > 0
+    assert not list(tmp_path.glob("*.npz"))  # a run has no average to be scored
