@@ -242,3 +242,15 @@ def series_label(protocol: str, condition: str, channel: str = "", measure: str 
         name, home = f"{home},{name[len(home) :]}", ""
     parts = (f"{home} {when}".strip(), name, where) if home else (name, when, where)
     return " · ".join(part for part in parts if part)
+
+
+def without_subject(name: str, sentences: list[str]) -> list[str] | None:
+    """Sentences about one thing without its name, for a list below a heading; None where one does not begin with it.
+
+    >>> without_subject("SICI ratio in FDI", ["SICI ratio in FDI rose by 9 %.", "SICI ratio in FDI: no change."])
+    ['rose by 9 %.', 'no change.']
+    """
+    name = name.rstrip(",").lower()
+    if not all(text.lower().startswith(name) for text in sentences):
+        return None
+    return [text[len(name) :].lstrip(",: ") for text in sentences]

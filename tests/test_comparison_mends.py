@@ -141,6 +141,12 @@ def test_a_missing_covariate_is_no_missing_session():
     assert "missing_sessions" not in found["flag"]
     assert "1 without a covariate" in found["sentence"]
     assert "both sessions" not in found["sentence"]
+    results["group"] = np.where(results["participant"] < "06", "patient", "control")
+    groups = compare_groups(results, at="pre", covariates=["age"]).set_index("group")
+    flags = groups["flag"].str.contains("covariate_missing")
+    assert flags.to_dict() == {"patient": True, "control": False, "patient - control": True}
+    assert not groups["flag"].str.contains("missing_sessions").any()
+    assert "1 without a covariate" in groups.loc["patient - control", "sentence"]
 
 
 def test_covariates_that_say_the_same_are_named_as_the_cause():

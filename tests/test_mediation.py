@@ -142,3 +142,10 @@ def test_a_mediator_that_changes_alike_in_everybody_explains_nothing():
         told = found.loc["indirect", "sentence"]
         assert "cannot be estimated" in told
         assert "nan" not in told
+
+
+def test_a_crossover_is_no_study_of_groups():
+    table, *_ = study()
+    other = table.assign(lactate=table["lactate"] + 1, arm="rest")
+    with pytest.raises(ValueError, match="of a crossover select the sessions of one arm"):
+        mediate(pd.concat([table.assign(arm="exercise"), other]), "lactate", "conditioned_ratio", by="arm")

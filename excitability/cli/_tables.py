@@ -165,7 +165,8 @@ def show_changes(change: pd.DataFrame, *, literature: bool = True) -> None:
     """
     from rich.console import Console
 
-    from ..comparison.sentences import detectable_in_words, subject, without_subject
+    from ..comparison.sentences import detectable_in_words, subject
+    from ..labels import without_subject
     from ..labels import capital
 
     console = Console(width=None if sys.stdout.isatty() else _WORDS, highlight=False, markup=False)
@@ -185,7 +186,8 @@ def show_changes(change: pd.DataFrame, *, literature: bool = True) -> None:
         if literature and told:
             home = ", ".join(dict.fromkeys(names))
             console.print(_hanging(f"{told.replace('Literature', f'Literature on {home}', 1)}.", console.width, ""))
-    told = detectable_in_words([str(flag) for flag in change["flag"]])
+    spoken = change["sentence"].astype(str).str.contains("detectable", regex=False)
+    told = detectable_in_words([str(flag) for flag in change["flag"][spoken]])
     if told:
         console.print(told)
 

@@ -182,7 +182,10 @@ def group_of(results: pd.DataFrame, by: str | None, people: pd.Index) -> pd.Seri
     pairs = pairs[pairs[by].ne("")].drop_duplicates()
     twice = pairs["participant"][pairs["participant"].duplicated()]
     if len(twice):
-        raise ValueError(f"by={by!r} must be the same in all rows of a participant, but changes in {twice.iloc[0]}")
+        raise ValueError(
+            f"by={by!r} must be the same in all rows of a participant, but changes in {twice.iloc[0]}; of a crossover "
+            "select the sessions of one arm"
+        )
     groups = pairs.set_index("participant")[by].reindex(people)
     if groups.isna().any():
         raise ValueError(f"column {by!r} is empty for participant {', '.join(groups.index[groups.isna()][:5])}")

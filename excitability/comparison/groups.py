@@ -116,7 +116,7 @@ class _Level:
         values, covariates = design.values[self.number][:, 0], design.covariate_values
         measured = np.isfinite(values)
         complete = measured & np.isfinite(covariates).all(axis=1)
-        lost = "" if complete[measured].all() else "covariate_missing"
+        lost = measured & ~complete
         n_groups = len(units.names)
         groups = range(n_groups)
         rows = []
@@ -167,7 +167,7 @@ class _Level:
         groups: tuple[int, ...],
         contrast: Contrast,
         complete: np.ndarray,
-        lost: str,
+        lost: np.ndarray,
         kind: Kind,
         n_samples: int,
         flag: str,
@@ -179,7 +179,8 @@ class _Level:
         sizes = [int(member.sum()) for member in members]
         paired = design.units.crossed and len(groups) == 2
         n = sizes[0] if paired else sum(sizes)
-        missing = design.took_part(self.number, groups) - n
+        without = len(np.unique(design.units.people[lost & np.isin(design.groups, groups)]))
+        missing = max(design.took_part(self.number, groups) - n - without, 0)
         test_flag, test_words = different_test_mep(design, self.test, members, f" at {design.before}")
         low, high = contrast.interval
         words = words_of(
@@ -193,6 +194,7 @@ class _Level:
             p_value=contrast.p_value if kind == "level" else math.nan,
             n=n,
             missing=missing,
+            lost=without,
             detectable=math.nan,
             group_detectable=math.nan,
             responders=math.nan,
@@ -209,7 +211,7 @@ class _Level:
             info["flag"],
             size_flag(sizes, contrast, "no_values"),
             "missing_sessions" if missing else "",
-            lost,
+            "covariate_missing" if without else "",
             test_flag,
             "t_instead" if self.method != self.asked else "",
             flag,

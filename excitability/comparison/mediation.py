@@ -15,6 +15,7 @@ import pandas as pd
 from scipy import special
 
 from ..schema import Column, join_flags
+from ._labels import as_text
 from ._person_values import Name, PersonValues, adjusting, group_of, heading, person_values
 from ._units import in_order
 from .estimation import Contrast, group_changes
@@ -140,6 +141,10 @@ def mediate(
     >>> bool(found.loc["indirect", "ci_low"] < 0.6 < found.loc["indirect", "ci_high"])
     True
     """
+    if (
+        by is not None and by in results and "participant" in results
+    ):  # the groups first: a crossover is no study of them
+        group_of(results, by, pd.Index(as_text(results["participant"]).unique()))
     first = person_values(results, mediator, within, before, after)
     second = person_values(results, outcome, within, before, after)
     if first.name == second.name:

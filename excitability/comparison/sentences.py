@@ -253,7 +253,8 @@ def _statistics(words: Words) -> str:
     if words.kind == "mean":
         if math.isfinite(words.low):
             told.append(f"95 % interval {_mean(words.low, words)} to {_mean(words.high, words)}")
-        return "; ".join([*told, f"n = {words.n}" + f", {words.missing} without a value" * bool(words.missing)])
+        people = f"n = {words.n}" + f", {words.missing} without a value" * bool(words.missing)
+        return "; ".join([*told, people + f", {words.lost} without a covariate" * bool(words.lost)])
     if words.kind != "omnibus" and not _told(words):
         meaning = _meaning(words)
         told.append(_amount(words, signed=True) + f", {meaning}" * bool(meaning))
@@ -383,18 +384,6 @@ def _detectable(value: float, words: Words) -> str:
 
 def _p(value: float) -> str:
     return "p < 0.001" if value < 0.001 else f"p = {value:.2g}" if value < 0.1 else f"p = {value:.2f}"
-
-
-def without_subject(name: str, sentences: list[str]) -> list[str] | None:
-    """Sentences about one thing without its name, for a list below a heading; None where one does not begin with it.
-
-    >>> without_subject("SICI ratio in FDI", ["SICI ratio in FDI rose by 9 %.", "SICI ratio in FDI: no change."])
-    ['rose by 9 %.', 'no change.']
-    """
-    name = name.rstrip(",").lower()
-    if not all(text.lower().startswith(name) for text in sentences):
-        return None
-    return [text[len(name) :].lstrip(",: ") for text in sentences]
 
 
 def detectable_in_words(flags: list[str]) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from ..comparison.sentences import _p, detectable_in_words, subject, without_subject
-from ..labels import capital
+from ..comparison.sentences import _p, detectable_in_words, subject
+from ..labels import capital, without_subject
 from ..resources import muscles, muscles_in_name
 from . import _page as html
 from ._one_session import is_one_session, values_in_words
