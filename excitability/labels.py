@@ -10,6 +10,9 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+#: What the change of a probability is shown as.
+LOG_ODDS = "log odds ratio"
+
 _SHORT = {
     "sici": "SICI",
     "icf": "ICF",

@@ -162,12 +162,15 @@ def test_compare_says_what_was_measured_once(capsys):
     name = "SICI ratio at 2 ms in FDI"
     change = pd.DataFrame({"protocol": "m1/sici", "measure": "conditioned_ratio", "channel": "FDI",
                            "condition": "isi_0.002", "flag": "sdc_from_controls",
-                           "sentence": [f"{name} rose by 9 %.", f"{name}: 5 % higher in a than in b."]})  # fmt: skip
+                           "sentence": [f"{name} rose by 9 % (n = 12; detectable: 8 %).",
+                                        f"{name}: 5 % higher in a than in b."]})  # fmt: skip
     show_changes(change)
     said = capsys.readouterr().out
     assert said.count(name) == 1
     assert "– rose by 9" in said
     assert said.count("Detectable: the smallest change") == 1
+    show_changes(change[1:])  # where no sentence holds the word, it is not explained
+    assert "Detectable" not in capsys.readouterr().out
 
 
 def test_a_slip_does_not_end_a_piped_threshold_search_and_q_does():

@@ -259,6 +259,18 @@ def test_the_forest_shows_the_change_and_what_is_detectable():
     assert [label.get_text() for label in ax.get_yticklabels()] == ["SICI 2 ms · FDI"]
 
 
+def test_odds_have_a_panel_of_their_own_that_says_so():
+    row = {"protocol": "m1/mep", "channel": "FDI", "condition": "all", "group": "all", "contrast": "post0 - pre",
+           "unit": "1", "n": 12, "estimate": 0.5, "ci_low": 0.1, "ci_high": 0.9}  # fmt: skip
+    table = pd.DataFrame([
+        {**row, "measure": "mep_probability", "form": "log_odds_ratio"},
+        {**row, "measure": "mep_turns", "form": "difference"},
+        {**row, "measure": "mep_amplitude", "form": "log_ratio"},
+    ])  # fmt: skip
+    found = [ax.get_xlabel() for ax in plots.change_forest(table).axes]
+    assert found == ["Change (%)", "Log odds ratio", "Change"]
+
+
 def test_endless_intervals_do_not_widen_the_forest_without_end(change):
     table = change.copy()
     table.loc[table.index[::7], ["ci_low", "ci_high"]] = [-np.inf, np.inf]

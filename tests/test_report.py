@@ -466,6 +466,16 @@ def test_the_literature_stands_beside_each_estimate_and_models_and_people_left_o
     assert f"{one} (post30)" in said
 
 
+def test_a_log_odds_ratio_is_called_so():
+    row = {"protocol": "m1/mep", "measure": "mep_probability", "channel": "FDI", "condition": "all", "group": "all",
+           "contrast": "post0 - pre", "unit": "1", "n": 12, "estimate": 0.5, "ci_low": 0.1, "ci_high": 0.9}  # fmt: skip
+    table = pd.DataFrame([{**row, "form": "log_odds_ratio"}, {**row, "form": "difference"}])
+    odds, plain = (line[3] for line in _tables.comparison_rows(table)[1:])
+    assert odds.startswith("+0.5")
+    assert odds.endswith("] log odds ratio")
+    assert plain.endswith("]")
+
+
 def test_tables_hold_no_empty_rows_and_every_name(results, change):
     rows = _tables.comparison_rows(change.assign(p_value=np.nan, estimate=np.nan))
     assert not any(str(row[0]).startswith("post0, post30") for row in rows)

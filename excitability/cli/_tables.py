@@ -166,8 +166,7 @@ def show_changes(change: pd.DataFrame, *, literature: bool = True) -> None:
     from rich.console import Console
 
     from ..comparison.sentences import detectable_in_words, subject
-    from ..labels import without_subject
-    from ..labels import capital
+    from ..labels import capital, without_subject
 
     console = Console(width=None if sys.stdout.isatty() else _WORDS, highlight=False, markup=False)
     keys = ["protocol", "measure", "channel", "condition"]
@@ -186,7 +185,7 @@ def show_changes(change: pd.DataFrame, *, literature: bool = True) -> None:
         if literature and told:
             home = ", ".join(dict.fromkeys(names))
             console.print(_hanging(f"{told.replace('Literature', f'Literature on {home}', 1)}.", console.width, ""))
-    spoken = change["sentence"].astype(str).str.contains("detectable", regex=False)
+    spoken = change["sentence"].astype(str).str.contains("detectable: ", regex=False)
     told = detectable_in_words([str(flag) for flag in change["flag"][spoken]])
     if told:
         console.print(told)

@@ -12,6 +12,7 @@ import pandas as pd
 
 from ..comparison._scale import is_log
 from ..labels import (
+    LOG_ODDS,
     channel_label,
     condition_label,
     measure_label,
@@ -196,7 +197,7 @@ def _holds_something(row: Mapping[Any, Any]) -> bool:
 def _contrast(row: Mapping[Any, Any], shown_in: tuple[float, str], shared: Container[str] = ()) -> list[object]:
     form = str(row.get("form", ""))
     ratio = form == "log_ratio" or (form in NOT_A_CHANGE and math.isfinite(float(row.get("percent_change", math.nan))))
-    factor, unit = (1.0, "%") if ratio else shown_in
+    factor, unit = (1.0, "%") if ratio else (1.0, LOG_ODDS) if form == "log_odds_ratio" else shown_in
     values = [float(row.get(name, math.nan)) for name in ("estimate", "ci_low", "ci_high")]
     with np.errstate(over="ignore"):
         values = [float(100 * np.expm1(value)) if ratio else value * factor for value in values]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..labels import series_label
+from ..labels import LOG_ODDS, series_label
 from ..schema import NOT_A_CHANGE
 from ._style import (
     INK,
@@ -45,10 +45,10 @@ _RATIO_TICKS = (
 def change_forest(comparison: pd.DataFrame, *, contrasts: Sequence[str] | None = None) -> Figure:
     """Every change with its 95 % interval, one row a series, one mark a group, one column a contrast.
 
-    Changes that were estimated as log ratios share one axis in percent; each other measure has its own axis in
-    its own unit. Grey bands reach as far as the smallest detectable change: of one person (light) and of the
-    group's mean (dark). A difference of changes between groups is a black diamond. Rows that are no change (means,
-    trends over doses, tests of several time points together) are not drawn.
+    Changes that were estimated as log ratios share one axis in percent, those of probabilities one of log odds ratios;
+    each other measure has its own axis in its own unit. Grey bands reach as far as the smallest detectable change: of
+    one person (light) and of the group's mean (dark). A difference of changes between groups is a black diamond. Rows
+    that are no change (means, trends over doses, tests of several time points together) are not drawn.
 
     Parameters
     ----------
@@ -121,10 +121,12 @@ def _rows(comparison: pd.DataFrame, contrasts: Sequence[str] | None) -> pd.DataF
 
 
 def _panels(rows: pd.DataFrame) -> pd.Series:
-    """Name of each row's panel: all log ratios in one, else measures of one unit and of similar reach."""
+    """Name of each row's panel: all log ratios, all log odds ratios, else measures of one unit and of similar reach."""
     panel = pd.Series("ratio", index=rows.index)
     reaches: dict[str, float] = {}
-    for (measure, unit), part in rows[~rows["_ratio"]].groupby(["measure", "unit"], sort=False):
+    odds = rows["form"].eq("log_odds_ratio")
+    panel[odds] = LOG_ODDS
+    for (measure, unit), part in rows[~rows["_ratio"] & ~odds].groupby(["measure", "unit"], sort=False):
         _, label = readable(str(unit), part[["ci_low", "ci_high"]])
         reach = _limit(part, 1.0)
         alike = [name for name, other in reaches.items() if name.startswith(f"{label} ") and 1 / 3 < reach / other < 3]
@@ -179,7 +181,7 @@ def _panel(
     if ratio:
         # what labels and numbers leave of the page, about
         _percent_axis(ax, *ends, width=4.6 if columns == 1 else 5.2 / columns)
-    ax.set_xlabel(with_unit("Change", unit))
+    ax.set_xlabel(LOG_ODDS.capitalize() if part["_panel"].iloc[0] == LOG_ODDS else with_unit("Change", unit))
 
 
 def _limit(part: pd.DataFrame, factor: float) -> float:
