@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-_DECAY_SIZES = (5.0, 20.0, 80.0)  # µV, at the start of the fit
+_DECAY_SIZES = (0.5, 1.5)  # times what is usual around the electrode
 _MUSCLE_SIZES = (0.0, 20.0, 100.0)  # µV, at the start of the fit
 _NO_DECAY, _CHANNELS = 0.5, 20.0  # share of channels without a decay, believed as if seen in so many
 _ROUNDS = 3
 
 
 def mixture(
-    precision: np.ndarray, own: np.ndarray, means: np.ndarray, towards: np.ndarray, pairs: np.ndarray
+    precision: np.ndarray,
+    own: np.ndarray,
+    means: np.ndarray,
+    towards: np.ndarray,
+    pairs: np.ndarray,
+    sizes: np.ndarray,
 ) -> np.ndarray:
     """Weights (n_channels, n_shapes, n_basis) that turn the joint means of each channel into sizes of shapes.
 
@@ -27,6 +32,8 @@ def mixture(
         Every shape in terms of the basis of decays.
     pairs : ndarray of int, shape (n_choices, 2)
         Shapes of each choice.
+    sizes : ndarray, shape (n_channels,)
+        Usual size of a decay at each electrode, µV at the start of the fit.
     """
     information = np.einsum("kqp,kp->kq", own, means)
     options = []
@@ -35,7 +42,7 @@ def mixture(
         gram = towards @ reduced @ towards.T
         cross = np.einsum("sr,krq,kq->ks", towards, turn, information)
         for size in _DECAY_SIZES:
-            scores, inverse = _scores(gram, cross, pairs, size)
+            scores, inverse = _scores(gram, cross, pairs, size * sizes[:, None])
             options.append((constant[:, None] + scores, inverse, turn))
     likelihood = np.stack([scores for scores, _, _ in options], axis=1)
     shape = (len(means), len(_MUSCLE_SIZES), len(_DECAY_SIZES), len(pairs))
@@ -66,7 +73,7 @@ def _without_muscle(
     return turn @ precision[:, :, :r], turn, constant - (q - r) * np.log(size)
 
 
-def _scores(gram: np.ndarray, cross: np.ndarray, pairs: np.ndarray, size: float) -> tuple[np.ndarray, np.ndarray]:
+def _scores(gram: np.ndarray, cross: np.ndarray, pairs: np.ndarray, size: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Log likelihood of all choices (n_channels, n_choices) beside no decay, and the solver (…, 2, 2) of each."""
     first, second = pairs.T
     a, b = gram[:, first, first] + size**-2, gram[:, second, second] + size**-2
