@@ -9,31 +9,19 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from .estimation import Contrast
+from .estimation import Contrast, StatedContrast
 from .tobit import tobit_changes
 
 _NOTHING = Contrast(math.nan, math.nan, math.nan)
 
 
 @dataclass(frozen=True)
-class TobitContrast(Contrast):
+class TobitContrast(StatedContrast):
     """A change with the limits and the p value of its profile likelihood."""
 
-    limits: tuple[float, float]
-    p: float
     flag: str
     n: int
     n_censored: int
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """95 % interval; an end that the data do not bound is infinite."""
-        return self.limits
-
-    @property
-    def p_value(self) -> float:
-        """Two-sided p value of the hypothesis of no change."""
-        return self.p
 
 
 @dataclass(frozen=True)

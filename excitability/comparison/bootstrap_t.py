@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .estimation import Contrast
+from .estimation import Contrast, StatedContrast
 
 #: Drawn studies.
 DRAWN = 4999
@@ -28,22 +28,10 @@ FEWEST = 6
 
 
 @dataclass(frozen=True)
-class BootstrapContrast(Contrast):
+class BootstrapContrast(StatedContrast):
     """A combination of means with the limits and the p value of drawn studies."""
 
-    limits: tuple[float, float]
-    p: float
     n_drawn: int
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """95 % interval, NaN where there are too few people for one."""
-        return self.limits
-
-    @property
-    def p_value(self) -> float:
-        """Two-sided p value of the hypothesis of no change."""
-        return self.p
 
 
 @dataclass(frozen=True)

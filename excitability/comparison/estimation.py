@@ -32,6 +32,24 @@ class Contrast:
 
 
 @dataclass(frozen=True)
+class StatedContrast(Contrast):
+    """A combination whose limits and p value do not come from a t distribution."""
+
+    limits: tuple[float, float]
+    p: float
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % interval: NaN where there are too few people for one, infinite where the data do not bound it."""
+        return self.limits
+
+    @property
+    def p_value(self) -> float:
+        """Two-sided p value of the hypothesis of no change."""
+        return self.p
+
+
+@dataclass(frozen=True)
 class GroupChanges:
     """Individual changes by group, one variance a group; covariates may enter with one slope for all groups.
 

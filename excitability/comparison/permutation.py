@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .estimation import Contrast
+from .estimation import Contrast, StatedContrast
 
 #: Most flips or orders.
 MOST = 2**13
@@ -29,22 +29,10 @@ _HALVINGS = 16
 
 
 @dataclass(frozen=True)
-class PermutedContrast(Contrast):
+class PermutedContrast(StatedContrast):
     """A combination of means with the limits and the p value of a permutation test."""
 
-    limits: tuple[float, float]
-    p: float
     n_permutations: int
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """95 % interval, NaN where there are too few people for one."""
-        return self.limits
-
-    @property
-    def p_value(self) -> float:
-        """Two-sided p value of the hypothesis of no change."""
-        return self.p
 
 
 @dataclass(frozen=True)
