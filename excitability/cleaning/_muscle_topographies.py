@@ -25,7 +25,9 @@ _ABOVE_VARYING, _ABOVE_ALL = 1.3, 1.5  # times the most that any stretch before 
 _WEIGHT_OF_AVERAGE = 3.0
 _FAST_RESPONSE = 1e-6  # V; root mean square over channels of what a response may have beside slow waves
 # V, as _FAST_RESPONSE: by how much a response may vary from trial to trial, with the topographies a brain can have
-_VARYING_RESPONSE = 3e-6
+_VARYING_RESPONSE = 0.5e-6
+_AFTER_TWITCH = 0.025  # s; what varies later is response for the most part
+_EARLIER = 3.0  # times as much as later, in power, a response may vary early
 _LEAST_STRETCH = 12  # samples
 _MOST_RATE = 2000.0  # Hz; nothing is gained above
 
@@ -46,7 +48,10 @@ def muscle_subspace(
         cut = recorded(inst, "remove_decay", "window", recorded(inst, "remove_pulse", "window", (-0.002, 0.010)))
         window = (cut[1] + 1.5 / inst.info["sfreq"], max(_UNTIL, cut[1] + 0.02))
     varying, quiet = _moments(inst, picks, window, _SLOW_OF_VARYING, "varying")
-    quiet = [each + _VARYING_RESPONSE**2 * brain for each in quiet]  # responses vary too
+    after = (_AFTER_TWITCH, _AFTER_TWITCH + window[1] - window[0])
+    later, _ = _moments(inst, picks, after, _SLOW_OF_VARYING, "varying")
+    beyond = _EARLIER * _positive(np.mean(later, axis=0) - np.mean(quiet, axis=0))
+    quiet = [each + beyond + _VARYING_RESPONSE**2 * brain for each in quiet]  # responses vary too
     averages, quiet_averages = _moments(inst, picks, window, _SLOW_OF_ALL, "average")
     noise = np.mean(quiet, axis=0)
     sharper = noise + _WEIGHT_OF_AVERAGE * np.mean(quiet_averages, axis=0)
@@ -62,6 +67,11 @@ def muscle_subspace(
     for seen in whole:
         found = _joined(found, seen, noise, _standing_out(found, seen, noise, most))
     return found, (n_varying, found.shape[1] - n_varying)
+
+
+def _positive(difference: np.ndarray) -> np.ndarray:
+    values, vectors = np.linalg.eigh(difference)
+    return np.asarray((vectors * np.maximum(values, 0)) @ vectors.T)
 
 
 def _largest(quiet: list[np.ndarray], noise: np.ndarray) -> float:
