@@ -1,6 +1,7 @@
 """Every flag that a result can carry has words for who reads it."""
 
 import ast
+import functools
 import re
 from pathlib import Path
 
@@ -14,6 +15,13 @@ HOLDERS = {"flag", "flags", "join_flags"}
 NO_FLAGS = {"flag", "sdc_from", "mep_amplitude", "mep_amplitude_corrected", "ci_low", "ci_high", "threshold_tracking",
             "bad_channels", "bads", "sound", "course", "trial_mean", "usual", "resample", "second",
             "serial_tracking", "at"}  # fmt: skip
+
+
+@functools.cache
+def walked(tree: ast.AST) -> list[ast.AST]:
+    """The parts of a module that can hold a flag."""
+    wanted = (ast.Call, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Dict, ast.FunctionDef, ast.ClassDef, ast.Module)
+    return [node for node in ast.walk(tree) if isinstance(node, wanted)]
 
 
 def constants(node: ast.AST) -> set[str]:
@@ -53,7 +61,7 @@ def holds(name: str) -> bool:
 def helpers_of(tree: ast.AST) -> set[str]:
     """Functions whose answer is handed on as a flag."""
     given: list[ast.AST] = []
-    for node in ast.walk(tree):
+    for node in walked(tree):
         if isinstance(node, ast.Call):
             given += node.args if holds(name_of(node.func)) else []
             given += [word.value for word in node.keywords if word.arg and holds(word.arg)]
@@ -66,7 +74,7 @@ def helpers_of(tree: ast.AST) -> set[str]:
 def flags_of(tree: ast.AST, helpers: frozenset[str] = frozenset()) -> set[str]:
     """Flags that a module gives."""
     found: set[str] = set()
-    for node in ast.walk(tree):
+    for node in walked(tree):
         if isinstance(node, ast.Call):
             called = name_of(node.func)
             if holds(called):
@@ -95,7 +103,7 @@ def flags_of(tree: ast.AST, helpers: frozenset[str] = frozenset()) -> set[str]:
 def documented(tree: ast.AST) -> set[str]:
     """Flags that the docstrings of a module name."""
     found: set[str] = set()
-    for node in ast.walk(tree):
+    for node in walked(tree):
         if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module):
             for part in (ast.get_docstring(node) or "").split("\n\n"):
                 _, told, after = part.partition("Flags:")

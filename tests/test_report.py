@@ -162,6 +162,7 @@ def test_it_opens_with_the_planned_outcome(page, change):
 
 
 def test_what_cannot_be_estimated_does_not_stand_first(results, change, tmp_path):
+    results, change = (table[table["protocol"] == "m1/sici"] for table in (results, change))
     table = change.assign(estimate=change["estimate"].where(change["channel"] != "FDI"))
     table["sentence"] = table["sentence"].where(table["channel"] != "FDI", "nothing can be said of it")
     page = report(results, table, tmp_path / "a.html", primary=PRIMARY).read_text(encoding="utf-8")

@@ -52,6 +52,7 @@ def correlation_row(
     flag: str,
     by: str | None,
 ) -> dict[str, object]:
+    """One row of :func:`associate` by correlation: of a group, of the difference of two, or of all."""
     taken = [*names, *([by] if by and label == "all" else [])]
     n, estimate = int(found["n"]), found["estimate"]
     few = "" if n >= FEW else "few_participants"
@@ -102,6 +103,7 @@ def slope_row(
     contrast: str,
     flag: str,
 ) -> dict[str, object]:
+    """One row of a regression of changes: the change of one measure per unit of the other."""
     low, high = found.interval
     few = "few_participants" if n < FEW * (1 + (" - " in label)) else ""
     given = "".join(f" + {name}" for name in names)

@@ -50,6 +50,7 @@ def _mask(points: tuple[np.ndarray, ...], shape: tuple[int, ...]) -> np.ndarray:
 
 
 def group_label(changes: Changes, groups: Sequence[int]) -> str:
+    """Name of a group, or of the difference of two."""
     return " - ".join(changes.group_names[group] for group in groups)
 
 
