@@ -114,6 +114,15 @@ def test_slow_charge_of_each_electrode_goes():
     assert np.sqrt(np.mean(slow[:, SEEN] ** 2)) > 80e-6
 
 
+def test_drift_is_no_decay():
+    """Electrodes of direct-coupled amplifiers drift by the same in all trials: 50 µV/s, as before the pulse."""
+    epochs, _, artefact = made(4, 15e-6)
+    plain = error(epochs, remove_decay(epochs), artefact)
+    epochs._data += np.random.default_rng(4).uniform(-5e-5, 5e-5, (64, 1)) * TIMES
+    drifting = error(epochs, remove_decay(epochs), artefact)
+    assert np.sqrt(np.mean(drifting**2)) < np.sqrt(np.mean(plain**2)) + 0.7e-6
+
+
 def test_flat_noisy_and_bad_channels_spoil_no_other():
     epochs, _, _ = made(20, 15e-6)
     alone = remove_decay(epochs)
@@ -123,9 +132,12 @@ def test_flat_noisy_and_bad_channels_spoil_no_other():
     spoilt._data[:, 30] *= 1e3
     spoilt._data[:, 40] += 1e-3 * np.exp(-TIMES / 0.05) * (TIMES > 0)
     spoilt.info["bads"] = [spoilt.ch_names[40]]
+    spoilt._data[:, 50] = np.nan
+    spoilt.info["bads"] += [spoilt.ch_names[50]]
     cleaned = remove_decay(spoilt)
     assert np.abs(cleaned.get_data()[:, 3]).max() < 1e-12
-    others = np.delete(np.arange(64), [3, 9, 30, 40])
+    assert np.isnan(cleaned.get_data()[:, 50]).all()
+    others = np.delete(np.arange(64), [3, 9, 30, 40, 50])
     moved = (cleaned.get_data() - alone.get_data()).mean(axis=0)[others][:, SEEN]
     assert np.sqrt(np.mean(moved**2)) < 0.6e-6
 

@@ -76,6 +76,7 @@ class DecayFit:
         self.basis = np.vstack([self.shapes, _leading(_muscle_covariance(centres), _LEAST_MUSCLE)])
         lag = np.abs(centres[:, None] - centres)
         self.background = np.exp(-lag / 0.02) + 0.02 * np.eye(len(bins))
+        self.drift = np.zeros(0)  # of each channel, the share of its slope before the pulse that goes on
 
     def binned(self, x: np.ndarray, *, before: bool = False) -> np.ndarray:
         """Mean of ``x`` (n_channels, n_times) in each bin; ``before`` the pulse, the bins are moved there."""

@@ -21,6 +21,7 @@ from ._registry import note, recorded, step
 _SHORTEST = 0.05  # s
 _FEWEST = 4  # channels that can tell anything about a response in one another
 _SAMPLES = 250  # of each trial's baseline tell enough of the background
+_TRIALS_OF_A_DRIFT = 5
 _RIDGE, _FLOOR = 0.05, 1e-8  # of the background, as a share of its variance and in V
 _ORDER = 1.5  # of splines on the sphere (Perrin et al. 1989), whose fields are about as smooth as those of dipoles
 _NEIGHBOURHOOD = 0.5  # rad, as wide as a coil seen from the centre of the head
@@ -75,6 +76,8 @@ def remove_decay(
     its neighbours'. Electrode positions help, and may be missing; bad, flat and extremely noisy channels are fitted
     each for itself.
 
+    A drift of the average that is seen before the pulse is no decay, and stays.
+
     A response is expected as the average of a motor cortex is: small before 30 ms, its waves as wide as 12 to 35 % of
     their latency. In simulations with 64 channels and 30 trials such responses kept 0.89 to 0.98 of their size where
     there was no decay, and 0.78 to 0.92 above decays of 5 to 60 µV at 10 ms; waves up to 60 % of their latency wide
@@ -106,6 +109,7 @@ def remove_decay(
             f"remove_decay: the trials end at {inst.times[-1]:g} s; 0.1 s or more is needed to see a decay"
         )
     picks = eeg_picks(inst, bads=True)
+    picks = picks[[bool(np.isfinite(data_of(inst)[:, pick]).all()) for pick in picks]]  # bad ones may hold anything
     good = np.isin(picks, eeg_picks(inst))
     size, constant = np.zeros(len(picks)), np.full(len(picks), np.nan)
     fits: dict[tuple[float, ...], list[DecayFit]] = {}
@@ -128,7 +132,7 @@ def remove_decay(
     constants = constant[touched]
     median = f", time constant {1e3 * np.median(constants):.0f} ms (median)" if touched.any() else ""
     text = f"decay above 1 µV in {int(touched.sum())} of {len(picks)} channels, up to {1e6 * size.max():.0f} µV{median}"
-    passes = partial(_without_decay, picks=picks, fits=fits, quiet=quiets)
+    passes = partial(_without_decay, picks=picks, fits=fits, quiet=quiets, times=inst.times)
     course = _largest_course(fits, picks, inst.times.size)
     note(inst, text, window=window, size=size, time_constant=constant, course=course, passes=passes)
     return inst
@@ -139,17 +143,20 @@ def _subtract(
 ) -> None:
     """Fit the average of the trials ``rows``, and subtract from each what it has of it."""
     data = data_of(inst)
-    levels, binned, before = [], [], []
+    binned, before = [], []
     noise = np.zeros((len(picks), len(picks)))
+    slope = _slope_weights(inst.times, quiet)
+    slopes = np.array([data[row][picks] @ slope for row in rows])
+    fit.drift = _certain(slopes)
+    drift = np.outer(fit.drift * slopes.mean(axis=0), inst.times - inst.times[quiet].mean())
     for row in rows:
-        trial = data[row][picks]
-        level = trial[:, quiet].mean(axis=1, keepdims=True)
-        rest = trial[:, quiet][:, :: -(-quiet.sum() // _SAMPLES)] - level
+        trial = data[row][picks] - drift
+        trial -= trial[:, quiet].mean(axis=1, keepdims=True)
+        rest = trial[:, quiet][:, :: -(-quiet.sum() // _SAMPLES)]
         noise += rest @ rest.T / (rest.shape[1] * len(rows) ** 2)
-        levels.append(level)
-        binned.append(fit.binned(trial) - level)
+        binned.append(fit.binned(trial))
         if fit.shift <= fit.start:
-            before.append(fit.binned(trial, before=True) - level)
+            before.append(fit.binned(trial, before=True))
     together = good & _usable(np.diag(noise))
     positions = _on_sphere(np.array([inst.info["chs"][pick]["loc"][:3] for pick in picks[together]]))
     noise, fields = _covariances(together, noise, positions)
@@ -157,6 +164,22 @@ def _subtract(
     amplitudes = _shrunk(np.array([fit.amplitudes(x) for x in binned]), np.array([fit.amplitudes(x) for x in before]))
     for row, sizes in zip(rows, amplitudes, strict=True):
         data[row, picks, fit.after] -= sizes @ fit.fine
+
+
+def _slope_weights(times: np.ndarray, quiet: np.ndarray) -> np.ndarray:
+    """Weights (n_times,) that give the slope of a trace (V/s) from its beginning to the end of the baseline."""
+    last = int(np.flatnonzero(quiet)[-1]) + 1
+    weights = np.zeros(times.size)
+    weights[:last] = times[:last] - times[:last].mean()
+    return np.asarray(weights / max(np.sum(weights**2), np.finfo(float).tiny))
+
+
+def _certain(slopes: np.ndarray) -> np.ndarray:
+    """Share (n_channels,) of the mean slope of trials that is drift: it goes on after the pulse, and is no decay."""
+    if len(slopes) < _TRIALS_OF_A_DRIFT:
+        return np.zeros(slopes.shape[1])
+    mean, error = slopes.mean(axis=0), slopes.std(axis=0, ddof=1) / np.sqrt(len(slopes))
+    return np.asarray(1 - np.minimum(1, 2 * error / np.maximum(np.abs(mean), np.finfo(float).tiny)) ** 2)
 
 
 def _usable(power: np.ndarray) -> np.ndarray:
@@ -234,11 +257,16 @@ def _without_decay(
     picks: np.ndarray,
     fits: dict[tuple[float, ...], list[DecayFit]],
     quiet: dict[tuple[float, ...], np.ndarray],
+    times: np.ndarray,
 ) -> np.ndarray:
     if pulses in fits:
+        since = times - times[quiet[pulses]].mean()
         level = x[picks][:, quiet[pulses]].mean(axis=1, keepdims=True)
+        slopes = x[picks] @ _slope_weights(times, quiet[pulses])
         for fit in fits[pulses]:
-            x[picks, fit.after] -= fit.taken(x[picks] - level)
+            drift = np.outer(fit.drift * slopes, since)
+            drift -= drift[:, quiet[pulses]].mean(axis=1, keepdims=True)
+            x[picks, fit.after] -= fit.taken(x[picks] - level - drift)
     return x
 
 
