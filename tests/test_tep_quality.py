@@ -223,6 +223,7 @@ def test_the_early_window_waits_for_the_artefact(size, latest):
     assert when <= latest
     assert when > (0.0145 if size else 0.0105)
     assert usable_from(x, TIMES, 0.010, removed=spoilt - x) >= 0.011
+    assert np.isinf(usable_from(x, TIMES, 0.010, removed=np.where(TIMES > 0, 1e-4, 0)[None]))
 
 
 def test_noise_is_no_residue_of_the_pulse():

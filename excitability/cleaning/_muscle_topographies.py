@@ -1,8 +1,8 @@
 """Topographies of what a pulse sets off outside the brain, found without a frequency that muscle must exceed.
 
-A twitch differs from trial to trial by far more than ongoing activity does, and a response of a few microvolts never
-does: this comes first, as it knows nothing of the average. And it is faster: what is left of a trace without all that
-slow falls and waves explain holds little of a response. Both are measured against stretches before the pulse.
+A twitch differs from trial to trial by far more than ongoing activity and responses do: this comes first, as it knows
+nothing of the average. And it is faster: what is left of a trace without all that slow falls and waves explain holds
+little of a response. Both are measured against stretches before the pulse, the first also against what varies later.
 """
 
 from __future__ import annotations
