@@ -24,8 +24,9 @@ _ABOVE_VARYING, _ABOVE_ALL = 1.3, 1.5  # times the most that any stretch before 
 # the twitch: only its fast part, which holds little of a response, sharpens what varies.
 _WEIGHT_OF_AVERAGE = 3.0
 _FAST_RESPONSE = 1e-6  # V; root mean square over channels of what a response may have beside slow waves
-# V, as _FAST_RESPONSE: by how much a response may vary from trial to trial, with the topographies a brain can have
-_VARYING_RESPONSE = 0.5e-6
+# V, as _FAST_RESPONSE: by how much any response, and by how much at most one that is seen to vary later too, may vary
+# from trial to trial, with the topographies a brain can have
+_VARYING_RESPONSE, _MOST_VARYING = 0.5e-6, 3e-6
 _AFTER_TWITCH = 0.025  # s; what varies later is response for the most part
 _EARLIER = 3.0  # times as much as later, in power, a response may vary early
 _LEAST_STRETCH = 12  # samples
@@ -50,7 +51,7 @@ def muscle_subspace(
     varying, quiet = _moments(inst, picks, window, _SLOW_OF_VARYING, "varying")
     after = (_AFTER_TWITCH, _AFTER_TWITCH + window[1] - window[0])
     later, _ = _moments(inst, picks, after, _SLOW_OF_VARYING, "varying")
-    beyond = _EARLIER * _positive(np.mean(later, axis=0) - np.mean(quiet, axis=0))
+    beyond = _limited(_EARLIER * (np.mean(later, axis=0) - np.mean(quiet, axis=0)), _MOST_VARYING**2 * brain)
     quiet = [each + beyond + _VARYING_RESPONSE**2 * brain for each in quiet]  # responses vary too
     averages, quiet_averages = _moments(inst, picks, window, _SLOW_OF_ALL, "average")
     noise = np.mean(quiet, axis=0)
@@ -69,9 +70,12 @@ def muscle_subspace(
     return found, (n_varying, found.shape[1] - n_varying)
 
 
-def _positive(difference: np.ndarray) -> np.ndarray:
-    values, vectors = np.linalg.eigh(difference)
-    return np.asarray((vectors * np.maximum(values, 0)) @ vectors.T)
+def _limited(difference: np.ndarray, most: np.ndarray) -> np.ndarray:
+    """Positive part of a difference of second moments, in no direction more than ``most``."""
+    relative, back = _whitened(difference, most)
+    values, vectors = np.linalg.eigh(relative)
+    vectors = back @ vectors
+    return np.asarray((vectors * np.clip(values, 0, 1)) @ vectors.T)
 
 
 def _largest(quiet: list[np.ndarray], noise: np.ndarray) -> float:
