@@ -14,6 +14,7 @@ from ..schema import join_flags
 from . import _censored_changes as censored
 from . import _effects
 from . import _odds as odds
+from ._adjusted import adjusted_for, adjustment
 from ._fairness import changed_test_mep
 from ._methods import Fit, fit_groups, in_words
 from ._rows import as_row, size_flag, words_of
@@ -22,6 +23,7 @@ from .design import Design
 from .detectable import Detectable, smallest_detectable_change
 from .estimation import Contrast
 from .sentences import Kind
+from .sentences import _group as group_in_words
 from .trial_models import TrialFit, TrialModels
 
 _NOTHING = Contrast(math.nan, math.nan, math.nan)
@@ -39,6 +41,7 @@ class _Estimate:
     formula: str
     flag: str = ""
     kind: Kind = "change"
+    adjusted: tuple[str, str] = ("", "")  # flags of the adjustment for covariates, and what it leaves to be known
     source: str = "people"  # what was fitted: changes of people, trials, thresholds with limits, odds of single trials
 
 
@@ -135,7 +138,8 @@ class Series:
             words = self._in_words(source, contrast, int(np.count_nonzero(weights)))
             told = join_flags(flag, str(getattr(contrast, "flag", "")))
             n = sum(int(m.sum()) for m in members)
-            return _Estimate(groups, contrast, members, n, words, formula, told, kind, source)
+            by_covariates = self._adjustment(covariates, complete, members, groups) if fit is not None else ("", "")
+            return _Estimate(groups, contrast, members, n, words, formula, told, kind, by_covariates, source)
 
         each = np.eye(n_groups)
         found = [estimate(each[g], (g,)) for g in wanted]
@@ -143,6 +147,15 @@ class Series:
         if design.units.doses and len(wanted) == n_groups:
             found.append(estimate(slope(design.units.doses), tuple(wanted), "trend"))
         return found
+
+    def _adjustment(
+        self, covariates: np.ndarray, complete: np.ndarray, members: list[np.ndarray], groups: tuple[int, ...]
+    ) -> tuple[str, str]:
+        design, record = self.design, self.design.records[self.number]
+        columns = [*design.covariate_columns, *["baseline"] * (covariates.shape[1] - len(design.covariate_columns))]
+        names = [group_in_words(design.group_names[g]) for g in groups]
+        unit = f"{'log ' * (record['scale'] == 'log_ratio')}{record['unit']}"
+        return adjustment(columns, covariates, complete, members, names, design.by, unit)
 
     def _fit(
         self, change: np.ndarray, covariates: np.ndarray, complete: np.ndarray, kept: list[int]
@@ -216,7 +229,7 @@ class Series:
         if source == "trials" and self.asked == "bootstrap":
             return f"REML, parametric bootstrap, {getattr(contrast, 'n_drawn', 0)} refits"
         method = self.asked if source == "trials" else self.method
-        told = in_words(method, contrast, n_samples=n_samples, covariates=bool(self.design.covariates))
+        told = in_words(method, contrast, n_samples=n_samples, covariates=self.design.covariates)
         return f"each person's own change, {told}" if source == "trials" else told
 
     def _formula(self) -> str:
@@ -246,6 +259,7 @@ class Series:
             "participant_level" if self.trials_given and not from_trials else "",
             "t_instead" if used != self.asked else "",
             one.flag,
+            one.adjusted[0],
         )
         low, high = one.contrast.interval
         words = words_of(
@@ -267,6 +281,8 @@ class Series:
             detectable_interval=detectable.interval,
             uncertain=detectable.uncertain,
             test_changed=test_words,
+            adjusted=adjusted_for(design.covariates) if design.covariates else "",
+            extrapolated=one.adjusted[1],
             kind=one.kind,
             crossed=design.units.crossed,
             dose=design.units.dose_unit or "unit of dose",

@@ -16,8 +16,10 @@ def read_covariates(
     units: tuple[str, ...],
     level_name: str,
     before: str,
-) -> tuple[np.ndarray, tuple[str, ...]]:
+) -> tuple[np.ndarray, tuple[str, ...], tuple[str, ...]]:
     """Columns of regressors, one value a unit (participant, or participant in an arm): that at the baseline.
+
+    With them the covariates, and the covariate that each column is of.
 
     Known covariates must hold numbers that a person can have; the message names the rows.
     """
@@ -25,7 +27,9 @@ def read_covariates(
         raise ValueError(f"covariates={list(names)!r}: name each once")
     known = [name for name in names if name in COVARIATES and name in table]
     check_covariates(table[["participant", *known]], what="result table")
-    columns, kept = [], []
+    columns: list[np.ndarray] = []
+    kept: list[str] = []
+    of: list[str] = []
     for name in names:
         if name == "baseline" and name not in table:
             kept.append(name)  # filled in for each series by the estimation
@@ -43,11 +47,12 @@ def read_covariates(
                 f"covariate {name!r} has more than one value at {before!r} in participant "
                 f"{some(changing.index[changing])}"
             )
-        columns.extend(_numeric(values, name))
+        columns.extend(own := _numeric(values, name))
+        of.extend([name] * len(own))
         kept.append(name)
     if not columns:
-        return np.empty((len(units), 0)), tuple(kept)
-    return np.column_stack(columns), tuple(kept)
+        return np.empty((len(units), 0)), tuple(kept), ()
+    return np.column_stack(columns), tuple(kept), tuple(of)
 
 
 def _numeric(values: pd.Series, name: str) -> list[np.ndarray]:

@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from ..schema import unknown_word
+from ._adjusted import adjusted_for
 from .bootstrap_t import bootstrap_groups
 from .estimation import Contrast, group_changes
 from .permutation import permuted_groups
@@ -73,7 +74,7 @@ def fit_groups(
     return permuted_groups(changes, groups, n_groups)
 
 
-def in_words(method: str, contrast: Contrast, *, n_samples: int, covariates: bool) -> str:
+def in_words(method: str, contrast: Contrast, *, n_samples: int, covariates: Sequence[str] = ()) -> str:
     """What was done, for the column ``model``."""
     df = f", df = {contrast.df:.1f}" if np.isfinite(contrast.df) else ""
     if method == "permutation":
@@ -86,5 +87,6 @@ def in_words(method: str, contrast: Contrast, *, n_samples: int, covariates: boo
     if method == "trimmed":
         return ("20 % trimmed mean" if n_samples == 1 else "20 % trimmed means, Yuen-Welch") + df
     if covariates:
-        return ("regression" if n_samples == 1 else "regression, group variances, Satterthwaite") + df
+        told = f"regression, {adjusted_for(covariates)}"
+        return told + ("" if n_samples == 1 else ", group variances, Satterthwaite") + df
     return ("one-sample t" if n_samples == 1 else "Welch t") + df

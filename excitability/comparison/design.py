@@ -47,6 +47,7 @@ class Design:
     by: str | None
     covariates: tuple[str, ...]
     covariate_values: np.ndarray  # (n_units, n_columns), NaN where unknown
+    covariate_columns: tuple[str, ...]  # the covariate that each column is of
     series: pd.DataFrame  # SERIES columns, unit, form, scale, flag, shrunken
     values: np.ndarray  # on the scale of estimation
     standard_errors: np.ndarray  # from the intervals of the results, same scale
@@ -145,7 +146,7 @@ def read_design(
     afters = () if after is None else _levels_asked(table, level_name, befores, after)
     units, labels = read_units(table, by, level_name, (*befores, *afters))
     table["_unit"] = labels
-    covariate_values, names = read_covariates(table, tuple(covariates), units.labels, level_name, befores[0])
+    regressors, names, of = read_covariates(table, tuple(covariates), units.labels, level_name, befores[0])
     rows = table[table["_usable"] & table["_unit"].ne("")]
     check_units(rows)
     series, codes = _series(rows)
@@ -175,7 +176,8 @@ def read_design(
         units=units,
         by=by,
         covariates=names,
-        covariate_values=covariate_values,
+        covariate_values=regressors,
+        covariate_columns=of,
         series=series,
         values=values,
         standard_errors=errors,

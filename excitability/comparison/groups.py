@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..schema import join_flags
+from ._adjusted import adjusted_for, adjustment
 from ._effects import NONE, of_level
 from ._fairness import different_test_mep, series_of_test_meps
 from ._methods import Fit, Method, check_method, fit_groups, in_words
@@ -20,6 +21,7 @@ from .crossover import pair_arms
 from .design import Design, read_design, tidy
 from .estimation import Contrast
 from .sentences import Kind
+from .sentences import _group as group_in_words
 
 _NOTHING = Contrast(math.nan, math.nan, math.nan)
 
@@ -182,6 +184,12 @@ class _Level:
         without = len(np.unique(design.units.people[lost & np.isin(design.groups, groups)]))
         missing = max(design.took_part(self.number, groups) - n - without, 0)
         test_flag, test_words = different_test_mep(design, self.test, members, f" at {design.before}")
+        adjusted, told = "", ""
+        if math.isfinite(contrast.estimate):
+            own = np.isin(design.groups, groups) if design.units.crossed else np.ones(len(complete), dtype=bool)
+            names = [group_in_words(design.group_names[g]) for g in groups]
+            columns, values = design.covariate_columns, design.covariate_values
+            adjusted, told = adjustment(columns, values, complete & own, members, names, design.by)
         low, high = contrast.interval
         words = words_of(
             info,
@@ -202,10 +210,12 @@ class _Level:
             test_changed=test_words,
             kind=kind,
             crossed=design.units.crossed,
+            adjusted=adjusted_for(design.covariates) if design.covariates else "",
+            extrapolated=told,
         )
         log = info["scale"] == "log_ratio"
         terms = " + ".join([str(design.by), *design.covariates])
-        how = in_words(self.method, contrast, n_samples=n_samples, covariates=bool(design.covariates))
+        how = in_words(self.method, contrast, n_samples=n_samples, covariates=design.covariates)
         model = f"{'log ' * log}{info['measure']} ~ {terms}{', within participants' * paired}; {how}"
         flags = join_flags(
             info["flag"],
@@ -215,6 +225,7 @@ class _Level:
             test_flag,
             "t_instead" if self.method != self.asked else "",
             flag,
+            adjusted,
         )
         effect = NONE
         if self.method != "trimmed" and not self.shrunken:

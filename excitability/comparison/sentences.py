@@ -65,6 +65,8 @@ class Words:
     dose: str = ""  # what one unit of the dose is called
     few: bool = False  # fewer than FEWEST people in a group
     lost: int = 0  # people without a covariate
+    adjusted: str = ""  # what the estimate is adjusted for
+    extrapolated: str = ""  # what the adjustment leaves to be known
     raised: bool = False  # people differ less than the scatter of their own trials makes them
 
 
@@ -133,9 +135,7 @@ def sentence(words: Words, flags: str = "") -> str:
         lost = f", {words.lost} without a covariate" * bool(words.lost)
         return f"{name.rstrip(',')}: {what} cannot be estimated{_whom(whom, words)}{why} ({words.n} with {held}{lost})."
     text = f"{_too_few(name, words) if words.few else _plain(name, words)} ({_statistics(words)})."
-    if words.test_changed:
-        text += f" {words.test_changed}"
-    return text
+    return " ".join(part for part in (text, words.test_changed, words.extrapolated) if part)
 
 
 def _too_narrow(words: Words) -> bool:
@@ -254,7 +254,8 @@ def _statistics(words: Words) -> str:
         if math.isfinite(words.low):
             told.append(f"95 % interval {_mean(words.low, words)} to {_mean(words.high, words)}")
         people = f"n = {words.n}" + f", {words.missing} without a value" * bool(words.missing)
-        return "; ".join([*told, people + f", {words.lost} without a covariate" * bool(words.lost)])
+        people += f", {words.lost} without a covariate" * bool(words.lost)
+        return "; ".join([*told, people, *([words.adjusted] if words.adjusted else [])])
     if words.kind != "omnibus" and not _told(words):
         meaning = _meaning(words)
         told.append(_amount(words, signed=True) + f", {meaning}" * bool(meaning))
@@ -264,6 +265,8 @@ def _statistics(words: Words) -> str:
     people = f"n = {words.n}" + (f", {words.missing} without {_lacking(words)}" if words.missing else "")
     people += f", {words.lost} without a covariate" * bool(words.lost)
     told.append(people + (f", {_p(words.p_value)}" if math.isfinite(words.p_value) else ""))
+    if words.adjusted:
+        told.append(words.adjusted)
     if math.isfinite(words.group_detectable) and not words.few:
         told.append(f"detectable: {_detectable(words.group_detectable, words)}")
         if words.uncertain:

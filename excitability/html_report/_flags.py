@@ -27,6 +27,8 @@ FLAGS = {
     "that stays",
     "bad_channel": "the channel is marked bad in the recording",
     "baseline_is_sum": "the pair is divided by the sum of the responses to each pulse alone",
+    "baseline_not_by_lot": "adjusted for the baseline, which compares groups drawn by lot: groups that start apart "
+    "differ by the adjustment alone (Lord's paradox)",
     "baseline_not_subtracted": "the level before the pulse is off zero by more than its own noise",
     "baseline_shortened": "less of the time before the pulse was available than asked for",
     "before_usable": "the response cannot be read so early: the artefact, or what was taken away as one, is too large",
@@ -45,6 +47,9 @@ FLAGS = {
     "contralateral_at_noise_floor": "the mean response of the opposite side is not larger than noise",
     "coupled": "a change is related to its own baseline: chance alone makes the two go together (regression to the "
     "mean)",
+    "covariate_adjusted": "adjusted for covariates: the estimate is for people with the mean covariate of all groups",
+    "covariate_groups_apart": "a group has no people on both sides of the mean covariate of all groups, for which the "
+    "adjusted estimate holds: it is extrapolated",
     "covariate_missing": "participants without the covariate are left out",
     "covariates_dependent": "the covariates, or a covariate and the groups, hold the same, so that nothing can be "
     "estimated; leave one out",

@@ -1,0 +1,60 @@
+"""What a table from elsewhere may hold and what adjustment does: said in the sentence, or refused with what to type."""
+
+import numpy as np
+import pandas as pd
+
+from excitability.comparison import compare, compare_groups
+
+
+def amplitudes(seed=3, n=10, change=0.26, more=0.0):
+    """MEP amplitudes (V) of n patients and n controls, pre and post0; patients start exp(more) times as high."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for group, gain, start in (("patient", change, more), ("control", 0.0, 0.0)):
+        for i in range(n):
+            own, pain = rng.normal(start, 0.4), rng.uniform(2, 6) if group == "patient" else 0.0
+            age = rng.uniform(25, 55)
+            for time in ("pre", "post0"):
+                value = 1e-3 * np.exp(own + gain * (time == "post0") + rng.normal(0, 0.2))
+                rows.append((f"{group[0]}{i:02d}", group, time, value, pain, age))
+    names = ["participant", "group", "timepoint", "value", "pain_intensity", "age"]
+    return pd.DataFrame(rows, columns=names).assign(measure="mep_amplitude", unit="V")
+
+
+def by_group(table, **more):
+    return compare(table, by="group", **more).set_index("group")
+
+
+def test_an_adjusted_estimate_says_so_and_where_it_is_extrapolated():
+    found = by_group(amplitudes(), covariates=["pain_intensity"])
+    assert found["sentence"].str.contains("; adjusted for pain_intensity").all()
+    assert found["model"].str.contains("adjusted for pain_intensity").all()
+    assert found["flag"].str.contains("covariate_adjusted").all()
+    apart = found["flag"].str.contains("covariate_groups_apart")
+    assert apart.all()  # all patients have more pain than the mean of all, all controls less
+    assert "but the control group has 0." in found.loc["control", "sentence"]
+    assert "Extrapolated: this is for pain_intensity of" in found.loc["patient - control", "sentence"]
+    plain = by_group(amplitudes())
+    assert not plain["sentence"].str.contains("adjusted").any()
+    age = by_group(amplitudes(), covariates=["age"])
+    assert age["sentence"].str.contains("adjusted for age").all()
+    assert not age["flag"].str.contains("covariate_groups_apart").any()
+
+
+def test_adjusted_means_at_one_time_point_say_so():
+    found = compare_groups(amplitudes(), at="pre", covariates=["pain_intensity", "age"]).set_index("group")
+    assert found["sentence"].str.contains("; adjusted for pain_intensity, age").all()
+    assert "Extrapolated" in found.loc["control", "sentence"]
+
+
+def test_baseline_of_groups_not_drawn_by_lot_is_a_caution():
+    table = amplitudes(more=0.5)
+    found = by_group(table, covariates=["baseline"])
+    assert found["sentence"].str.contains("adjusted for the baseline").all()
+    assert "groups that start apart differ by the adjustment alone" in found.loc["patient - control", "sentence"]
+    assert "baseline_not_by_lot" in found.loc["patient - control", "flag"]
+    drawn = compare(table.rename(columns={"group": "arm"}), by="arm", covariates=["baseline"])
+    assert not drawn["flag"].str.contains("baseline_not_by_lot").any()
+    far = by_group(amplitudes(more=4.0), covariates=["baseline"]).loc["control", "sentence"]
+    assert "Extrapolated: this is for a baseline of" in far
+    assert " mV, the mean of all" in far
