@@ -36,6 +36,13 @@ _TEXT = {
     if column.dtype == "str"
 } | {"equivalence_sentence"}
 
+_NUMBERS = {
+    name
+    for columns in (RESULT_COLUMNS, TRIAL_COLUMNS, STIMULUS_COLUMNS, COMPARISON_COLUMNS, COVARIATES)
+    for name, column in columns.items()
+    if column.dtype in ("float", "int")
+}
+
 
 def write_text(path: Path, text: str) -> Path:
     """Write a file at once or not at all: a killed run leaves no half file behind."""
@@ -82,6 +89,8 @@ def write_table(
 def read_table(path: str | Path) -> pd.DataFrame:
     """Read a table that :func:`write_table` wrote, or any BIDS-like TSV, with text kept as text.
 
+    What is missing may be ``n/a``, or in a column of numbers an empty cell, as other programs write it.
+
     Raises
     ------
     FileNotFoundError
@@ -108,4 +117,19 @@ def read_table(path: str | Path) -> pd.DataFrame:
     for name in table.columns.intersection([*RESULT_COLUMNS, *TRIAL_COLUMNS]):
         if name in text:
             table[name] = table[name].fillna("")
+    for name in table.columns.difference(text, sort=False):
+        if not pd.api.types.is_numeric_dtype(table[name]):
+            table[name] = _without_empty(table[name], name in _NUMBERS)
     return table
+
+
+def _without_empty(column: pd.Series, declared: bool) -> pd.Series:
+    """A column of numbers with its empty cells missing; text as it is."""
+    empty = column.map(lambda value: isinstance(value, str) and not value.strip())
+    if not empty.any():
+        return column
+    filled = column.mask(empty)
+    numbers = pd.to_numeric(filled, errors="coerce")
+    if numbers.notna().equals(filled.notna()) and (declared or numbers.notna().any()):
+        return numbers
+    return filled if declared else column

@@ -1,6 +1,7 @@
 """Commands that ask more of a folder of results: they say the sentences, write their tables, and refuse in one line."""
 
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ from typer.testing import CliRunner
 
 from excitability.batch import load_results
 from excitability.cli import app
+from excitability.cli._options import asked_equivalence, grouped
+from excitability.cli._tables import _beside
 from excitability.protocol import load_battery
 from excitability.tables import read_table, write_table
 
@@ -71,7 +74,8 @@ def test_responders(folder):
 def test_associate_and_moderate(folder):
     said = run("associate", folder, "sici conditioned_ratio isi_0.002", "lactate", "--after", "post0")
     assert said.exit_code == 0, said.output
-    assert len(read_table(folder / "associations.tsv")) == 6  # two methods, two groups and all
+    (path,) = folder.glob("associations_*_lactate.tsv")
+    assert len(read_table(path)) == 6  # two methods, two groups and all
     said = run("associate", folder, "sici isi_0.002 conditioned_ratio", "pain_intensity", "--moderator")
     assert said.exit_code == 0, said.output
     assert "depend" in said.output
@@ -133,18 +137,173 @@ def test_an_empty_column_of_time_points_is_no_label(folder, tmp_path):
 
 
 def test_mediation_takes_the_groups_of_the_plan(folder, tmp_path):
-    copied = shutil.copytree(folder, tmp_path / "groups")
+    copied = shutil.copytree(folder, tmp_path / "groups", ignore=shutil.ignore_patterns("mediation*"))
     battery = json.loads((copied / "battery.json").read_text())
     assert battery.get("by") == "group"
     said = run("mediate", copied, "lactate", "sici conditioned_ratio isi_0.002 FDI")
     assert said.exit_code == 0, said.output
-    assert read_table(copied / "mediation.tsv")["contrast"].str.contains("patient - control").all()
-    pooled = run("mediate", copied, "lactate", "sici conditioned_ratio isi_0.002 FDI", "--by", "none")
+    path = copied / "mediation_lactate_sici_conditioned_ratio_isi_0.002_FDI.tsv"
+    assert read_table(path)["contrast"].str.contains("patient - control").all()
+    pooled = run("mediate", copied, "lactate", "sici conditioned_ratio isi_0.002 FDI", "--by", "none", "--overwrite")
     assert pooled.exit_code == 0, pooled.output
-    assert not read_table(copied / "mediation.tsv")["contrast"].str.contains("control").any()
+    assert not read_table(path)["contrast"].str.contains("control").any()
 
 
 def test_power_of_a_ratio_comes_from_repeats_where_trials_have_no_test_pulse(folder):
     which = ("--measure", "conditioned_ratio", "--protocol", "m1/sici", "--condition", "isi_0.002")
     found = run("power", folder, "--change", "25", *which)
     assert found.exit_code == 0, found.output
+
+
+def one_group(folder, path):
+    """The same folder with the patients only."""
+    table = read_table(folder / "results.tsv")
+    path.mkdir()
+    write_table(table[(table["group"] == "patient") & (table["protocol"] == "m1/sici")], path / "results.tsv")
+    for name in ("battery.json", "trials.tsv"):
+        shutil.copy(folder / name, path)
+    return path
+
+
+@pytest.mark.filterwarnings("ignore:no recording at the planned")
+def test_one_group_is_compared_without_being_asked(folder, tmp_path):
+    alone = one_group(folder, tmp_path / "alone")
+    with pytest.warns(UserWarning, match="all people are 'patient' in the column 'group': compared as one group"):
+        said = run("compare", alone, "--after", "post0")
+    assert said.exit_code == 0, said.output
+    assert set(read_table(alone / "comparison.tsv")["group"]) == {"all"}
+    with pytest.warns(UserWarning, match="one group"):
+        assert run("responders", alone).exit_code == 0
+    said = run("compare", alone, "--by", "group", "--after", "post0")
+    assert "--by none compares them together" in str(said.exception)
+
+
+@pytest.mark.filterwarnings("ignore:no recording at the planned")
+def test_all_people_are_compared_together_where_groups_were_planned(folder, tmp_path):
+    table = read_table(folder / "results.tsv")
+    write_table(table[table["protocol"] == "m1/sici"], tmp_path / "results.tsv")
+    shutil.copy(folder / "battery.json", tmp_path)
+    said = run("compare", tmp_path, "--by", "none", "--after", "post0", "-o", tmp_path / "all.tsv")
+    assert said.exit_code == 0, said.output
+    assert set(read_table(tmp_path / "all.tsv")["group"]) == {"all"}
+    said = run("reliability", tmp_path, "--by", "none", "-o", tmp_path / "reliability.tsv")
+    assert said.exit_code == 0, said.output
+
+
+def test_groups_that_differ_in_capitals_are_told(folder):
+    table = pd.DataFrame({"group": ["patient", "Patient", "control", None]})
+    with pytest.warns(UserWarning, match="'patient' and 'Patient' in the column 'group' count as two groups"):
+        assert grouped({"by": "group"}, table, None) == {"by": "group"}
+
+
+@pytest.mark.parametrize("command", ["associate", "mediate"])
+def test_the_examples_of_the_help_fit_one_measure(folder, command):
+    words = " ".join(run(command, "--help").output.replace("│", " ").split())
+    (example,) = re.findall(r"'(sici [^']*)'", words)
+    found = run("associate", folder, example, "lactate", "--after", "post0", "-o", folder.parent / f"{command}.tsv")
+    assert found.exit_code == 0, found.exception
+
+
+@pytest.mark.parametrize("bound", ["10", "0.05"])
+def test_a_bound_without_a_unit_names_what_to_type(bound):
+    with pytest.raises(ValueError, match=f"'{bound} %' is one of .* MEASURE=SIZE"):
+        asked_equivalence([bound])
+
+
+def test_results_that_pandas_saved_again_are_read(folder, tmp_path):
+    shutil.copy(folder / "battery.json", tmp_path)
+    again = pd.read_csv(folder / "results.tsv", sep="\t")
+    again.loc[0, "lactate"] = np.nan
+    assert again["value"].isna().any()
+    again.to_csv(tmp_path / "results.tsv", sep="\t", index=False)
+    assert "n/a" not in (tmp_path / "results.tsv").read_text()
+    table = read_table(tmp_path / "results.tsv")
+    assert table["value"].dtype == table["lactate"].dtype == float
+    assert table["value"].isna().sum() == again["value"].isna().sum()
+    assert (table["flag"] == "").any()
+    said = run("associate", tmp_path, "sici conditioned_ratio isi_0.002", "lactate", "--after", "post0")
+    assert said.exit_code == 0, said.exception
+
+
+def test_no_answer_replaces_that_to_another_question(folder, tmp_path):
+    copied = shutil.copytree(folder, tmp_path / "copied", ignore=shutil.ignore_patterns("associations*", "relia*"))
+    sici = "sici conditioned_ratio isi_0.002"
+    for words in (("lactate",), ("pain_intensity",), ("pain_intensity", "--moderator")):
+        assert run("associate", copied, sici, *words, "--after", "post0").exit_code == 0
+    assert len([*copied.glob("associations_*.tsv")]) == 3
+    said = run("associate", copied, sici, "lactate", "--after", "post30")
+    assert said.exit_code == 1
+    assert "after was post0, is post30" in str(said.exception)
+    assert "--overwrite replaces it" in str(said.exception)
+    assert run("associate", copied, sici, "lactate", "--after", "post30", "--overwrite").exit_code == 0
+    assert run("reliability", copied).exit_code == 0
+    assert run("reliability", copied).exit_code == 0  # the same question again
+    assert "session was" in str(run("reliability", copied, "--session", "pre,post0").exception)
+
+
+def test_a_comparison_is_not_replaced_and_the_report_shows_the_one_just_made(folder, tmp_path, monkeypatch):
+    from excitability import html_report
+    from excitability.html_report import _folder
+
+    copied = shutil.copytree(folder, tmp_path / "copied", ignore=shutil.ignore_patterns("comparison*"))
+    few = read_table(copied / "results.tsv").query("protocol == 'm1/sici' and timepoint in ('pre', 'post0', 'post30')")
+    write_table(few, copied / "results.tsv")
+    assert run("compare", copied).exit_code == 0
+    said = run("compare", copied, "--method", "trimmed")
+    assert "method was none, is trimmed" in str(said.exception)
+    other = tmp_path / "trimmed.tsv"
+    said = run("compare", copied, "--method", "trimmed", "-o", other)
+    assert said.exit_code == 0, said.output
+    line = said.output.splitlines()[-1]
+    assert line == f"next: excitability report {copied} --comparison {other} -o {tmp_path / 'trimmed.html'}"
+    shown = []
+    monkeypatch.setattr(
+        html_report, "report", lambda results, comparison, path, **rest: shown.append(comparison) or path
+    )
+    monkeypatch.setattr(_folder, "example_figures", lambda *given: [])
+    assert run(*line.split()[2:]).exit_code == 0
+    pd.testing.assert_frame_equal(shown[0], read_table(other))
+
+
+@pytest.mark.filterwarnings("ignore:no recording at the planned")
+def test_responders_lists_the_people_and_says_once_why_it_cannot_be_said(folder, tmp_path):
+    said = run("responders", folder, "-o", tmp_path / "all.tsv")
+    assert said.exit_code == 0, said.output
+    people, counted = read_table(tmp_path / "all_people.tsv"), read_table(tmp_path / "all.tsv")
+    keys = ["protocol", "measure", "channel", "condition", "group", "contrast"]
+    up = people[people["response"] == "up"].groupby(keys).size()
+    wanted = counted.set_index(keys)["n_up"]
+    assert wanted[wanted > 0].to_dict() == up.to_dict()
+    sici = people.query("measure == 'conditioned_ratio' and condition == 'isi_0.002' and response == 'up'")
+    assert len(sici)
+    assert f"rose: {sici['participant'].iloc[0]} (+" in said.output
+    table = read_table(folder / "results.tsv")
+    shutil.copy(folder / "battery.json", tmp_path)
+    first = table["participant"].isin([f"{n:02d}" for n in range(1, 11)])
+    write_table(table[first & table["timepoint"].isin(["pre", "post0"])], tmp_path / "results.tsv")
+    said = run("responders", tmp_path, "--after", "post0")
+    assert said.exit_code == 0, said.output
+    assert said.output.count("cannot be said") == 1
+    assert "too few controls (11 are needed)" in said.output
+
+
+def test_equivalence_that_cannot_be_said_is_said():
+    row = {"equivalence_sentence": "MEP: whether cannot be known (post - pre).", "equivalence_bound": np.nan}
+    (told,) = _beside({**row, "flag": "sdc_from_controls;sdc_uncertain"})
+    assert told == "Equivalence: cannot be said, as the detectable change comes from too few people (11 are needed)."
+
+
+def test_power_names_the_option_that_it_needs(folder):
+    said = run("power", folder, "--measure", "conditioned_ratio", "--change", 25)
+    assert "conditioned_ratio: say which --protocol: m1/sici, m1/icf" in str(said.exception)
+    assert "--protocol m1/sici --measure conditioned_ratio --condition isi_0.002" in str(said.exception)
+    said = run("power", folder, "--change", 0.3, "--n", 5)
+    assert "note: --change 0.3 is 0.3 %; 30 % is --change 30" in said.output
+
+
+def test_a_word_among_empty_cells_stays(tmp_path):
+    (tmp_path / "t.tsv").write_text("participant\tvalue\tnote\n01\t1.5\tx\n02\tn.d.\t\n03\t\t\n")
+    table = read_table(tmp_path / "t.tsv")
+    assert table["value"].iloc[1] == "n.d."
+    assert table["value"].isna().tolist() == [False, False, True]
+    assert table["note"].tolist() == ["x", "", ""]

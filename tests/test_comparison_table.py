@@ -292,11 +292,11 @@ def test_the_command_writes_all_of_it_and_prints_little(folder):
 
 def test_bad_options_are_one_line(folder):
     for words, message in (
-        (["--equivalence", "10"], "unknown bound"),
+        (["--equivalence", "10"], "10 of what?"),
         (["--equivalence", "25 %", "--equivalence", "silent_period=0.01"], "takes one bound, or MEASURE=SIZE"),
         (["--method", "bootstrap", "--covariate", "age"], "takes no covariates"),
     ):
-        said = typed("compare", folder, "--after", "post0", *words)
+        said = typed("compare", folder, "--after", "post0", "--overwrite", *words)
         assert said.exit_code != 0
         assert message in str(said.exception)
         assert "\n" not in str(said.exception)

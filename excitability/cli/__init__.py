@@ -187,6 +187,9 @@ def batch(
 def report(
     results: Annotated[Path, typer.Argument(help="Folder that 'batch' (and 'compare') wrote.")],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="HTML; RESULTS/report.html by default.")] = None,
+    comparison: Annotated[
+        Path | None, typer.Option(help="What 'compare -o' wrote; RESULTS/comparison.tsv by default.")
+    ] = None,
 ) -> None:
     """One HTML file with the results, the comparison and the figures."""
     from excitability.html_report import report_folder
@@ -194,7 +197,7 @@ def report(
     if not (results / "results.tsv").is_file():
         raise FileNotFoundError(f"{results} holds no results.tsv; run 'excitability batch STUDY -o {results}' first")
     with progress_bar("figures") as progress:
-        path = report_folder(results, output or results / "report.html", progress=progress)
+        path = report_folder(results, output or results / "report.html", comparison=comparison, progress=progress)
     typer.echo(f"wrote {path}")
 
 

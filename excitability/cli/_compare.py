@@ -18,6 +18,7 @@ from ._options import (
     Covariates,
     Equivalence,
     Method,
+    Overwrite,
     SingleTrials,
     TrialCovariates,
     asked_clusters,
@@ -26,6 +27,7 @@ from ._options import (
     listed,
 )
 from ._tables import show_changes, show_clusters, show_families
+from ._writing import check_place
 
 
 def compare(
@@ -48,6 +50,7 @@ def compare(
         bool | None,
         typer.Option(help="Findings of the literature one by one, or none; in one line by default."),
     ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Compare time points, by group or arm, or groups at one time, under the plan of the battery or as said here."""
     from excitability.batch import load_evoked, load_results, plan_of
@@ -68,13 +71,14 @@ def compare(
     given |= {"covariates": listed(covariate), "method": method, "trials": trials}
     given |= {"equivalence": asked_equivalence(equivalence), "bayes_factor": bayes_factor or None}
     plan = asked_plan(plan_of(battery, table), table, **given, trial_covariates=listed(trial_covariate))
+    path = check_place(output or results / "comparison.tsv", plan, overwrite)
     if "after" in plan:
         typer.echo(" ".join(describe_design(table, before=plan["before"], after=plan["after"], by=plan.get("by"))))
     change = compare_by_plan(table, plan, single, battery)
     command = " ".join(["excitability", *sys.argv[1:]])
     record = comparison_record(table, change, plan, battery, single, command)
     measures = {name: (column.unit, column.meaning) for name, column in COLUMNS.items()}
-    path = write_table(change, output or results / "comparison.tsv", measures=measures, facts=record)
+    write_table(change, path, measures=measures, facts=record)
     shown = battery.planned(change)
     show_changes(shown, literature=evidence is not False)
     if evidence:
@@ -82,12 +86,14 @@ def compare(
         for finding in findings_on(change).to_dict("records"):
             typer.echo(f"  {finding_in_words(finding)}")
     show_families(change, outcomes_not_compared(change, battery))
-    beside = path.with_suffix(".json").name
-    typer.echo(f"\nwrote {path} ({len(change)} contrasts; {beside}: models, families, who is left out, versions)")
+    record_name = path.with_suffix(".json").name
+    typer.echo(f"\nwrote {path} ({len(change)} contrasts; {record_name}: models, families, who is left out, versions)")
     tests = asked_clusters(clusters, battery)
     if tests:
         found = compare_planned(load_evoked(results), tests, plan)
-        path = write_table(found, results / "clusters.tsv", facts={"Plan": plan})
+        beside = path.with_name(f"{path.stem}_clusters.tsv") if output else results / "clusters.tsv"
+        write_table(found, beside, facts={"Plan": plan})
         show_clusters(found)
-        typer.echo(f"wrote {path} ({len(found)} rows)")
-    typer.echo(f"next: excitability report {results}")
+        typer.echo(f"wrote {beside} ({len(found)} rows)")
+    own = f" --comparison {path} -o {path.with_suffix('.html')}" if output else ""
+    typer.echo(f"next: excitability report {results}{own}")

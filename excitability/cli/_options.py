@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -35,10 +37,16 @@ Jobs = Annotated[int, typer.Option("--n-jobs", "-j", help="Recordings at a time;
 # of compare: what is not given follows the plan of the battery
 Before = Annotated[list[str] | None, typer.Option(help="Baseline, or several to take the mean of.")]
 After = Annotated[list[str] | None, typer.Option(help="Time points after.")]
-By = Annotated[str | None, typer.Option(help="Column of the groups, or of the arms of a crossover.")]
+By = Annotated[
+    str | None, typer.Option(help="Column of the groups, or of the arms of a crossover; 'none': all people.")
+]
 At = Annotated[list[str] | None, typer.Option(help="Time points at which groups are compared, instead of a change.")]
-Covariates = Annotated[list[str] | None, typer.Option(help="Covariates; 'baseline' is the measure before.")]
-Method = Annotated[str | None, typer.Option(help="t, trimmed (20 % trimmed means), permutation or bootstrap.")]
+Covariates = Annotated[
+    list[str] | None, typer.Option(help="Covariates, as they were before; 'baseline' is the measure before.")
+]
+Method = Annotated[
+    str | None, typer.Option(help="t; without covariates also trimmed (20 % trimmed means), permutation or bootstrap.")
+]
 SingleTrials = Annotated[bool | None, typer.Option("--trials/--no-trials", help="Mixed models of single trials.")]
 Clusters = Annotated[
     list[str] | None, typer.Option(help="Cluster test of evoked potentials: early, late, or START:STOP in s.")
@@ -48,6 +56,7 @@ Equivalence = Annotated[
     list[str] | None,
     typer.Option(help="Largest change that is none: person, group (detectable), '25 %', or MEASURE=SIZE in SI or %."),
 ]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a table that other options made.")]
 BayesFactor = Annotated[bool, typer.Option("--bayes-factor", help="Evidence for a change against none, per group.")]
 
 
@@ -123,6 +132,11 @@ def asked_equivalence(words: list[str] | None) -> str | dict[str, str] | None:
         return sizes
     if sizes or len(words) > 1:
         raise ValueError(f"--equivalence takes one bound, or MEASURE=SIZE for each measure, not {' '.join(words)}")
+    if re.fullmatch(r"[+-]?[\d.]+(e[+-]?\d+)?", words[0].strip(), re.IGNORECASE):
+        raise ValueError(
+            f"--equivalence {words[0]} of what? '{words[0].strip()} %' is one of every ratio and amplitude, "
+            "MEASURE=SIZE one in SI units, such as mep_latency=0.001"
+        )
     return words[0]
 
 
@@ -134,7 +148,9 @@ def asked_plan(plan: dict[str, Any], table: Any, **given: Any) -> dict[str, Any]
     unasked = {"after", "at"} - set(asked)
     if len(unasked) == 1:  # one of the two was asked for, so that the other is not meant
         plan = {name: value for name, value in plan.items() if name not in unasked}
-    plan = {**plan, **asked}
+    plan = grouped({**plan, **asked}, table, asked.get("by"))
+    if "by" not in plan and "at" not in asked and "after" in plan:
+        plan.pop("at", None)  # groups at one time, where there are none
     if "at" not in plan and not {"before", "after"} <= set(plan):
         from excitability.labels import time_column
 
@@ -142,4 +158,33 @@ def asked_plan(plan: dict[str, Any], table: Any, **given: Any) -> dict[str, Any]
         raise ValueError(
             f"say what to compare: --before LABEL --after LABEL, or --by COLUMN --at LABEL, with labels of: {labels}"
         )
+    return plan
+
+
+def grouped(plan: dict[str, Any], table: Any, asked: str | None) -> dict[str, Any]:
+    """A plan with its groups as the table has them: without any where all people are in one, or are to be together.
+
+    ``asked`` is the column that was typed, which is taken at its word; 'none' is no column.
+    """
+    by = plan.get("by")
+    alone = {name: value for name, value in plan.items() if name != "by"}
+    if by is None or str(by).strip().lower() in ("", "none"):
+        return alone
+    if by not in table:
+        return plan  # the comparison says which columns there are
+    text = table[by].dropna().astype(str).str.strip()
+    labels = [label for label in dict.fromkeys(text) if label not in ("", "n/a")]
+    if len(labels) == 1 and asked is not None:
+        raise ValueError(f"--by {by}: all people are {labels[0]!r}, no two groups; --by none compares them together")
+    if len(labels) == 1:
+        warnings.warn(f"all people are {labels[0]!r} in the column {by!r}: compared as one group", stacklevel=2)
+        return alone
+    known: dict[str, str] = {}
+    for label in labels:
+        first = known.setdefault(label.casefold(), label)
+        if first != label:
+            warnings.warn(
+                f"{first!r} and {label!r} in the column {by!r} count as two groups; write one word if they are one",
+                stacklevel=2,
+            )
     return plan

@@ -202,9 +202,20 @@ def _beside(row: dict[Hashable, Any]) -> Iterator[str]:
     told, bound = str(row.get("equivalence_sentence", "")), float(row.get("equivalence_bound", math.nan))
     if told and math.isfinite(bound):
         yield f"Equivalence: {told.partition(': ')[2]}"
+    elif told:
+        yield f"Equivalence: cannot be said, {_why_no_bound(str(row.get('flag', '')))}."
     factor = float(row.get("bayes_factor", math.nan))
     if math.isfinite(factor):
         yield f"Bayes factor: {in_words(factor)}."
+
+
+def _why_no_bound(flag: str) -> str:
+    """Why a bound of equivalence that comes from the detectable change is not known."""
+    if "sdc_uncertain" in flag:
+        return "as the detectable change comes from too few people (11 are needed)"
+    if "sdc_unknown" in flag:
+        return "as no detectable change is known (repeated baselines or a control group give one)"
+    return "as the bound is not known on this scale"
 
 
 def show_families(change: pd.DataFrame, absent: Iterable[str] = ()) -> None:

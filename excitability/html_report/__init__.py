@@ -14,7 +14,7 @@ from .. import __version__
 from ..labels import protocol_label, times_in_order
 from ..plots import change_forest
 from ..schema import QUALITY
-from ..tables import write_text
+from ..tables import read_table, write_text
 from . import _page as html
 from . import _sections as sections
 from . import _tables as tables
@@ -169,6 +169,7 @@ def report_folder(
     folder: str | Path,
     path: str | Path | None = None,
     *,
+    comparison: str | Path | None = None,
     title: str | None = None,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> Path:
@@ -180,6 +181,8 @@ def report_folder(
         Holds ``results.tsv`` and, where ``excitability compare`` was run, ``comparison.tsv``.
     path : path, optional
         The HTML file; ``report.html`` in the folder by default.
+    comparison : path, optional
+        Table of a comparison that was written elsewhere than ``comparison.tsv``.
     title : str, optional
         Title of the page.
     progress : callable, optional
@@ -211,7 +214,7 @@ def report_folder(
     study = Study(Path(folder))
     return report(
         study.results,
-        study.comparison,
+        study.comparison if comparison is None else read_table(comparison),
         Path(path) if path is not None else Path(folder) / "report.html",
         trials=study.trials if len(study.trials) else None,
         figures=[*cluster_figures(study), *example_figures(study, progress)],
