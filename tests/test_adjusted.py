@@ -2,8 +2,9 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
-from excitability.comparison import compare, compare_groups
+from excitability.comparison import associate, compare, compare_groups, describe_design
 
 
 def amplitudes(seed=3, n=10, change=0.26, more=0.0):
@@ -58,3 +59,21 @@ def test_baseline_of_groups_not_drawn_by_lot_is_a_caution():
     far = by_group(amplitudes(more=4.0), covariates=["baseline"]).loc["control", "sentence"]
     assert "Extrapolated: this is for a baseline of" in far
     assert " mV, the mean of all" in far
+
+
+@pytest.mark.parametrize("shared", [10, 3])
+def test_one_code_in_two_groups_is_no_crossover(shared):
+    table = amplitudes()
+    number = table["participant"].str[1:]
+    same = table.assign(participant=number.where(number.astype(int) < shared, table["participant"]))
+    calls = (compare, lambda t, by: compare_groups(t, by, "pre"), describe_design)
+    for call in calls:
+        with pytest.raises(
+            ValueError, match=r"00 is patient and control.*'patient00' and 'control00'.*by='arm'"
+        ) as told:
+            call(same, by="group")
+        assert "\n" not in str(told.value)
+    with pytest.raises(ValueError, match="00 is patient and control"):
+        associate(same, "mep_amplitude", "age", by="group")
+    if shared == 10:
+        assert compare(same.rename(columns={"group": "arm"}), by="arm")["n"].iloc[0] == 10

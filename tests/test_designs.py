@@ -426,7 +426,7 @@ def test_command_line_compares_arms_and_groups(tmp_path):
     assert "Crossover of 8 people over the arms exercise and rest." in done.output
     written = pd.read_csv(tmp_path / "comparison.tsv", sep="\t")
     assert "exercise - rest" in set(written["group"])
-    done = CliRunner().invoke(app, ["compare", str(tmp_path), "--by", "arm", "--at", "pre"])
+    done = CliRunner().invoke(app, ["compare", str(tmp_path), "--by", "arm", "--at", "pre", "--overwrite"])
     assert done.exit_code == 0, done.output
     assert set(pd.read_csv(tmp_path / "comparison.tsv", sep="\t")["contrast"]) == {"pre"}
 
@@ -493,8 +493,11 @@ def test_mistakes_are_one_clear_line(call, message):
 def test_label_that_changes_in_a_few_people_is_a_mistake_and_no_crossover():
     results = groups(times=("pre", "post0"))
     twice = results[results["participant"] == "001"].assign(group="control")
-    with pytest.raises(ValueError, match=r"by='group': 001 have.*a crossover needs most people in two"):
-        compare(pd.concat([results, twice], ignore_index=True), by="group")
+    both = pd.concat([results, twice], ignore_index=True)
+    with pytest.raises(ValueError, match=r"by='arm': 001 have.*a crossover needs most people in two"):
+        compare(both.rename(columns={"group": "arm"}), by="arm")
+    with pytest.raises(ValueError, match="everybody is in one group, but the group changes in 001"):
+        compare(both, by="group")
     results.loc[0, "group"] = "control"
     with pytest.raises(ValueError, match="changes in 000"):
         compare(results, by="group")

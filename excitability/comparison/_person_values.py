@@ -12,6 +12,7 @@ from ..covariates import check_covariates
 from ..labels import capital, name_in_words
 from ..schema import COVARIATES, QUALITY, RESULT_COLUMNS, unknown_word
 from ._labels import as_text
+from ._units import in_two_groups
 from .design import SERIES, level_column, read_design
 from .sentences import subject
 
@@ -181,6 +182,8 @@ def group_of(results: pd.DataFrame, by: str | None, people: pd.Index) -> pd.Seri
     pairs = pd.DataFrame({"participant": as_text(results["participant"]), by: as_text(results[by])})
     pairs = pairs[pairs[by].ne("")].drop_duplicates()
     twice = pairs["participant"][pairs["participant"].duplicated()]
+    if len(twice) and by == "group":
+        raise ValueError(in_two_groups(pairs, twice.unique()))
     if len(twice):
         raise ValueError(
             f"by={by!r} must be the same in all rows of a participant, but changes in {twice.iloc[0]}; of a crossover "

@@ -41,7 +41,7 @@ def read_units(table: pd.DataFrame, by: str | None, level_name: str, levels: Seq
         and sessions of a crossover without an arm.
     """
     participants = tuple(sorted(table["participant"].unique()))
-    if by is None or not _is_crossed(table, by, level_name, levels):
+    if by in (None, "group") or not _is_crossed(table, str(by), level_name, levels):
         names, groups = groups_of_people(table, by, participants)
         people = np.arange(len(participants))
         doses, unit = _doses(table, by, names)
@@ -72,6 +72,8 @@ def groups_of_people(
     label = as_text(_column(table, by))
     pairs = pd.DataFrame({"participant": table["participant"], by: label})[label.ne("")].drop_duplicates()
     twice = pairs["participant"][pairs["participant"].duplicated()].unique()
+    if len(twice) and by == "group":
+        raise ValueError(in_two_groups(pairs, twice))
     if len(twice):
         raise ValueError(
             f"by={by!r} must be the same in all rows of a participant, or in a crossover hold each time point in "
@@ -85,6 +87,18 @@ def groups_of_people(
         raise ValueError(f"by={by!r} needs two or more groups; all rows are {names[0]!r}. Leave by out")
     group_of = pairs.set_index("participant")[by]
     return names, pd.Index(names).get_indexer(pd.Index(group_of.loc[list(participants)]))
+
+
+def in_two_groups(pairs: pd.DataFrame, twice: np.ndarray) -> str:
+    """What to type where people are in several groups: two people under one code, an arm, or a slip."""
+    who = str(twice[0])
+    groups = in_order(pairs["group"][pairs["participant"] == who].unique())
+    codes = " and ".join(repr(f"{name}{who}") for name in groups[:2])
+    return (
+        f"everybody is in one group, but the group changes in {some(twice)}: {who} is "
+        f"{' and '.join(groups)}. If these are different people, give them codes that differ, such as {codes}; if they "
+        "are the same people, call the column 'arm' and compare by='arm'"
+    )
 
 
 def _column(table: pd.DataFrame, by: str) -> pd.Series:

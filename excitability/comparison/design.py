@@ -14,7 +14,7 @@ from ..schema import QUALITY, RESULT_COLUMNS, join_flags, unknown_word, validate
 from ._covariates import read_covariates
 from ._labels import CONTROL, alike, as_text, some
 from ._scale import LOG_FORMS, to_scale
-from ._units import Units, read_units
+from ._units import Units, in_two_groups, read_units
 
 SERIES = ("protocol", "measure", "channel", "condition")
 #: Values shrunken towards the population of the study: their spread is not that of people, nor of measurement.
@@ -325,6 +325,9 @@ def _check_duplicates(rows: pd.DataFrame, place: tuple[np.ndarray, ...], level_n
     first = rows[twice].iloc[0]
     same = rows.index[twice & np.logical_and.reduce([part == part[twice][0] for part in place])]
     apart = [name for name in _APART if name in rows and name != by and as_text(rows.loc[same, name]).nunique() > 1]
+    if apart[:1] == ["group"]:
+        pairs = rows.loc[same, ["participant", "group"]].assign(group=as_text(rows.loc[same, "group"]))
+        raise ValueError(in_two_groups(pairs, pairs["participant"].unique()))
     told = "Keep one"
     if apart:
         told = f"They differ in {apart[0]!r}: " + ("by='arm' compares the arms" if apart[0] == "arm" else "select one")
