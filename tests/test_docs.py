@@ -1,4 +1,4 @@
-"""The examples of the guide to TMS-EEG run, in the order of the page, on a small simulated recording."""
+"""The examples of the guides to TMS-EEG and to comparisons run, in the order of the page, on small simulated data."""
 
 import re
 import warnings
@@ -14,6 +14,7 @@ from excitability.protocol import averages
 from excitability.protocol.running import conditions_of
 
 PAGE = (Path(__file__).parents[1] / "docs" / "tms_eeg.md").read_text(encoding="utf-8")
+COMPARISON = (Path(__file__).parents[1] / "docs" / "comparison.md").read_text(encoding="utf-8")
 PYTHON = re.findall(r"^```python\n(.*?)^```", PAGE, flags=re.M | re.S)
 
 
@@ -35,7 +36,7 @@ def test_the_examples_run_one_after_the_other(monkeypatch):
     assert [record["step"] for record in words["steps"]].count("ssp_sir") == 0
 
 
-@pytest.mark.parametrize("name", sorted(set(re.findall(r"\bex((?:\.[a-z_]+)+)", PAGE))))
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"\bex((?:\.[a-z_]+)+)", PAGE + COMPARISON))))
 def test_every_name_of_the_page_exists(name):
     found = ex
     for word in name.strip(".").split("."):
@@ -58,3 +59,30 @@ def test_the_table_of_steps_is_in_the_order_of_the_protocols():
     told = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
     steps = [step["step"] for step in ex.load_protocol("dlpfc/tep").cleaning]
     assert [name for name in told if name in steps] == steps
+
+
+def test_a_table_of_ones_own_is_compared_as_the_page_says(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(ex, "report", lambda *given: given)  # the page itself has tests of its own
+    words: dict = {}
+    for block in re.findall(r"^```python\n(.*?)^```", COMPARISON, flags=re.M | re.S):
+        exec(compile(block, f"comparison.md: {block.splitlines()[0]}", "exec"), words)
+    said = capsys.readouterr().out
+    assert said.count("\n") == 3
+    assert "rose by" in said
+    assert "in the patient group" in said
+    assert {"p_adjusted", "equivalence_sentence", "bayes_factor"} <= set(words["change"])
+    assert len(words["one_row_a_person"]) == 14
+    needed = re.findall(r"^\| `(\w+)` \| needed", COMPARISON, flags=re.M)
+    for name in needed:  # what the page calls needed is asked for
+        with pytest.raises(ValueError, match=name):
+            ex.compare(words["table"].drop(columns=name), before="pre", after="post")
+    least = words["table"][[*needed, "timepoint"]]
+    assert len(ex.compare(least, before="pre", after="post")) == 1
+
+
+def test_the_page_on_comparisons_names_functions_that_exist():
+    from excitability import comparison
+
+    named = ("associate", "moderate", "mediate", "power", "sample_size", "reliability_table")
+    assert all(f"`{name}" in COMPARISON and callable(getattr(comparison, name)) for name in named)
