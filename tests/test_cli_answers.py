@@ -301,6 +301,24 @@ def test_power_names_the_option_that_it_needs(folder):
     assert "note: --change 0.3 is 0.3 %; 30 % is --change 30" in said.output
 
 
+def test_a_wide_table_of_some_measures(folder):
+    said = run("wide", folder, "--measure", "silent_period,s50")
+    assert said.exit_code == 0, said.output
+    wide = pd.read_csv(folder / "wide_silent_period_s50.csv")
+    assert any("silent_period" in name for name in wide)
+    assert not any("conditioned_ratio" in name for name in wide)
+    assert "did you mean 's50'" in str(run("wide", folder, "--measure", "s51").exception)
+
+
+def test_a_study_is_simulated_with_a_repeated_baseline(tmp_path, monkeypatch):
+    import excitability as ex
+
+    given = {}
+    monkeypatch.setattr(ex.simulate, "study", lambda path, **options: given.update(options))
+    assert run("simulate", tmp_path, "--timepoint", "pre,pre2,post0").exit_code == 0
+    assert given["timepoints"] == ["pre", "pre2", "post0"]
+
+
 def test_a_word_among_empty_cells_stays(tmp_path):
     (tmp_path / "t.tsv").write_text("participant\tvalue\tnote\n01\t1.5\tx\n02\tn.d.\t\n03\t\t\n")
     table = read_table(tmp_path / "t.tsv")

@@ -207,15 +207,29 @@ def simulate(
     patients: Annotated[int, typer.Option(help="Patients with chronic low back pain.")] = 6,
     controls: Annotated[int, typer.Option(help="Controls.")] = 6,
     eeg: Annotated[bool, typer.Option(help="With TMS-EEG and resting EEG.")] = True,
+    timepoint: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="pre, post0, post30 by default; with pre2 the baseline is repeated (reliability, responders)."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the random numbers.")] = 0,
     n_jobs: Jobs = 1,
 ) -> None:
     """Write a BIDS study with known answers."""
     import excitability as ex
 
+    given = {} if timepoint is None else {"timepoints": listed(timepoint)}
     with progress_bar("sessions") as progress:
         ex.simulate.study(
-            path, n_patients=patients, n_controls=controls, eeg=eeg, seed=seed, n_jobs=n_jobs, progress=progress
+            path,
+            n_patients=patients,
+            n_controls=controls,
+            eeg=eeg,
+            seed=seed,
+            n_jobs=n_jobs,
+            progress=progress,
+            **given,
         )
     typer.echo(f"wrote {path}")
     for battery in ("m1_exercise", *(["dlpfc_exercise"] if eeg else [])):

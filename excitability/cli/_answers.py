@@ -205,14 +205,23 @@ def power(
 
 def wide(
     results: Folder,
+    measure: Annotated[list[str] | None, typer.Option(help="Measures to keep; all by default.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="CSV or TSV; RESULTS/wide.csv.")] = None,
 ) -> None:
     """One row a participant, one column a measure and time point, for SPSS, R or JASP, and its dictionary."""
     from excitability.batch import load_results
     from excitability.comparison.wide_table import write_wide
+    from excitability.schema import unknown_word
 
     table, _, _ = load_results(results)
-    for path in write_wide(table, output or results / "wide.csv"):
+    measures = listed(measure) or []
+    for word in measures:
+        if word not in set(table["measure"]):
+            raise ValueError(unknown_word("measure", word, table["measure"].dropna().astype(str).unique()))
+    if measures:
+        table = table[table["measure"].isin(measures)]
+    own = Path(_named("wide", *measures)).with_suffix(".csv")
+    for path in write_wide(table, output or results / own):
         typer.echo(f"wrote {path}")
 
 

@@ -72,6 +72,11 @@ def compare(
     given |= {"equivalence": asked_equivalence(equivalence), "bayes_factor": bayes_factor or None}
     plan = asked_plan(plan_of(battery, table), table, **given, trial_covariates=listed(trial_covariate))
     path = check_place(output or results / "comparison.tsv", plan, overwrite)
+    tests = asked_clusters(clusters, battery)
+    of_clusters = path.with_name(f"{path.stem}_clusters.tsv") if output else results / "clusters.tsv"
+    asked = {**plan, "clusters": [repr(test) for test in tests]}
+    if tests:
+        check_place(of_clusters, asked, overwrite)
     if "after" in plan:
         typer.echo(" ".join(describe_design(table, before=plan["before"], after=plan["after"], by=plan.get("by"))))
     change = compare_by_plan(table, plan, single, battery)
@@ -88,12 +93,10 @@ def compare(
     show_families(change, outcomes_not_compared(change, battery))
     record_name = path.with_suffix(".json").name
     typer.echo(f"\nwrote {path} ({len(change)} contrasts; {record_name}: models, families, who is left out, versions)")
-    tests = asked_clusters(clusters, battery)
     if tests:
         found = compare_planned(load_evoked(results), tests, plan)
-        beside = path.with_name(f"{path.stem}_clusters.tsv") if output else results / "clusters.tsv"
-        write_table(found, beside, facts={"Plan": plan})
+        write_table(found, of_clusters, facts={"Plan": asked})
         show_clusters(found)
-        typer.echo(f"wrote {beside} ({len(found)} rows)")
+        typer.echo(f"wrote {of_clusters} ({len(found)} rows)")
     own = f" --comparison {path} -o {path.with_suffix('.html')}" if output else ""
     typer.echo(f"next: excitability report {results}{own}")
