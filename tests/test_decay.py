@@ -79,8 +79,8 @@ def gain(epochs, cleaned, truth, artefact):
 def test_responses_stay_where_there_is_no_decay(seed):
     epochs, truth, nothing = made(seed)
     cleaned = remove_decay(epochs)
-    assert gain(epochs, cleaned, truth, nothing) > 0.87
-    assert np.sqrt(np.mean(error(epochs, cleaned, nothing) ** 2)) < 0.4e-6
+    assert gain(epochs, cleaned, truth, nothing) > 0.86
+    assert np.sqrt(np.mean(error(epochs, cleaned, nothing) ** 2)) < 0.45e-6
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -14,7 +14,8 @@ All parts but the choice of shapes are Gaussian. Sizes are learned first, a deca
 decay and muscle around every electrode, and of the response, from what comes after most decays. What the other channels
 then say about the response in a channel leaves for each choice of shapes a likelihood in closed form. The decay
 subtracted is the mean over the choices, weighted by it: the response is expected, not taken for an outlier, and a decay
-that is not there has no weight.
+that is not there has no weight. What is then known of each decay takes the place of the first guess, and the choice is
+made again.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ _N_SHAPES, _LEAST_MUSCLE = (
     9,
     1e-2,
 )  # directions of the dictionary, and least share of one of muscle, that are told apart
+_SLOW, _WEIGHT_OF_SLOW = 0.4, 0.1  # s; a decay as long as the trial is rarer
 _ROUNDS = 3  # of learning sizes; more change little
+_PASSES, _DOUBT = 2, 0.02  # of learning shapes; what is left of the first guess
 _LATE = (0.045, 0.3)  # s; most decays are over, and the response shows how large it is
 _LARGER = 1.1  # allowed to a response beyond what is seen late
 _LEAST_POWER = 0.25  # µV², of a late response
@@ -99,12 +102,20 @@ class DecayFit:
         """
         y, power = average / _UNIT, noise / _UNIT**2
         self.to_modes, self.in_modes = _modes(fields, power)
-        spread, own = self._learned(y, np.diag(power), near)
-        means, information = self._means(y), np.linalg.inv(own)
-        precision = information.copy()
-        directions = range(len(self.basis))
-        precision[:, directions, directions] -= spread**-2
-        self.weights = mixture(precision, information, means, self.towards, self.pairs, spread[:, 0])
+        sizes, response, least = self._learned(y, np.diag(power), near)
+        prior = _diagonal(np.repeat(sizes**2, self._parts(), axis=1))
+        r = len(self.shapes)
+        for turn in range(_PASSES + 1):
+            own = self._solve(prior, response)
+            information = np.linalg.inv(own)
+            precision = information - np.linalg.inv(prior)
+            self.weights, moments = mixture(
+                precision, information, self._means(y), self.towards, self.pairs, sizes[:, 0]
+            )
+            if turn < _PASSES:  # of few shapes each, decays tell the response in other channels better
+                prior[:, :r, :r] = (1 - _DOUBT) * moments + _DOUBT * prior[:, :r, :r]
+                left = y - np.einsum("ksq,kq->ks", self.weights, self._means(y)) @ self.coarse
+                response = max(self._response_size(left, np.diag(power), near.sum(axis=1) > 1), least)
         self.sizes = self.amplitudes(average)
         self.course = self.sizes @ self.fine
 
@@ -120,27 +131,30 @@ class DecayFit:
         """What was taken from the channels, had their average been ``x`` (n_channels, n_times), with these weights."""
         return self.amplitudes(self.binned(x)) @ self.fine
 
-    def _learned(self, y: np.ndarray, noise: np.ndarray, near: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Sizes by expectation and maximisation; what :meth:`_solve` returns for them."""
+    def _learned(self, y: np.ndarray, noise: np.ndarray, near: np.ndarray) -> tuple[np.ndarray, float, float]:
+        """Sizes of decay and muscle (n_channels, 2), of the response, and its least, from all channels together."""
         r = len(self.shapes)
         together = near.sum(axis=1) > 1
-        sizes = np.ones((len(y), 2))  # of decay and muscle
+        sizes = np.ones((len(y), 2))
         sizes[:, 0] = np.maximum(np.abs(y[:, :5]).max(axis=1), 1.0)
         # what is larger than usual may be slow decay
         least = response = min(self._response_size(y, noise, together), _LARGER * self.usual)
-        spread, own = self._solve(sizes, response)
         for _ in range(_ROUNDS):
+            spread = np.repeat(sizes, self._parts(), axis=1)
+            own = self._solve(_diagonal(spread**2), response)
             means = self._means(y)
-            uncertain = np.diagonal(own, axis1=1, axis2=2)
+            uncertain = np.diagonal(own, axis1=1, axis2=2) / spread**2
             for k, part in enumerate((slice(r), slice(r, None))):
-                told = np.sum(1 - (uncertain / spread**2)[:, part], axis=1)
+                told = np.sum(1 - uncertain[:, part], axis=1)
                 seen = np.sum(means[:, part] ** 2, axis=1)
                 sizes[:, k] = np.sqrt((near @ seen + _PRIOR_OF_SIZES) / (near @ told + _PRIOR_OF_SIZES))
             unknown = np.einsum("qb,kqp,pb->kb", self.shapes, own[:, :r, :r], self.shapes, optimize=True)
             left = self._response_size(y - means[:, :r] @ self.shapes, noise[:, None] - unknown, together)
             response = max(left, least)
-            spread, own = self._solve(sizes, response)
-        return spread, own
+        return sizes, response, least
+
+    def _parts(self) -> tuple[int, int]:
+        return len(self.shapes), len(self.basis) - len(self.shapes)
 
     def _response_size(self, y: np.ndarray, noise: np.ndarray, together: np.ndarray) -> float:
         """Size of the response (µV) that the late part shows; the usual one where there is no late part."""
@@ -151,19 +165,20 @@ class DecayFit:
         power = np.mean((late - late.mean(axis=0)) ** 2) - noise.mean()
         return float(_LARGER * np.sqrt(max(power, _LEAST_POWER) / np.diag(self.response)[self.late].mean()))
 
-    def _solve(self, sizes: np.ndarray, response: float) -> tuple[np.ndarray, np.ndarray]:
-        """Spread of decay and muscle (n_channels, n_basis), µV, and what is unknown of them in each channel, µV²."""
-        n, q = len(sizes), len(self.basis)
-        spread = np.repeat(sizes, (len(self.shapes), q - len(self.shapes)), axis=1)
+    def _solve(self, prior: np.ndarray, response: float) -> np.ndarray:
+        """What is unknown of decay and muscle in each channel (n_channels, n_basis, n_basis), µV², as is ``prior``."""
+        n, q, _ = prior.shape
+        factors = np.linalg.cholesky(prior)
         inverse = np.linalg.inv(self.in_modes[:, None, None] * (response**2 * self.response) + self.background)
         self.projections = self.basis @ inverse
         gram = self.projections @ self.basis.T
         joint = np.einsum("ki,li,iqp->kqlp", self.to_modes, self.to_modes, gram, optimize=True)
-        joint = (spread[:, :, None, None] * joint * spread).reshape(n * q, n * q)
-        joint[np.diag_indices(n * q)] += 1  # the prior, in units of the spread
-        self.joint = spread.ravel()[:, None] * np.linalg.inv(joint) * spread.ravel()
+        joint = np.einsum("kqa,kqlp,lpb->kalb", factors, joint, factors, optimize=True).reshape(n * q, n * q)
+        joint[np.diag_indices(n * q)] += 1  # the prior, in units of its factors
+        solved = np.linalg.inv(joint).reshape(n, q, n, q)
+        self.joint = np.einsum("kqa,kalb,lpb->kqlp", factors, solved, factors, optimize=True).reshape(n * q, n * q)
         channels = np.arange(n)
-        return spread, self.joint.reshape(n, q, n, q)[channels, :, channels, :]
+        return self.joint.reshape(n, q, n, q)[channels, :, channels, :]
 
     def _means(self, binned: np.ndarray) -> np.ndarray:
         """Decay and muscle (n_channels, n_basis) in binned traces (n_channels, n_bins)."""
@@ -228,9 +243,18 @@ def _choices(model: str) -> np.ndarray:
 
 def _directions(coarse: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Courses (n_directions, n_bins) whose squares add up to the mean of all shapes', and the shapes in them."""
-    _, sizes, courses = np.linalg.svd(coarse[:-1], full_matrices=False)
-    directions = courses[:_N_SHAPES] * sizes[:_N_SHAPES, None] / np.sqrt(len(coarse) - 1)
+    share = np.ones(len(coarse) - 1)
+    share[: len(_TIME_CONSTANTS)][_TIME_CONSTANTS > 1.01 * _SLOW] = _WEIGHT_OF_SLOW
+    weights = np.sqrt(share / share.sum())
+    _, sizes, courses = np.linalg.svd(weights[:, None] * coarse[:-1], full_matrices=False)
+    directions = courses[:_N_SHAPES] * sizes[:_N_SHAPES, None]
     return directions, np.linalg.lstsq(directions.T, coarse.T, rcond=None)[0].T
+
+
+def _diagonal(values: np.ndarray) -> np.ndarray:
+    matrices = np.zeros((*values.shape, values.shape[1]))
+    matrices[:, range(values.shape[1]), range(values.shape[1])] = values
+    return matrices
 
 
 def _response_covariance(centres: np.ndarray) -> np.ndarray:

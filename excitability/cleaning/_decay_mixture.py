@@ -17,8 +17,10 @@ def mixture(
     towards: np.ndarray,
     pairs: np.ndarray,
     sizes: np.ndarray,
-) -> np.ndarray:
-    """Weights (n_channels, n_shapes, n_basis) that turn the joint means of each channel into sizes of shapes.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sizes of shapes from the joint means of each channel, and what is then known of the decay.
+
+    Returns weights (n_channels, n_shapes, n_basis) and second moments (n_channels, n_decay, n_decay).
 
     Parameters
     ----------
@@ -43,18 +45,27 @@ def mixture(
         cross = np.einsum("sr,krq,kq->ks", towards, turn, information)
         for size in _DECAY_SIZES:
             scores, inverse = _scores(gram, cross, pairs, size * sizes[:, None])
-            options.append((constant[:, None] + scores, inverse, turn))
-    likelihood = np.stack([scores for scores, _, _ in options], axis=1)
+            options.append((constant[:, None] + scores, inverse, turn, cross))
+    likelihood = np.stack([scores for scores, *_ in options], axis=1)
     shape = (len(means), len(_MUSCLE_SIZES), len(_DECAY_SIZES), len(pairs))
     posterior = _learned(likelihood.reshape(shape), pairs).reshape(likelihood.shape)
     weights = np.zeros((len(means), len(towards), own.shape[1]))
-    for number, (_, inverse, turn) in enumerate(options):
-        mixed = np.zeros((len(towards), len(towards), len(means)))
-        for a in range(2):
-            for b in range(2):
-                np.add.at(mixed, (pairs[:, a], pairs[:, b]), (posterior[:, number] * inverse[..., a, b]).T)
-        weights += mixed.transpose(2, 0, 1) @ (towards @ turn) @ own
-    return weights
+    moments = np.zeros((len(means), len(towards), len(towards)))
+    for number, (_, inverse, turn, cross) in enumerate(options):
+        expected = np.einsum("kcab,kcb->kca", inverse, cross[:, pairs])
+        squares = inverse + expected[..., :, None] * expected[..., None, :]
+        weights += _mixed(posterior[:, number], inverse, pairs, len(towards)) @ (towards @ turn) @ own
+        moments += _mixed(posterior[:, number], squares, pairs, len(towards))
+    return weights, towards.T @ moments @ towards
+
+
+def _mixed(posterior: np.ndarray, values: np.ndarray, pairs: np.ndarray, n_shapes: int) -> np.ndarray:
+    """Mean over choices of what each says of its two shapes (n_channels, n_shapes, n_shapes)."""
+    mixed = np.zeros((n_shapes, n_shapes, len(posterior)))
+    for a in range(2):
+        for b in range(2):
+            np.add.at(mixed, (pairs[:, a], pairs[:, b]), (posterior * values[..., a, b]).T)
+    return mixed.transpose(2, 0, 1)
 
 
 def _without_muscle(
