@@ -77,3 +77,52 @@ def test_one_code_in_two_groups_is_no_crossover(shared):
         associate(same, "mep_amplitude", "age", by="group")
     if shared == 10:
         assert compare(same.rename(columns={"group": "arm"}), by="arm")["n"].iloc[0] == 10
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("mV", 1e3), ("uV", 1e6), ("µV", 1e6)])
+def test_units_of_display_are_brought_to_volts(unit, factor):
+    table = amplitudes()
+    given = table.assign(value=table["value"] * factor, unit=unit)
+    volts, others = by_group(table), by_group(given)
+    assert others["form"].eq("log_ratio").all()
+    assert others["unit"].tolist() == volts["unit"].tolist()
+    np.testing.assert_allclose(others["estimate"], volts["estimate"], rtol=1e-9)
+    latency = table.assign(measure="mep_latency", value=22.0 + 1e3 * table["value"], unit="ms")
+    found = by_group(latency)
+    assert found["unit"].eq("s").all()
+    assert found["estimate"].abs().max() < 2e-3
+
+
+def test_ratio_without_a_form_is_a_ratio_or_says_what_it_is():
+    ratio = amplitudes().assign(measure="conditioned_ratio", unit="1", value=lambda t: t["value"] * 500)
+    said = by_group(ratio.assign(form="ratio"))
+    pd.testing.assert_frame_equal(by_group(ratio), said)
+    percent = by_group(ratio.assign(unit="%", value=ratio["value"] * 100))
+    np.testing.assert_allclose(percent["estimate"], said["estimate"], rtol=1e-9)
+    own = by_group(ratio.assign(measure="SICI", unit="%", value=ratio["value"] * 100))
+    assert own["flag"].str.contains("form_unknown").all()
+    assert own["sentence"].str.contains("percent are points.*no column 'form'").all()
+    assert not by_group(ratio.assign(measure="SICI", form="ratio"))["flag"].str.contains("form_unknown").any()
+    score = by_group(ratio.assign(measure="mep_probability", value=ratio["value"] / 10))
+    assert not score["flag"].str.contains("form_unknown").any()
+
+
+@pytest.mark.parametrize("code", [-9.0, -99.0, 999.0, 9999.0, 99.0])
+def test_codes_for_missing_are_refused_with_their_rows(code):
+    table = amplitudes()
+    table.loc[7, "value"] = code
+    with pytest.raises(ValueError, match=rf"is {code:g} in row 7, which looks like a code for missing; leave the cell"):
+        by_group(table)
+
+
+def test_values_that_cannot_be_are_refused_and_zero_is_told():
+    table = amplitudes()
+    table.loc[5, "value"] *= -1
+    with pytest.raises(ValueError, match=r"'mep_amplitude' is -0.0.* V in row 5, but cannot be negative"):
+        by_group(table)
+    table.loc[5, "value"] = 0.0
+    found = by_group(table)
+    assert found["sentence"].str.contains("Compared as differences instead of ratios, because a value is zero").all()
+    threshold = amplitudes().assign(measure="resting_motor_threshold", unit="%MSO", value=45.0 + np.arange(40) % 7)
+    threshold.loc[3, "value"] = 99.0  # a threshold that high is rare, but not impossible
+    assert len(by_group(threshold)) == 3

@@ -247,7 +247,7 @@ def test_record_says_who_is_left_out_and_why():
     record = comparison_record(results, change, plan, trials=trials, command="excitability compare x")
     assert record["TrialsLeftOut"] == [{"participant": "p00", "session": "pre", "why": "background", "trials": 2}]
     assert change["n"].iloc[0] == 8 - len(told)
-    assert record["Models"][0]["model"] == "log(post0) - log(pre) ~ 1 + age; regression"
+    assert record["Models"][0]["model"] == "log(post0) - log(pre) ~ 1 + age; regression, adjusted for age"
     assert {"python", "excitability", "numpy", "scipy", "mne"} <= set(record["Versions"])
     json.dumps(record)
 

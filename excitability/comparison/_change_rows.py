@@ -18,6 +18,7 @@ from ._adjusted import adjusted_for, adjustment
 from ._fairness import changed_test_mep
 from ._methods import Fit, fit_groups, in_words
 from ._rows import as_row, size_flag, words_of
+from ._scale import scale_in_words
 from .crossover import combined_arms, pair_arms
 from .design import Design
 from .detectable import Detectable, smallest_detectable_change
@@ -282,7 +283,7 @@ class Series:
             uncertain=detectable.uncertain,
             test_changed=test_words,
             adjusted=adjusted_for(design.covariates) if design.covariates else "",
-            extrapolated=one.adjusted[1],
+            more=" ".join(part for part in (one.adjusted[1], scale_in_words(info["flag"])) if part and plain),
             kind=one.kind,
             crossed=design.units.crossed,
             dose=design.units.dose_unit or "unit of dose",

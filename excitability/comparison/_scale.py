@@ -59,3 +59,16 @@ def to_scale(
         flags[number] = join_flags(flags[number], flag)
     errors = np.where(np.isfinite(spread), spread / (2 * _NORMAL), np.nan)
     return series.assign(scale=scales, flag=flags), values, errors
+
+
+def scale_in_words(flags: str) -> str:
+    """Why a change is told as a difference in its own unit, where a ratio was to be expected; else empty."""
+    given = flags.split(";")
+    if "not_positive_so_difference" in given:
+        return "Compared as differences instead of ratios, because a value is zero or negative."
+    if "form_unknown" in given:
+        return (
+            "Compared as differences in their own unit (percent are points), because no column 'form' says ratio or "
+            "percent."
+        )
+    return ""

@@ -12,6 +12,7 @@ import pandas as pd
 
 from ..schema import QUALITY, RESULT_COLUMNS, join_flags, unknown_word, validate
 from ._covariates import read_covariates
+from ._given_values import NUMBERS, check_values, in_si, with_form
 from ._labels import CONTROL, alike, as_text, some
 from ._scale import LOG_FORMS, to_scale
 from ._units import Units, in_two_groups, read_units
@@ -160,7 +161,7 @@ def read_design(
         pd.Index(levels).get_indexer(rows[level_name]),
     )
     _check_duplicates(rows, place, level_name, by)
-    values, low, high = (_cube(rows[name], place, len(series), units.labels, levels) for name in _NUMBERS)
+    values, low, high = (_cube(rows[name], place, len(series), units.labels, levels) for name in NUMBERS)
     baselines = tuple(levels.index(name) for name in befores) if several else (0,)
     used = (*baselines, *range(1, len(afters) + 1))
     series, values, errors = to_scale(series, values, low, high, used)
@@ -184,9 +185,6 @@ def read_design(
         limits=limits,
         expected=_expected(table, series, units),
     )
-
-
-_NUMBERS = ("value", "ci_low", "ci_high")
 
 
 def tidy(results: pd.DataFrame, within: str) -> tuple[pd.DataFrame, str]:
@@ -223,7 +221,7 @@ def _tidy(results: pd.DataFrame, level_name: str) -> pd.DataFrame:
     table = pd.DataFrame(index=results.index)
     for name in (*SERIES, "participant", "unit", "form", "protocol_sha256", "error", level_name):
         table[name] = as_text(results[name]) if name in results else ""
-    for name in _NUMBERS:
+    for name in NUMBERS:
         table[name] = pd.to_numeric(results[name], errors="coerce") if name in results else np.nan
         infinite = np.isinf(table[name].astype(float))
         if name == "value":
@@ -233,6 +231,7 @@ def _tidy(results: pd.DataFrame, level_name: str) -> pd.DataFrame:
     table[["ci_low", "ci_high"]] = table[["ci_low", "ci_high"]].mask(table["_reversed"])
     for name in results.columns.difference(table.columns):
         table[name] = results[name]
+    table = with_form(in_si(table))
     people = sorted(table["participant"].unique())
     if (twice := alike(people, people)) is not None:
         raise ValueError(
@@ -299,6 +298,7 @@ def check_units(rows: pd.DataFrame) -> None:
     wrong = sorted(set(held["form"]) - {"", *LOG_FORMS, *_SHRUNKEN})
     if wrong:
         raise ValueError(unknown_word("form", wrong[0], [*LOG_FORMS, *_SHRUNKEN]))
+    check_values(rows)
 
 
 def _series(rows: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
@@ -312,6 +312,7 @@ def _series(rows: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
     told = [(word, rows["_words"].str.contains(f";{word};", regex=False).groupby(codes).any()) for word in _LASTING]
     told.append(("shrunken", series["shrunken"]))
     told.append(("interval_reversed", rows["_reversed"].groupby(codes).any()))
+    told.append(("form_unknown", rows["_no_form"].groupby(codes).any()))
     told.append(("infinite_values", rows["_infinite"].groupby(codes).any()))
     for word, here in told:
         series["flag"] = [join_flags(flag, word if has else "") for flag, has in zip(series["flag"], here, strict=True)]

@@ -16,6 +16,7 @@ from ._effects import NONE, of_level
 from ._fairness import different_test_mep, series_of_test_meps
 from ._methods import Fit, Method, check_method, fit_groups, in_words
 from ._rows import as_row, as_table, size_flag, words_of
+from ._scale import scale_in_words
 from .complete import complete
 from .crossover import pair_arms
 from .design import Design, read_design, tidy
@@ -211,7 +212,7 @@ class _Level:
             kind=kind,
             crossed=design.units.crossed,
             adjusted=adjusted_for(design.covariates) if design.covariates else "",
-            extrapolated=told,
+            more=" ".join(part for part in (told, scale_in_words(info["flag"]) if kind == "level" else "") if part),
         )
         log = info["scale"] == "log_ratio"
         terms = " + ".join([str(design.by), *design.covariates])

@@ -66,7 +66,7 @@ class Words:
     few: bool = False  # fewer than FEWEST people in a group
     lost: int = 0  # people without a covariate
     adjusted: str = ""  # what the estimate is adjusted for
-    extrapolated: str = ""  # what the adjustment leaves to be known
+    more: str = ""  # what else the reader must know, in whole sentences
     raised: bool = False  # people differ less than the scatter of their own trials makes them
 
 
@@ -135,7 +135,7 @@ def sentence(words: Words, flags: str = "") -> str:
         lost = f", {words.lost} without a covariate" * bool(words.lost)
         return f"{name.rstrip(',')}: {what} cannot be estimated{_whom(whom, words)}{why} ({words.n} with {held}{lost})."
     text = f"{_too_few(name, words) if words.few else _plain(name, words)} ({_statistics(words)})."
-    return " ".join(part for part in (text, words.test_changed, words.extrapolated) if part)
+    return " ".join(part for part in (text, words.test_changed, words.more) if part)
 
 
 def _too_narrow(words: Words) -> bool:

@@ -59,6 +59,8 @@ FLAGS = {
     "early_unusable": "the first 30 ms after the pulse or more cannot be read",
     "exploratory": "declared exploratory: no norms and no reliability of it are known",
     "extrapolated": "the matched level lies outside what was measured",
+    "form_unknown": "no form says whether this is a ratio, so differences in its own unit are compared (percent are "
+    "points)",
     "f_wave": "the peripheral part comes from F and M waves, not from root stimulation",
     "few_channels": "fewer than 20 good EEG channels: neither SOUND nor an average reference knows the head",
     "few_f_waves": "fewer than ten F waves: the shortest may be too long",
