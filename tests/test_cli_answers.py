@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from excitability.batch import load_results
 from excitability.cli import app
-from excitability.cli._options import asked_equivalence, grouped
+from excitability.cli._options import asked_equivalence, check_columns, grouped
 from excitability.cli._tables import _beside
 from excitability.protocol import load_battery
 from excitability.tables import read_table, write_table
@@ -317,6 +317,15 @@ def test_a_study_is_simulated_with_a_repeated_baseline(tmp_path, monkeypatch):
     monkeypatch.setattr(ex.simulate, "study", lambda path, **options: given.update(options))
     assert run("simulate", tmp_path, "--timepoint", "pre,pre2,post0").exit_code == 0
     assert given["timepoints"] == ["pre", "pre2", "post0"]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"), [("timepont", "timepoint"), ("Group", "group"), ("time_point", "timepoint")]
+)
+def test_a_misspelt_column_of_a_study_is_told(name, meant):
+    with pytest.warns(UserWarning, match=f"column '{name}' has no meaning; if '{meant}' was meant"):
+        check_columns(pd.DataFrame(columns=["participant", "session", "file", name]))
+    check_columns(pd.DataFrame(columns=["participant", "session", "file", "timepoint", "group", "age_group", name]))
 
 
 def test_a_word_among_empty_cells_stays(tmp_path):

@@ -33,6 +33,7 @@ from ._options import (
     Types,
     Unit,
     Variable,
+    check_columns,
     constants,
     listed,
     named,
@@ -157,6 +158,7 @@ def batch(
     import excitability as ex
 
     sessions = ex.find_sessions(study)
+    check_columns(sessions)
     with progress_bar("recordings") as progress:
         results = ex.run_batch(
             sessions,

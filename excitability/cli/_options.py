@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import warnings
 from pathlib import Path
@@ -159,6 +160,16 @@ def asked_plan(plan: dict[str, Any], table: Any, **given: Any) -> dict[str, Any]
             f"say what to compare: --before LABEL --after LABEL, or --by COLUMN --at LABEL, with labels of: {labels}"
         )
     return plan
+
+
+def check_columns(sessions: Any) -> None:
+    """Tell columns of a study that look like a misspelt word of the design."""
+    for name in sessions.columns:
+        near = difflib.get_close_matches(str(name).strip().lower(), ("timepoint", "group", "period"), n=1, cutoff=0.8)
+        if near and near[0] not in sessions:
+            warnings.warn(
+                f"the column {str(name)!r} has no meaning; if {near[0]!r} was meant, call it so", stacklevel=2
+            )
 
 
 def grouped(plan: dict[str, Any], table: Any, asked: str | None) -> dict[str, Any]:
