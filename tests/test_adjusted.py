@@ -126,3 +126,29 @@ def test_values_that_cannot_be_are_refused_and_zero_is_told():
     threshold = amplitudes().assign(measure="resting_motor_threshold", unit="%MSO", value=45.0 + np.arange(40) % 7)
     threshold.loc[3, "value"] = 99.0  # a threshold that high is rare, but not impossible
     assert len(by_group(threshold)) == 3
+
+
+@pytest.mark.parametrize("r", [0.70, 0.72, 0.75, 0.78, 0.80])
+def test_interval_and_p_value_of_ranks_agree(r, monkeypatch):
+    from excitability.comparison import associations
+
+    monkeypatch.setattr(associations, "_coefficients", lambda columns, method: np.array([r]))
+    draws = np.random.default_rng(0)
+    found = associations.partial_correlation(
+        np.arange(8.0), np.arange(8.0) ** 2, np.empty((8, 0)), "spearman", 0, draws
+    )
+    assert (found["ci_low"] > 0) == (found["p_value"] < 0.05)
+
+
+def test_associations_tell_how_many_tests_they_are():
+    table = amplitudes()
+    rng = np.random.default_rng(1)
+    table["pain_intensity"] = rng.uniform(1, 9, len(table))
+    found = associate(table, "mep_amplitude", "pain_intensity", by="group", n_bootstrap=0)
+    assert found["n_tests"].eq(6).all()
+    assert (found["p_adjusted"] >= found["p_value"]).all()
+    assert found["p_adjusted"].min() == pytest.approx(min(1, 6 * found["p_value"].min()))
+    assert found["sentence"].str.contains("One of 6 tests: corrected for them, p = ").all()
+    few = associate(table[table["participant"].str[1:] < "08"], "mep_amplitude", "pain_intensity", n_bootstrap=0,
+                    by="group")  # fmt: skip
+    assert few["sentence"][0].endswith("Fewer than 10 people in a group: a rough guess.")

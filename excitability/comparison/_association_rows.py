@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
 
 from ..schema import Column, display, join_flags
 from ._person_values import PersonValues, heading
 from .estimation import Contrast
+from .multiplicity import holm
 from .sentences import percent
 
 #: Columns of :func:`associate` and :func:`moderate`.
@@ -30,6 +35,8 @@ COLUMNS = {
         ),
         ("bootstrap_high", "as in unit", "float", "upper limit of the 95 % interval by bootstrap"),
         ("p_value", "1", "float", "two-sided p value of no association"),
+        ("p_adjusted", "1", "float", "p_value corrected for all tests of this table, by Holm's method"),
+        ("n_tests", "1", "int", "tests that p_adjusted is corrected for"),
         ("n", "1", "int", "participants with both values"),
         ("adjusted_for", "", "str", "values before that the association is adjusted for"),
         ("model", "", "str", "the model, with its formula"),
@@ -73,6 +80,24 @@ def correlation_row(
         "flag": flags,
         "sentence": _correlation_sentence(one, two, label, method, found, taken),
     }
+
+
+def as_table(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
+    """Rows as a table, their p values corrected for each other; each sentence tells of how many tests it is one."""
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    p = table["p_value"].to_numpy(dtype=float)
+    table["p_adjusted"], table["n_tests"] = holm(p), int(np.isfinite(p).sum())
+    told = []
+    for text, adjusted, n_tests, flag in zip(
+        table["sentence"], table["p_adjusted"], table["n_tests"], table["flag"], strict=True
+    ):
+        if np.isfinite(adjusted) and n_tests > 1:
+            number = "p < 0.001" if adjusted < 0.001 else f"p = {adjusted:.2g}"
+            text += f" One of {n_tests} tests: corrected for them, {number}."
+        if "few_participants" in str(flag).split(";"):
+            text += f" Fewer than {FEW} people in a group: a rough guess."
+        told.append(text)
+    return table.assign(sentence=told).astype({"n": "int64", "n_tests": "int64"})
 
 
 def _correlation_sentence(

@@ -10,7 +10,8 @@ import pandas as pd
 from scipy import special
 
 from ..schema import unknown_word
-from ._association_rows import COLUMNS, correlation_row
+from ._association_rows import COLUMNS as COLUMNS
+from ._association_rows import as_table, correlation_row
 from ._person_values import Name, PersonValues, adjusting, group_of, person_values
 from ._units import in_order
 
@@ -65,7 +66,8 @@ def associate(
     -----
     Changes are those that :func:`compare` estimates: of logarithms for ratios, amplitudes and areas, else of the
     values. The interval is Fisher's z with variance ``1/(n − 3 − k)`` for k adjusted columns, for Spearman's
-    coefficient ``(1 + r²/2)/(n − 3 − k)`` (Bonett & Wright 2000, 10.1007/BF02294183). The bootstrap interval does not
+    coefficient ``(1 + r²/2)/(n − 3 − k)`` (Bonett & Wright 2000, 10.1007/BF02294183), whose p value is of the same z.
+    All tests of one call are corrected together by Holm's method (``p_adjusted``). The bootstrap interval does not
     assume normal changes: for Pearson's coefficient the bootstrap t of z with the standard error of its influence
     function, for Spearman's the percentile one (people drawn twice are ties, which make that t far too wide).
     Two ratios to the same test pulses are correlated by that alone: flag ``shared_test_trials``.
@@ -105,7 +107,7 @@ def associate(
             taken = np.column_stack([z[members], dummies])
             found = partial_correlation(x[members], y[members], taken, name, n_bootstrap, rng)
             rows.append(correlation_row(one, two, label, name, found, names, f"{after} - {before}", flag, by))
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"n": "int64"})
+    return as_table(rows)
 
 
 def partial_correlation(
@@ -144,6 +146,8 @@ def partial_correlation(
     found["p_value"] = float(2 * special.stdtr(df, -abs(t)))
     more = 1 + r * r / 2 if method == "spearman" else 1.0
     half = _NORMAL * math.sqrt(more / (n - 3 - k))
+    if method == "spearman":  # the test whose interval this is: the two cannot contradict each other
+        found["p_value"] = float(2 * special.ndtr(-abs(math.atanh(r)) / half * _NORMAL))
     found["ci_low"], found["ci_high"] = math.tanh(math.atanh(r) - half), math.tanh(math.atanh(r) + half)
     if n_bootstrap:
         drawn = columns[rng.integers(0, n, (n_bootstrap, n))]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from ._association_rows import COLUMNS, slope_row
+from ._association_rows import as_table, slope_row
 from ._person_values import Name, adjusting, group_of, person_values
 from .associations import parts
 from .estimation import Contrast
@@ -91,7 +91,7 @@ def moderate(
         found = difference(slopes[one], slopes[two])
         label, n = f"{one} - {two}", sizes[one] + sizes[two]
         rows.append(slope_row(change, other, label, found, n, names, contrast, flag))
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"n": "int64"})
+    return as_table(rows)
 
 
 def slope(y: np.ndarray, x: np.ndarray, taken: np.ndarray) -> Contrast:
