@@ -34,7 +34,7 @@ def test_an_adjusted_estimate_says_so_and_where_it_is_extrapolated():
     apart = found["flag"].str.contains("covariate_groups_apart")
     assert apart.all()  # all patients have more pain than the mean of all, all controls less
     assert "but the control group has 0." in found.loc["control", "sentence"]
-    assert "Extrapolated: this is for pain_intensity of" in found.loc["patient - control", "sentence"]
+    assert found.loc["patient - control", "sentence"].count("Extrapolated: this is for pain_intensity of") == 1
     plain = by_group(amplitudes())
     assert not plain["sentence"].str.contains("adjusted").any()
     age = by_group(amplitudes(), covariates=["age"])
@@ -56,6 +56,9 @@ def test_baseline_of_groups_not_drawn_by_lot_is_a_caution():
     assert "baseline_not_by_lot" in found.loc["patient - control", "flag"]
     drawn = compare(table.rename(columns={"group": "arm"}), by="arm", covariates=["baseline"])
     assert not drawn["flag"].str.contains("baseline_not_by_lot").any()
+    crossed = table.assign(participant=table["participant"].str[1:], arm=table["group"]).drop(columns="group")
+    within = compare(crossed, by="arm", covariates=["baseline"])
+    assert within["flag"].str.contains("covariate_adjusted").all()
     far = by_group(amplitudes(more=4.0), covariates=["baseline"]).loc["control", "sentence"]
     assert "Extrapolated: this is for a baseline of" in far
     assert " mV, the mean of all" in far

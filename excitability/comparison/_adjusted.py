@@ -58,16 +58,18 @@ def adjustment(
         of = unit if name == "baseline" else ""
         if not several or not everyone.any():
             continue
-        mean = float(column[everyone].mean())
+        mean, beside = float(column[everyone].mean()), []
         for member, group in zip(members, groups, strict=True):
             own = column[member]
             if len(own) and not own.min() <= mean <= own.max():
-                flag = "covariate_groups_apart"
-                low, high, middle = (_shown(number, of) for number in (own.min(), own.max(), mean))
-                told.append(
-                    f"Extrapolated: this is for {'a baseline' if name == 'baseline' else name} of {middle}, "
-                    f"the mean of all, but {group} has {low if low == high else f'{low} to {high}'}."
-                )
+                low, high = _shown(own.min(), of), _shown(own.max(), of)
+                beside.append(f"{group} has {low if low == high else f'{low} to {high}'}")
+        if beside:
+            flag = "covariate_groups_apart"
+            what = "a baseline" if name == "baseline" else name
+            told.append(
+                f"Extrapolated: this is for {what} of {_shown(mean, of)}, the mean of all, but {' and '.join(beside)}."
+            )
     by_lot = ""
     if "baseline" in columns and several and by not in GIVEN:
         by_lot = "baseline_not_by_lot"

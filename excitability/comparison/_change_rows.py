@@ -260,6 +260,7 @@ class Series:
             "participant_level" if self.trials_given and not from_trials else "",
             "t_instead" if used != self.asked else "",
             one.flag,
+            "covariate_adjusted" if design.covariates and math.isfinite(one.contrast.estimate) else "",
             one.adjusted[0],
         )
         low, high = one.contrast.interval
