@@ -257,3 +257,12 @@ def without_subject(name: str, sentences: list[str]) -> list[str] | None:
     if not all(text.lower().startswith(name) for text in sentences):
         return None
     return [text[len(name) :].lstrip(",: ") for text in sentences]
+
+
+def electrode(name: str) -> str:
+    """Electrode of a channel, without what the standard of EDF writes around it.
+
+    >>> electrode("EEG F3-REF"), electrode("Fp1")
+    ('f3', 'fp1')
+    """
+    return re.sub(r"^eeg[ _]+|[-_](ref|le|avg|a1|a2|m1|m2)$", "", name.strip().lower())

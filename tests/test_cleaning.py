@@ -435,6 +435,8 @@ def test_blinks_and_muscle_are_labelled_and_the_brain_is_not():
     t7 = NAMES.index("T7")
     assert np.abs(cleaned.get_data()[:, t7].mean(axis=0)[early]).max() < 2.5e-5
     assert np.abs(cleaned.get_data()[:, 0]).max() < 0.6 * np.abs(x[:, 0]).max()
+    edf = epochs.copy().rename_channels({name: f"EEG {name}-REF" for name in NAMES})
+    assert label_tms_components(edf, decompose(edf, 15, 250.0, 0))["labels"].count("eye blink") == 1
 
 
 # --- the whole chain ------------------------------------------------------------------------------------------

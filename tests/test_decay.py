@@ -162,3 +162,11 @@ def test_the_log_says_what_was_taken():
     constants = recorded(cleaned, "remove_decay", "time_constant")[large]
     assert np.all((constants > 0.002) & (constants < 0.5))
     assert recorded(cleaned, "remove_decay", "course").shape == (64, TIMES.size)
+
+
+def test_wrong_sizes_and_times_are_named():
+    epochs, _, _ = made(22, 60e-6, 3)
+    with pytest.raises(ValueError, match="response_size is in volts, such as 4e-6, not 4"):
+        remove_decay(epochs, response_size=4)
+    with pytest.raises(ValueError, match=r"tmax is 0.05 s; 0.1 s or more"):
+        remove_decay(epochs, tmax=0.05)

@@ -13,6 +13,7 @@ from typing import Any
 import mne
 import numpy as np
 
+from ..labels import electrode as site
 from ..schema import unknown_word
 from ._instance import around_pulses, data_of, eeg_picks, one_thread, pulses_of_trials
 from ._passing import unchanged
@@ -233,7 +234,7 @@ def label_tms_components(
     sources = _sources(inst, ica)
     maps = ica.get_components()
     z = (maps - maps.mean(axis=0)) / maps.std(axis=0)
-    place = {name.lower(): row for row, name in enumerate(ica.ch_names)}
+    place = {site(name): row for row, name in enumerate(ica.ch_names)}
     # two channels of n cannot have a mean z value above the root of (n - 2) / 2: the thresholds, made for 62, follow it
     few = np.sqrt(min(max(len(maps) - 2, 1), 60) / 60)
     sparse = np.mean(sources**4, axis=(0, 2)) / np.mean(sources**2, axis=(0, 2)) ** 2 > 4  # blinks are rare and large

@@ -105,11 +105,12 @@ def remove_decay(
     if window is None:
         window = recorded(inst, "remove_pulse", "window", (-0.002, 0.010))
     window = check_window(window, "window of remove_decay")
+    if not 1e-7 < response_size < 1e-3:
+        raise ValueError(f"remove_decay: response_size is in volts, such as 4e-6, not {response_size:g}")
+    if min(tmax, float(inst.times[-1])) < 0.1:
+        ends = f"the trials end at {inst.times[-1]:g} s" if inst.times[-1] < tmax else f"tmax is {tmax:g} s"
+        raise ValueError(f"remove_decay: {ends}; 0.1 s or more is needed to see a decay")
     tmax = min(tmax, float(inst.times[-1]))
-    if tmax < 0.1:
-        raise ValueError(
-            f"remove_decay: the trials end at {inst.times[-1]:g} s; 0.1 s or more is needed to see a decay"
-        )
     picks = eeg_picks(inst, bads=True)
     picks = picks[[bool(np.isfinite(data_of(inst)[:, pick]).all()) for pick in picks]]  # bad ones may hold anything
     good = np.isin(picks, eeg_picks(inst))

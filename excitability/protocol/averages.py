@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ..cleaning import band_of, filtered_across_pulse, gap_of
+from ..labels import electrode
 from ..measures import Measure, get_measure
 from ..measures._chance import samples_looked_at, told_of_chance
 from ..measures.bootstrap import bootstrap_average, bootstrap_epochs
@@ -198,15 +198,6 @@ def region_channels(
     if len(found) == len(wanted):
         return found, ""
     return found, "no_channel_of_region" if not found else "region_incomplete"
-
-
-def electrode(name: str) -> str:
-    """Electrode of a channel, without what the standard of EDF writes around it.
-
-    >>> electrode("EEG F3-REF"), electrode("Fp1")
-    ('f3', 'fp1')
-    """
-    return re.sub(r"^eeg[ _]+|[-_](ref|le|avg|a1|a2|m1|m2)$", "", name.strip().lower())
 
 
 def _value(

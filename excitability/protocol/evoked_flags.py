@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from ..cleaning._registry import recorded
+from ..labels import electrode
 from ..resources import regions, roi_channels
 from ..schema import join_flags
 from ..trials import first_pulse_times
-from .averages import electrode
 from .grammar import Protocol
 from .own_pulses import flags_of_pulses
 from .region_match import by_position

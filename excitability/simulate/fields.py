@@ -87,9 +87,15 @@ def head(channels):
     }
 
 
+def _position_of(electrode, channels):
+    if electrode not in channels:
+        raise ValueError(f"channels must hold {electrode}, above which a source lies; {len(channels)} others given")
+    return channels.index(electrode)
+
+
 def topography(channels, electrode, tangential):
     """Field of a dipole under ``electrode``, 1 where it is strongest; ``tangential`` 0…1 turns it."""
-    fields, at = head(channels), channels.index(electrode)
+    fields, at = head(channels), _position_of(electrode, channels)
     field = (1 - tangential) * fields["radial"][:, at] + tangential * fields["tangential"][:, at]
     return field / np.abs(field).max()
 
@@ -97,7 +103,7 @@ def topography(channels, electrode, tangential):
 def nearness(channels, electrode, length):
     """How near each electrode is to one of them: 1 there, falling off over ``length`` metres."""
     positions = head(channels)["positions"]
-    distance = np.linalg.norm(positions - positions[channels.index(electrode)], axis=1)
+    distance = np.linalg.norm(positions - positions[_position_of(electrode, channels)], axis=1)
     return np.exp(-0.5 * (distance / length) ** 2)
 
 
